@@ -1,0 +1,152 @@
+// swift-tools-version: 6.2
+// Rooms are flat under Sources and listed by layer, highest first. The arrows between them are the
+// picture in docs/ARCHITECTURE.md; TidyTests holds the imports to it.
+import Foundation
+import PackageDescription
+
+/// `TALEA_PURE=1` leaves the edges out: the pure rooms and their tests build in about a minute.
+let pureOnly = ProcessInfo.processInfo.environment["TALEA_PURE"] == "1"
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: settings)
+}
+
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+let pureRooms: [Target] = [
+    room(
+        "NodeCore",
+        [
+            "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries", "Capacity",
+            "Identity",
+        ]),
+    room(
+        "Contracts",
+        ["Entries", "Ledger", "Capacity", "Identity", .product(name: "Yams", package: "Yams")]),
+    room("Market", ["Entries", "Capacity", "Identity"]),
+    room("Logs", ["Entries", "Capacity", "Identity"]),
+    room("Entries", ["Identity", "Capacity"]),
+    room("Ledger", ["Identity", "Capacity"]),
+    room("Replication", ["Identity"]),
+    room("Identity", ["CSodium"]),
+    room("Capacity"),
+    .systemLibrary(
+        name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+]
+
+let pureTests: [Target] = [
+    .target(
+        name: "Fixtures",
+        dependencies: ["Identity", "Capacity", "Entries"],
+        path: "Tests/Fixtures", swiftSettings: settings),
+    tests("CapacityTests", ["Capacity"]),
+    tests("IdentityTests", ["Identity", "Fixtures"]),
+    tests("EntriesTests", ["Entries", "Identity", "Capacity", "Fixtures"]),
+    tests("LogsTests", ["Logs", "Entries", "Identity", "Capacity", "Fixtures"]),
+    tests("LedgerTests", ["Ledger", "Identity", "Capacity", "Fixtures"]),
+    tests(
+        "ContractsTests",
+        ["Contracts", "Ledger", "Entries", "Identity", "Capacity", "Fixtures"]),
+    tests("ReplicationTests", ["Replication", "Identity", "Fixtures"]),
+    tests("TidyTests", []),
+]
+
+let edges: [Target] = [
+    .executableTarget(
+        name: "talea",
+        dependencies: [
+            "NodeDaemon", "Simulation",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ], exclude: ["README.md"], swiftSettings: settings),
+    room(
+        "NodeDaemon",
+        [
+            "Transport", "Storage", "Dashboard", "NodeCore",
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            .product(name: "Logging", package: "swift-log"),
+        ]),
+    room(
+        "Transport",
+        [
+            "Replication", "Identity",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOTLS", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "X509", package: "swift-certificates"),
+            .product(name: "Crypto", package: "swift-crypto"),
+            .product(name: "SwiftASN1", package: "swift-asn1"),
+            .product(name: "Logging", package: "swift-log"),
+        ]),
+    room(
+        "Storage",
+        [
+            "NodeCore", "Contracts", "Market", "Logs", "Ledger", "Entries", "Capacity", "Identity",
+            .product(name: "GRDB", package: "GRDB.swift"),
+        ]),
+    room(
+        "Dashboard",
+        [
+            "NodeCore", "Contracts", "Market", "Logs", "Ledger", "Entries", "Capacity", "Identity",
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "Logging", package: "swift-log"),
+        ]),
+    room(
+        "Simulation",
+        [
+            "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries",
+            "Capacity", "Identity",
+        ]),
+]
+
+let edgeTests: [Target] = [
+    tests(
+        "ScenarioTests",
+        [
+            "Simulation", "NodeCore", "Contracts", "Logs", "Ledger", "Entries", "Capacity",
+            "Identity", "Fixtures",
+        ]),
+    tests("StorageTests", ["Storage", "NodeCore", "Entries", "Identity", "Capacity", "Fixtures"]),
+    tests("TransportTests", ["Transport", "Replication", "Identity", "Fixtures"]),
+    tests("ProcessTests", ["NodeDaemon", "Fixtures", "Identity", "Entries"]),
+]
+
+let package = Package(
+    name: "talea",
+    products: pureOnly ? [] : [.executable(name: "talea", targets: ["talea"])],
+    dependencies: [
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2")
+    ]
+        + (pureOnly
+            ? []
+            : [
+                .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+                .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+                .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+                .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+                .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+                .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+                .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+                .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+                .package(
+                    url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+                .package(
+                    url: "https://github.com/swift-server/swift-service-lifecycle",
+                    exact: "2.13.0"),
+            ]),
+    targets: pureRooms + pureTests + (pureOnly ? [] : edges + edgeTests),
+    swiftLanguageModes: [.v6]
+)

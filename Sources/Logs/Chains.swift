@@ -1,0 +1,148 @@
+public import Capacity
+public import Entries
+public import Identity
+
+/// Every log this node holds, as far as order goes: ids by sequence, newest time, forks.
+///
+/// Bulk sync checks one signature per contiguous run: newest first, then hashes back to what is held.
+public struct Chains: Sendable {
+    private var chains: [LogID: Chain] = [:]
+
+    public struct Chain: Sendable {
+        public let author: DID
+        public let topic: TopicID?
+        /// Ids by sequence, from 1.
+        public internal(set) var ids: [EntryID] = []
+        public internal(set) var newestTime: Instant = .earliest
+        public internal(set) var fork: Fork?
+
+        public var head: Int64 { Int64(ids.count) }
+
+        public func id(at sequence: Int64) -> EntryID? {
+            sequence >= 1 && sequence <= head ? ids[Int(sequence) - 1] : nil
+        }
+    }
+
+    /// Two valid entries at one sequence of one log, both by its author. Never healed by time.
+    public struct Fork: Hashable, Sendable {
+        public let sequence: Int64
+        /// The branch held first and its rival, each by its own signature or an evidence chain.
+        public let held: EntryID
+        public let rival: EntryID
+    }
+
+    /// What an offered run of entries turns out to be.
+    public enum Admission: Sendable {
+        /// Extends the log; ascending, all new.
+        case extends([ValidEntry])
+        case known
+        /// A valid entry beside one that is held.
+        case forks(Fork, rival: [ValidEntry])
+    }
+
+    public init() {}
+
+    public func chain(_ log: LogID) -> Chain? { chains[log] }
+    public func head(_ log: LogID) -> Int64 { chains[log]?.head ?? 0 }
+    public var logs: [LogID] { chains.keys.sorted() }
+
+    /// Decides a contiguous ascending run of one log that starts no later than just above what is held.
+    /// Refused as a whole where its newest entry is not valid.
+    public func decide(_ run: [Entry], keys: KeyLogs, checker: SignatureChecker)
+        throws(LogRefusal) -> Admission
+    {
+        guard let newest = run.last, let first = run.first, let start = first.header.log else {
+            throw .runUneven(at: 0)
+        }
+        try checkShape(run, start)
+        let chain = chains[start.log]
+        if let chain {
+            guard chain.author == first.header.author, chain.topic == first.header.topic else {
+                throw .foreign(first.id)
+            }
+        }
+        let held = chain?.head ?? 0
+        guard start.sequence <= held + 1 else {
+            throw .gap(log: start.log, held: held, offered: start.sequence)
+        }
+        let fresh = run.drop { entry in
+            guard let place = entry.header.log else { return false }
+            return chain?.id(at: place.sequence) == entry.id
+        }
+        guard let firstFresh = fresh.first, let place = firstFresh.header.log else { return .known }
+        let valid = try validate(Array(fresh), newest: newest, keys: keys, checker: checker)
+        guard place.previous == chain?.id(at: place.sequence - 1) else {
+            // It does not stand on what we hold: some earlier entry must differ too.
+            throw .chainBroken(at: firstFresh.id)
+        }
+        if place.sequence <= held, let mine = chain?.id(at: place.sequence) {
+            return .forks(
+                Fork(sequence: place.sequence, held: mine, rival: firstFresh.id), rival: valid)
+        }
+        if let chain, firstFresh.header.time < chain.newestTime { throw .timeFell(at: firstFresh.id) }
+        return .extends(valid)
+    }
+
+    /// Takes a decided, or freshly signed, entry at the end of its log.
+    public mutating func apply(_ valid: ValidEntry) {
+        guard let place = valid.header.log else { return }
+        var chain =
+            chains[place.log] ?? Chain(author: valid.header.author, topic: valid.header.topic)
+        assert(place.sequence == chain.head + 1)
+        guard place.sequence == chain.head + 1 else { return }
+        chain.ids.append(valid.id)
+        chain.newestTime = valid.header.time
+        chains[place.log] = chain
+    }
+
+    /// Marks a decided fork; the lowest one counts.
+    public mutating func apply(_ fork: Fork, in log: LogID) {
+        guard let known = chains[log]?.fork, known.sequence <= fork.sequence else {
+            chains[log]?.fork = fork
+            return
+        }
+    }
+
+    private func checkShape(_ run: [Entry], _ start: Header.LogPlace) throws(LogRefusal) {
+        for (offset, entry) in run.enumerated() {
+            guard let place = entry.header.log else { throw .notALogEntry(entry.id) }
+            guard place.log == start.log, place.sequence == start.sequence + Int64(offset) else {
+                throw .runUneven(at: place.sequence)
+            }
+        }
+    }
+
+    /// Newest first: an own signature, then the run check until the key changes.
+    private func validate(
+        _ run: [Entry], newest: Entry, keys: KeyLogs, checker: SignatureChecker
+    ) throws(LogRefusal) -> [ValidEntry] {
+        var valid: [ValidEntry] = []
+        do {
+            for entry in run.reversed() {
+                if let successor = valid.last, successor.header.key == entry.header.key {
+                    valid.append(try ValidEntry(entry, reachedBy: successor))
+                } else {
+                    guard let keyID = entry.header.key,
+                        let key = keys.key(entry.header.author, keyID)
+                    else {
+                        throw LogRefusal.keyUnknown(
+                            author: entry.header.author, key: entry.header.key ?? .zero)
+                    }
+                    if let successor = valid.last {
+                        guard successor.header.log?.previous == entry.id else {
+                            throw LogRefusal.chainBroken(at: entry.id)
+                        }
+                    }
+                    valid.append(try ValidEntry(entry, by: key, checker: checker))
+                }
+            }
+        } catch let refusal as LogRefusal {
+            throw refusal
+        } catch let refusal as EntryRefusal {
+            throw .entry(refusal)
+        } catch {
+            throw .notALogEntry(newest.id)
+        }
+        return valid.reversed()
+    }
+}

@@ -1,0 +1,73 @@
+public import Capacity
+public import Entries
+public import Identity
+
+/// The keys of every author this node knows, from their key logs.
+///
+/// A key log starts with the identity itself, signed by the key in its body; each later entry is signed
+/// by the key that it reveals, which must match the commitment before it.
+public struct KeyLogs: Sendable {
+    private var logs: [DID: [Held]] = [:]
+
+    public struct Held: Hashable, Sendable {
+        public let id: EntryID
+        public let key: PublicKey
+        public let nextKeyHash: Hash32
+        public let time: Instant
+    }
+
+    public init() {}
+
+    /// The key of `author` that key entry `id` brought in.
+    public func key(_ author: DID, _ id: EntryID) -> PublicKey? {
+        logs[author]?.first { $0.id == id }?.key
+    }
+
+    /// The newest key entry of `author`.
+    public func inForce(_ author: DID) -> Held? { logs[author]?.last }
+
+    public func knows(_ author: DID) -> Bool { logs[author] != nil }
+
+    public func entries(of author: DID) -> [Held] { logs[author] ?? [] }
+
+    /// Checks the next key entry of its author. Key entries carry the key that signs them.
+    public func decide(_ entry: Entry, checker: SignatureChecker) throws(LogRefusal) -> ValidEntry {
+        let author = entry.header.author
+        guard let place = entry.header.log, entry.kind == .key else {
+            throw .notALogEntry(entry.id)
+        }
+        guard place.log == .key(author: author) else { throw .logIdWrong(place.log) }
+        let held = logs[author] ?? []
+        guard place.sequence == Int64(held.count) + 1, place.previous == held.last?.id else {
+            throw .gap(log: place.log, held: Int64(held.count), offered: place.sequence)
+        }
+        do {
+            let body = try entry.read(KeyBody.self)
+            if let last = held.last {
+                guard Hash32.nextKey(body.publicKey) == last.nextKeyHash,
+                    entry.header.time >= last.time
+                else { throw LogRefusal.keyLogBroken(author: author, sequence: place.sequence) }
+            } else {
+                guard PublicKey(author) == body.publicKey else {
+                    throw LogRefusal.keyLogBroken(author: author, sequence: 1)
+                }
+            }
+            return try ValidEntry(entry, by: body.publicKey, checker: checker)
+        } catch let refusal as LogRefusal {
+            throw refusal
+        } catch let refusal as EntryRefusal {
+            throw .entry(refusal)
+        } catch {
+            throw .notALogEntry(entry.id)
+        }
+    }
+
+    /// Takes a decided key entry.
+    public mutating func apply(_ valid: ValidEntry) {
+        guard let body = try? valid.entry.read(KeyBody.self) else { return }
+        logs[valid.header.author, default: []].append(
+            Held(
+                id: valid.id, key: body.publicKey, nextKeyHash: body.nextKeyHash,
+                time: valid.header.time))
+    }
+}

@@ -15,8 +15,8 @@ public enum Commodity: Hashable, Comparable, Sendable {
     }
 }
 
-/// Which signed step moved it: contract, step sequence, index within the step (from 0, in the order the
-/// template's effects run). Unique.
+/// Which signed step moved it: contract, step sequence, index within the step (from 0, in the order
+/// the template's effects run). Unique.
 public struct Cause: Hashable, Comparable, Sendable, CustomStringConvertible {
     public let contract: ContractID
     public let step: Int64
@@ -45,13 +45,14 @@ public enum TransferKind: String, Hashable, Comparable, Sendable, CaseIterable {
     case payout
     /// Units of capacity: pending while reserved, posted when delivered and accepted.
     case capacity
-    /// A debt that only its creditor clears.
+    /// A debt, `from` owes `to`, that only its creditor clears.
     case claim
 
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// One movement between two parties, double entry by construction: debit the giver, credit the taker.
+/// One movement between two parties, double entry by construction: debit the giver, credit the
+/// taker.
 public struct Transfer: Hashable, Sendable {
     public let cause: Cause
     public let kind: TransferKind
@@ -75,8 +76,10 @@ public struct Transfer: Hashable, Sendable {
 
 /// What one effective step does to the books, in order.
 ///
-///     reserve ──▶ pending ──post──▶ posted          post takes up to the pending amount, the rest is voided
+///     reserve ──▶ pending ──post──▶ posted
 ///                     └──────void──▶ voided
+///
+/// A post takes up to the pending amount; the rest is voided.
 public enum TransferEvent: Hashable, Sendable {
     case reserve(Transfer)
     /// `signed`: the taker signed for it; false where silence counted as receipt.

@@ -1,0 +1,533 @@
+public import Capacity
+public import Entries
+public import Identity
+public import Ledger
+
+/// The fold of one contract over its sequencer's log.
+///
+///     proposal ─▶ step 1 (acceptances, grants) ─▶ step n (request or own act, consents, line entries)
+///
+/// A step carries whole everything it reads; the fold checks all of it and compares the digest of the
+/// state that results. A step that is not admissible, or states a wrong digest, has no effect: it takes
+/// its place in the log and nothing else. `decide` may refuse, `apply` cannot fail.
+public struct Fold: Sendable {
+    public let key: ContractKey
+    public let template: Template
+    public let proposalEntry: Entry
+    public let proposal: Proposal
+    public let terms: Terms
+    public let log: LogID
+    public private(set) var state: ContractState
+    public private(set) var steps: [StepOutline] = []
+    /// The grant of each template line, by index.
+    public private(set) var grants: [HeldGrant] = []
+    /// Line entries that steps embedded: each serves once.
+    public private(set) var usedLines: Set<EntryID> = []
+    public private(set) var halt: Halt?
+
+    /// One step as lists show it.
+    public struct StepOutline: Hashable, Sendable {
+        public let sequence: Int64
+        public let id: EntryID
+        public let time: Instant
+        public let act: SignedAct
+        /// Who asked: the request's author, else the sequencer.
+        public let actor: DID
+        public let request: EntryID?
+        /// Why it had no effect; `nil` if it had.
+        public let void: FoldRefusal?
+        public let changed: [Int64]
+    }
+
+    /// Units locked for this contract on one line.
+    public struct HeldGrant: Hashable, Sendable {
+        public let line: LogID
+        public let grant: EntryID
+        public let issuer: DID
+        public let holder: DID
+        public let releaseKey: PublicKey
+        /// Units released under the holder's signature so far, as the steps of this contract tell.
+        public internal(set) var released: Int64 = 0
+    }
+
+    /// The fold went no further.
+    public enum Halt: Hashable, Sendable {
+        /// An entry of a kind, or with a body, that a newer program wrote.
+        case newer(sequence: Int64)
+        case bodyMissing(sequence: Int64)
+        case unreadable(sequence: Int64, EntryRefusal)
+        case forked(sequence: Int64)
+    }
+
+    /// Everything of a step that its admission depends on.
+    public struct Candidate: Sendable {
+        public var time: Instant
+        public var act: SignedAct?
+        public var request: Entry?
+        public var consents: [Entry]
+        public var lines: [Entry]
+
+        public init(
+            time: Instant, act: SignedAct?, request: Entry?, consents: [Entry] = [],
+            lines: [Entry] = []
+        ) {
+            self.time = time
+            self.act = act
+            self.request = request
+            self.consents = consents
+            self.lines = lines
+        }
+    }
+
+    /// An admissible candidate: what it does and the state that results.
+    public struct Admission: Sendable {
+        public let act: SignedAct
+        public let actor: DID
+        public let outcome: Outcome
+        public let state: ContractState
+        public let grants: [HeldGrant]
+        public let usedLines: Set<EntryID>
+        public let digest: Hash32
+
+        /// The records that changed, as the step states them.
+        public var changes: [Entries.Step.RecordChange] {
+            outcome.touched.compactMap { number in
+                state.record(number).map {
+                    Entries.Step.RecordChange(
+                        record: number, state: $0.state,
+                        fields: [Argument](
+                            Dictionary(
+                                $0.fields.map { ($0.name, $0.value) },
+                                uniquingKeysWith: { first, _ in first })))
+                }
+            }
+        }
+    }
+
+    /// Refused unless the proposal is whole: the key is the contract's, the template the named one, and
+    /// its terms hold.
+    public init(proposal entry: Entry, key: ContractKey, template: Template)
+        throws(FoldRefusal)
+    {
+        let proposal: Proposal
+        do { proposal = try entry.read(Proposal.self) } catch { throw .entry(error) }
+        guard proposal.contract == key.contract, entry.header.topic == key.topic else {
+            throw .contractKeyWrong
+        }
+        guard proposal.template == template.hash else { throw .templateWrong(proposal.template) }
+        log = .contract(proposal.contract, author: proposal.sequencer)
+        guard entry.header.statement?.about == log else { throw .notAboutThisContract }
+        guard proposal.witnesses == .none else { throw .witnessesNewer }
+        guard proposal.acceptBy <= proposal.grantBy else { throw .deadlinesCrossed }
+        guard proposal.participants.contains(entry.header.author) else {
+            throw .notNamed(entry.header.author)
+        }
+        var roles: [String: [DID]] = [:]
+        for holders in proposal.roles { roles[holders.role] = holders.identities }
+        terms = Terms(
+            contract: proposal.contract, proposal: entry.id,
+            parameters: proposal.arguments.byName, roles: roles, sequencer: proposal.sequencer,
+            currency: proposal.currency, lines: proposal.lines, acceptBy: proposal.acceptBy,
+            grantBy: proposal.grantBy, witnesses: proposal.witnesses.identities.count,
+            isChild: proposal.parent != nil)
+        do { state = try ContractState(template: template, terms: terms) } catch {
+            throw .contract(error)
+        }
+        self.key = key
+        self.template = template
+        proposalEntry = entry
+        self.proposal = proposal
+    }
+
+    public var head: (sequence: Int64, id: EntryID?) { (Int64(steps.count), steps.last?.id) }
+    public var isSequenced: Bool { steps.first.map { $0.void == nil } ?? false }
+
+    public static let opening = "open"
+}
+
+/// Looks up the key that a key entry brought in; `nil` where it is not known here.
+public typealias KeyLookup = @Sendable (DID, EntryID) -> PublicKey?
+
+extension Fold {
+    /// Whether `candidate`, written as the log's next step, would have effect.
+    public func decide(_ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker)
+        throws(FoldRefusal) -> Admission
+    {
+        let sequence = head.sequence + 1
+        guard sequence > 1 else {
+            return try decideOpening(candidate, keys: keys, checker: checker)
+        }
+        let (act, actor) = try asked(candidate, keys: keys, checker: checker)
+        let consents = try consentsTo(candidate, act, keys: keys, checker: checker)
+        let outcome: Outcome
+        do {
+            outcome = try state.decide(
+                Act(act), by: actor, consents: consents, at: candidate.time, sequence: sequence)
+        } catch {
+            throw .contract(error)
+        }
+        if state.defaultAct(act.record)?.transition == act.transition {
+            try checkClock(of: act.record, candidate, keys: keys, checker: checker)
+        }
+        let (grants, used) = try checkLines(
+            outcome.lines, act, candidate.lines, keys: keys, checker: checker)
+        if let child = outcome.child {
+            guard let proposed = act.child else { throw .childMissing }
+            for did in Set(child.roles.values.joined()).sorted() where did != actor {
+                guard
+                    try acceptance(
+                        of: proposed, by: did, in: candidate.consents, keys: keys,
+                        checker: checker) != nil
+                else { throw .childNotAccepted(proposed, by: did) }
+            }
+        }
+        return admission(act, actor, outcome, grants, used)
+    }
+
+    /// Folds the next entry of the log, whatever it holds.
+    public mutating func fold(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker)
+        -> [TransferEvent]
+    {
+        guard halt == nil, let place = entry.header.log, place.log == log,
+            place.sequence == head.sequence + 1
+        else { return [] }
+        guard entry.kind == .step else {
+            halt = .newer(sequence: place.sequence)
+            return []
+        }
+        let step: Entries.Step
+        do { step = try open(entry) } catch {
+            switch error {
+            case .bodyMissing: halt = .bodyMissing(sequence: place.sequence)
+            default: halt = .unreadable(sequence: place.sequence, error)
+            }
+            return []
+        }
+        let candidate = Candidate(
+            time: entry.header.time, act: step.act, request: step.request,
+            consents: step.consents, lines: step.lines)
+        do {
+            guard (step.proposal?.id == proposalEntry.id) == (place.sequence == 1) else {
+                throw FoldRefusal.proposalMisplaced
+            }
+            guard step.receipts.isEmpty, step.keys.isEmpty, step.epoch == 0 else {
+                throw FoldRefusal.witnessesNewer
+            }
+            let admission = try decide(candidate, keys: keys, checker: checker)
+            guard admission.digest == step.digest, admission.changes == step.records else {
+                throw FoldRefusal.digestWrong(stated: step.digest, computed: admission.digest)
+            }
+            apply(admission, entry: entry, request: step.request?.id)
+            return admission.outcome.transfers
+        } catch {
+            let refusal = (error as? FoldRefusal) ?? .notAboutThisContract
+            steps.append(
+                StepOutline(
+                    sequence: place.sequence, id: entry.id, time: entry.header.time,
+                    act: step.act ?? Self.unread, actor: step.request?.header.author ?? entry.header.author,
+                    request: step.request?.id, void: refusal, changed: []))
+            return []
+        }
+    }
+
+    /// Takes a decided step that was signed as `entry`.
+    public mutating func apply(_ admission: Admission, entry: Entry, request: EntryID?) {
+        state = admission.state
+        grants = admission.grants
+        usedLines.formUnion(admission.usedLines)
+        steps.append(
+            StepOutline(
+                sequence: head.sequence + 1, id: entry.id, time: entry.header.time,
+                act: admission.act, actor: admission.actor, request: request, void: nil,
+                changed: admission.outcome.touched))
+    }
+
+    /// The fork's effect on state: the fold ends below it.
+    public mutating func stop(forkedAt sequence: Int64) { halt = .forked(sequence: sequence) }
+
+    /// The step inside an entry of this contract's log.
+    public func open(_ entry: Entry) throws(EntryRefusal) -> Entries.Step {
+        guard let place = entry.header.log, let body = entry.body else { throw .bodyMissing }
+        let plaintext = try PrivateBody.open(
+            body, key: key.bodyKey(log: place.log, sequence: place.sequence),
+            author: entry.header.author, place: place)
+        return try Entries.Step(strict: plaintext)
+    }
+
+    private static let unread = SignedAct(transition: "unread", record: 0, arguments: [])
+}
+
+// MARK: - Step 1
+
+extension Fold {
+    private func decideOpening(
+        _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) -> Admission {
+        guard let act = candidate.act, act.transition == Self.opening, act.record == 0 else {
+            throw .openingMissing
+        }
+        guard candidate.time <= proposal.grantBy else {
+            throw .late(deadline: proposal.grantBy, time: candidate.time)
+        }
+        try check(proposalEntry, keys: keys, checker: checker)
+        var releaseKeys: [DID: PublicKey] = [:]
+        releaseKeys[proposalEntry.header.author] = proposal.releaseKey
+        for participant in proposal.participants where participant != proposalEntry.header.author {
+            guard
+                let acceptance = try acceptance(
+                    of: proposalEntry.id, by: participant, in: candidate.consents, keys: keys,
+                    checker: checker)
+            else { throw .notAccepted(by: participant) }
+            releaseKeys[participant] = acceptance.releaseKey
+        }
+        if proposal.parent != nil {
+            try checkParentRequest(candidate, keys: keys, checker: checker)
+        }
+        let outcome: Outcome
+        do { outcome = try state.opening(at: candidate.time, sequence: 1) } catch {
+            throw .contract(error)
+        }
+        var held: [HeldGrant] = []
+        for need in outcome.lines {
+            held.append(
+                try checkGrant(need, releaseKeys, candidate.lines, keys: keys, checker: checker))
+        }
+        return admission(
+            act, proposal.sequencer, outcome, held, Set(held.map(\.grant)))
+    }
+
+    /// The grant, or the split that a child starts from, that one line rule needs.
+    private func checkGrant(
+        _ need: LineNeed, _ releaseKeys: [DID: PublicKey], _ lines: [Entry], keys: KeyLookup,
+        checker: SignatureChecker
+    ) throws(FoldRefusal) -> HeldGrant {
+        guard proposal.lines.indices.contains(need.line) else { throw .lineMissing(need.kind) }
+        let line = LogID.line(author: need.issuer, proposal.lines[need.line])
+        guard let releaseKey = releaseKeys[need.holder] else {
+            throw .releaseKeyMissing(need.holder)
+        }
+        let tag = Hash32.grantTag(contractKey: key.bytes, line: line, releaseKey: releaseKey)
+        for entry in lines where entry.header.log?.log == line && entry.header.author == need.issuer {
+            let fits: Bool
+            if let parent = proposal.parent, let split = try? entry.read(Split.self) {
+                fits =
+                    split.grant == parent.grant && split.units == need.units
+                    && split.releaseKey == releaseKey && split.tag == tag
+            } else if proposal.parent == nil, let grant = try? entry.read(Grant.self) {
+                fits =
+                    grant.units == need.units && grant.releaseKey == releaseKey
+                    && grant.tag == tag && grant.until >= (need.until ?? .earliest)
+            } else {
+                fits = false
+            }
+            guard fits else { continue }
+            try check(entry, keys: keys, checker: checker)
+            return HeldGrant(
+                line: line, grant: entry.id, issuer: need.issuer, holder: need.holder,
+                releaseKey: releaseKey)
+        }
+        throw .lineMissing(need.kind)
+    }
+
+    /// A child starts on the parent holder's signed transfer request naming exactly this proposal.
+    private func checkParentRequest(
+        _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) {
+        guard let parent = proposal.parent else { return }
+        let parentLog = LogID.contract(parent.contract, author: proposal.sequencer)
+        for entry in candidate.consents where entry.kind == .request {
+            guard let request = try? entry.read(Request.self), request.act.child == proposalEntry.id,
+                entry.header.statement?.about == parentLog,
+                entry.header.author == proposalEntry.header.author
+            else { continue }
+            try check(entry, keys: keys, checker: checker)
+            return
+        }
+        throw .parentRequestMissing
+    }
+}
+
+// MARK: - Later steps
+
+extension Fold {
+    /// Who asks for what: an admissible request, or the sequencer's own act.
+    private func asked(_ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker)
+        throws(FoldRefusal) -> (SignedAct, DID)
+    {
+        guard let entry = candidate.request else {
+            guard let act = candidate.act else { throw .openingMissing }
+            return (act, proposal.sequencer)
+        }
+        let act = try checkFresh(entry, at: candidate.time)
+        try check(entry, keys: keys, checker: checker)
+        return (act, entry.header.author)
+    }
+
+    /// The act of a request that is about this contract, in time, new, and signed on the records as they
+    /// stand. Its signature is not checked here.
+    @discardableResult
+    public func checkFresh(_ entry: Entry, at time: Instant) throws(FoldRefusal) -> SignedAct {
+        guard let place = entry.header.statement, place.about == log,
+            entry.header.topic == key.topic
+        else { throw .notAboutThisContract }
+        let request: Request
+        do { request = try entry.read(Request.self) } catch { throw .entry(error) }
+        guard time <= place.expires else { throw .late(deadline: place.expires, time: time) }
+        guard !steps.contains(where: { $0.request == entry.id && $0.void == nil }) else {
+            throw .alreadyAdmitted(entry.id)
+        }
+        guard let basis = place.basis, steps.contains(where: { $0.id == basis }) else {
+            throw .basisUnknown
+        }
+        for number in state.touched(by: Act(request.act)) {
+            let current = state.record(number)?.version ?? 0
+            let named = place.versions.first { $0.record == number }?.version ?? 0
+            guard current == named else {
+                throw .stale(record: number, named: named, current: current)
+            }
+        }
+        return request.act
+    }
+
+    private func consentsTo(
+        _ candidate: Candidate, _ act: SignedAct, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) -> Set<DID> {
+        guard let request = candidate.request else { return [] }
+        var consents: Set<DID> = []
+        for did in proposal.participants
+        where try acceptance(
+            of: request.id, by: did, in: candidate.consents, keys: keys, checker: checker) != nil
+        {
+            consents.insert(did)
+        }
+        return consents
+    }
+
+    /// With no witnesses, a default against someone needs that one's signed acknowledgement of the step
+    /// that started the clock, where the sequencer alone started it (design §4, N = 0).
+    private func checkClock(
+        of record: Int64, _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) {
+        guard let clock = state.record(record)?.clock, clock.sequence > 1,
+            let step = steps.first(where: { $0.sequence == clock.sequence }), step.request == nil
+        else { return }
+        for silent in state.awaited(record).sorted() where silent != proposal.sequencer {
+            let acknowledged = candidate.consents.contains { entry in
+                guard entry.header.author == silent,
+                    let body = try? entry.read(Acknowledgement.self),
+                    body.entry == step.id, body.purpose == .delivered
+                else { return false }
+                return (try? check(entry, keys: keys, checker: checker)) != nil
+            }
+            guard acknowledged else { throw .clockUnacknowledged(step: step.id, by: silent) }
+        }
+    }
+
+    private func checkLines(
+        _ needs: [LineNeed], _ act: SignedAct, _ lines: [Entry], keys: KeyLookup,
+        checker: SignatureChecker
+    ) throws(FoldRefusal) -> (grants: [HeldGrant], used: Set<EntryID>) {
+        var used = usedLines
+        var held = grants
+        for need in needs where need.units > 0 {
+            guard held.indices.contains(need.line) else { throw .lineMissing(need.kind) }
+            let grant = held[need.line]
+            var found = false
+            for entry in lines
+            where !found && !used.contains(entry.id) && entry.header.log?.log == grant.line
+                && entry.header.author == grant.issuer
+            {
+                switch need.kind {
+                case .grant: continue
+                case .firm:
+                    guard let body = try? entry.read(Firm.self), body.grant == grant.grant,
+                        body.units == need.units, body.until >= (need.until ?? .earliest)
+                    else { continue }
+                case .split:
+                    guard let body = try? entry.read(Split.self), body.grant == grant.grant,
+                        body.units == need.units, body.holderSignature == act.holderSignature
+                    else { continue }
+                    let message = HolderMessage.split(
+                        line: grant.line, grant: grant.grant, units: body.units,
+                        releaseKey: body.releaseKey, tag: body.tag)
+                    guard
+                        checker.verifies(body.holderSignature, of: message, by: grant.releaseKey)
+                    else { throw .holderSignatureWrong }
+                case .release:
+                    guard let body = try? entry.read(Release.self), body.grant == grant.grant,
+                        body.units == need.units, let signature = body.holderSignature
+                    else { continue }
+                    let message = HolderMessage.release(
+                        line: grant.line, grant: grant.grant, units: body.units,
+                        runningTotal: grant.released + body.units)
+                    guard checker.verifies(signature, of: message, by: grant.releaseKey) else {
+                        throw .holderSignatureWrong
+                    }
+                    held[need.line].released += body.units
+                }
+                try check(entry, keys: keys, checker: checker)
+                used.insert(entry.id)
+                found = true
+            }
+            guard found else { throw .lineMissing(need.kind) }
+        }
+        return (held, used)
+    }
+
+    private func admission(
+        _ act: SignedAct, _ actor: DID, _ outcome: Outcome, _ grants: [HeldGrant], _ used: Set<EntryID>
+    ) -> Admission {
+        var next = state
+        next.apply(outcome)
+        return Admission(
+            act: act, actor: actor, outcome: outcome, state: next, grants: grants,
+            usedLines: used, digest: next.digest())
+    }
+
+    /// `entry`'s own signature, by the key its author had.
+    private func check(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker)
+        throws(FoldRefusal)
+    {
+        guard let keyID = entry.header.key, let key = keys(entry.header.author, keyID) else {
+            throw .keyUnknown(entry.header.author)
+        }
+        do { _ = try ValidEntry(entry, by: key, checker: checker) } catch { throw .entry(error) }
+    }
+
+    private func acceptance(
+        of statement: EntryID, by did: DID, in entries: [Entry], keys: KeyLookup,
+        checker: SignatureChecker
+    ) throws(FoldRefusal) -> Acceptance? {
+        for entry in entries where entry.header.author == did && entry.kind == .acceptance {
+            guard let body = try? entry.read(Acceptance.self), body.statement == statement else {
+                continue
+            }
+            try check(entry, keys: keys, checker: checker)
+            return body
+        }
+        return nil
+    }
+}
+
+extension Act {
+    /// The act inside a request or a step, its arguments by name.
+    public init(_ signed: SignedAct) {
+        self.init(
+            transition: signed.transition, record: signed.record,
+            arguments: signed.arguments.byName)
+    }
+}
+
+extension Template {
+    /// What may differ between a contract and the child that a transfer opens.
+    public var childVaries: (roles: Set<String>, parameters: Set<String>) {
+        var roles = Set(self.roles.filter(\.onlyChild).map(\.name))
+        var parameters = Set(self.parameters.filter(\.onlyChild).map(\.name))
+        for transition in transitions {
+            guard let child = transition.child else { continue }
+            roles.formUnion(child.roles.keys)
+            parameters.formUnion(child.parameters.keys)
+        }
+        return (roles, parameters)
+    }
+}

@@ -1,0 +1,162 @@
+/// Why a template file is refused: where, and what would be right.
+public struct TemplateRefusal: Error, Hashable, Sendable {
+    /// From 1.
+    public let line: Int
+    /// From 1, in Unicode scalars.
+    public let column: Int
+    public let what: Fault
+
+    public enum Fault: Hashable, Sendable {
+        case tooLarge(bytes: Int, limit: Int)
+        case notUTF8
+        case notYAML(String)
+        case tooDeep(limit: Int)
+        /// Something of YAML that templates do not use: anchors, tags, block texts, tabs …
+        case forbidden(String)
+        case duplicateKey(String)
+        case unknownKey(String, known: [String])
+        case missingKey(String)
+        case expected(String)
+        case version(String)
+        case badName(String)
+        case nameTwice(String)
+        case nameReserved(String)
+        case unknownName(String)
+        case wrongKind(found: Kind, wanted: [Kind])
+        case badLiteral(String, Kind)
+        case tooMany(String, count: Int, limit: Int)
+        case syntax(String, wanted: String)
+        case unknownFunction(String)
+        case argumentCount(String, found: Int, wanted: String)
+        case expressionTooLong(tokens: Int, limit: Int)
+        case expressionTooDeep(limit: Int)
+        case unknownState(String, family: String)
+        case unknownFamily(String)
+        case defaultMissing(state: String)
+        case defaultUnknown(String, state: String)
+        case defaultElsewhere(String, state: String)
+        case defaultIdle(String)
+        case unreachable(family: String, state: String)
+        case onlyChild(String)
+        case noArbiter
+        case notMade(String)
+        case madeTwice(String)
+        case verbTwice(String)
+        case fieldMissing(String, family: String)
+    }
+
+    public func words(_ language: Language) -> String {
+        switch language {
+        case .en: "line \(line), column \(column): \(english)"
+        case .zh: "第 \(line) 行第 \(column) 列：\(chinese)"
+        }
+    }
+
+    private var english: String {
+        switch what {
+        case .tooLarge(let bytes, let limit): "the file has \(bytes) bytes, at most \(limit)"
+        case .notUTF8: "the file is not UTF-8"
+        case .notYAML(let problem): "not YAML: \(problem)"
+        case .tooDeep(let limit): "nested deeper than \(limit)"
+        case .forbidden(let what): "\(what) is not used in templates; write it out or quote it"
+        case .duplicateKey(let key): "“\(key)” stands here twice"
+        case .unknownKey(let key, let known):
+            "unknown key “\(key)”; known here: \(known.joined(separator: ", "))"
+        case .missingKey(let key): "“\(key)” is missing"
+        case .expected(let what): "expected \(what)"
+        case .version(let found): "language version \(found); this node reads version 1"
+        case .badName(let name):
+            "“\(name)” is no name: a-z, 0-9, _ after a letter, at most 32"
+        case .nameTwice(let name): "the name “\(name)” already means something else here"
+        case .nameReserved(let name): "“\(name)” is built in and cannot be defined"
+        case .unknownName(let name): "no parameter, field, hold or role is called “\(name)” here"
+        case .wrongKind(let found, let wanted):
+            "this is \(found.words(.en)), wanted "
+                + wanted.map { $0.words(.en) }.joined(separator: " or ")
+        case .badLiteral(let text, let kind): "“\(text)” is not \(kind.words(.en))"
+        case .tooMany(let what, let count, let limit): "\(count) \(what), at most \(limit)"
+        case .syntax(let found, let wanted): "“\(found)” here, wanted \(wanted)"
+        case .unknownFunction(let name): "no function is called “\(name)”"
+        case .argumentCount(let name, let found, let wanted):
+            "\(name) takes \(wanted) arguments, not \(found)"
+        case .expressionTooLong(let tokens, let limit): "\(tokens) tokens, at most \(limit)"
+        case .expressionTooDeep(let limit): "expression nested deeper than \(limit)"
+        case .unknownState(let state, let family): "\(family) has no state “\(state)”"
+        case .unknownFamily(let family): "no record is called “\(family)”"
+        case .defaultMissing(let state):
+            "“\(state)” waits without `until` and `default`, `pay` or `dispute`"
+        case .defaultUnknown(let name, let state):
+            "“\(name)”, the default of \(state), is no transition `by: default`"
+        case .defaultElsewhere(let name, let state): "“\(name)” does not start at \(state)"
+        case .defaultIdle(let name): "no state names “\(name)” as its default"
+        case .unreachable(let family, let state): "\(family).\(state) is never reached"
+        case .onlyChild(let name):
+            "“\(name)” exists only in a child, but a first contract reaches this"
+        case .noArbiter: "`arbiter` must name a role of kind third"
+        case .notMade(let name): "“\(name)” is not made in this step"
+        case .madeTwice(let name): "one step makes at most one “\(name)”"
+        case .verbTwice(let verb): "the verb “\(verb)” cannot tell two transitions apart"
+        case .fieldMissing(let field, let family): "\(family) starts without its “\(field)”"
+        }
+    }
+
+    private var chinese: String {
+        switch what {
+        case .tooLarge(let bytes, let limit): "文件 \(bytes) 字节，至多 \(limit)"
+        case .notUTF8: "文件不是 UTF-8"
+        case .notYAML(let problem): "不是 YAML：\(problem)"
+        case .tooDeep(let limit): "嵌套超过 \(limit) 层"
+        case .forbidden(let what): "模板不使用 \(what)，请写明或加引号"
+        case .duplicateKey(let key): "“\(key)” 重复"
+        case .unknownKey(let key, let known):
+            "未知的键 “\(key)”；此处可用：\(known.joined(separator: "、"))"
+        case .missingKey(let key): "缺少 “\(key)”"
+        case .expected(let what): "此处应为 \(what)"
+        case .version(let found): "语言版本 \(found)；本节点读版本 1"
+        case .badName(let name): "“\(name)” 不是名称：字母开头，a-z、0-9、_，至多 32 个"
+        case .nameTwice(let name): "名称 “\(name)” 在此已有他义"
+        case .nameReserved(let name): "“\(name)” 是内建名称，不能定义"
+        case .unknownName(let name): "此处没有名为 “\(name)” 的参数、字段、数量或角色"
+        case .wrongKind(let found, let wanted):
+            "此处是\(found.words(.zh))，应为"
+                + wanted.map { $0.words(.zh) }.joined(separator: "或")
+        case .badLiteral(let text, let kind): "“\(text)” 不是\(kind.words(.zh))"
+        case .tooMany(let what, let count, let limit): "\(what) 有 \(count) 个，至多 \(limit)"
+        case .syntax(let found, let wanted): "此处为 “\(found)”，应为 \(wanted)"
+        case .unknownFunction(let name): "没有函数 “\(name)”"
+        case .argumentCount(let name, let found, let wanted):
+            "\(name) 需要 \(wanted) 个参数，而非 \(found)"
+        case .expressionTooLong(let tokens, let limit): "\(tokens) 个记号，至多 \(limit)"
+        case .expressionTooDeep(let limit): "表达式嵌套超过 \(limit) 层"
+        case .unknownState(let state, let family): "\(family) 没有状态 “\(state)”"
+        case .unknownFamily(let family): "没有名为 “\(family)” 的记录"
+        case .defaultMissing(let state):
+            "“\(state)” 等待却没有 `until` 与 `default`、`pay` 或 `dispute`"
+        case .defaultUnknown(let name, let state):
+            "\(state) 的默认 “\(name)” 不是 `by: default` 的步骤"
+        case .defaultElsewhere(let name, let state): "“\(name)” 不从 \(state) 开始"
+        case .defaultIdle(let name): "没有状态以 “\(name)” 为默认"
+        case .unreachable(let family, let state): "\(family).\(state) 永远到不了"
+        case .onlyChild(let name): "“\(name)” 只在子合同中存在，而首份合同会走到这里"
+        case .noArbiter: "`arbiter` 必须是 third 类角色"
+        case .notMade(let name): "本步骤没有产生 “\(name)”"
+        case .madeTwice(let name): "一步至多产生一个 “\(name)”"
+        case .verbTwice(let verb): "动词 “\(verb)” 无法区分两个步骤"
+        case .fieldMissing(let field, let family): "\(family) 起始缺少 “\(field)”"
+        }
+    }
+}
+
+extension TemplateRefusal {
+    init(_ place: Place, _ what: Fault) {
+        self.init(line: place.line, column: place.column, what: what)
+    }
+}
+
+/// Where something stands in the file, both from 1.
+struct Place: Hashable, Sendable {
+    var line: Int
+    var column: Int
+
+    func shifted(_ columns: Int) -> Place { Place(line: line, column: column + columns) }
+}

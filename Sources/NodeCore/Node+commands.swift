@@ -1,0 +1,362 @@
+public import Capacity
+public import Contracts
+public import Entries
+public import Identity
+internal import Logs
+internal import Market
+
+// What the owner can ask for. Each either signs and keeps what it says, or refuses and changes nothing.
+// The shell runs a dry run by calling the same on a copy.
+
+extension Node {
+    func checkMaySign() throws(NodeRefusal) {
+        if let readOnly { throw .readOnly(readOnly) }
+        let skews = connections.values.compactMap(\.skew)
+        let off = skews.filter { $0.magnitude > futureSkewMilliseconds.magnitude }
+        if skews.count >= 3, off.count * 2 > skews.count {
+            let middle = off.sorted()[off.count / 2]
+            throw .clockOff(peers: off.count, milliseconds: middle)
+        }
+    }
+
+    // MARK: - Lines
+
+    /// Opens the line if it is not open and declares its total.
+    @discardableResult
+    public mutating func declare(_ terms: LineTerms, total: Int64, source: LogID? = nil)
+        throws(NodeRefusal) -> LogID
+    {
+        try checkMaySign()
+        let log = LogID.line(author: own.did, terms)
+        if lines[log] == nil {
+            if let clash = book[own.did]?.clash(of: terms, source: source) {
+                throw .lineClash(with: clash)
+            }
+            try append(
+                LineOpening(terms: terms, source: source),
+                to: .publicLog(author: own.did, alliance: alliance.topic))
+        }
+        try appendLine(log) { _ in Declare(total: total, remaining: total) }
+        return log
+    }
+
+    public mutating func adjust(_ log: LogID, total: Int64, reason: String) throws(NodeRefusal) {
+        try checkMaySign()
+        guard let line = lines[log], line.issuer == own.did else {
+            throw .lineUnknown(log.short)
+        }
+        let declared = line.line.total ?? 0
+        try appendLine(log) { remaining in
+            Adjust(total: total, remaining: remaining + (total - declared), reason: reason)
+        }
+    }
+
+    // MARK: - Offers
+
+    @discardableResult
+    public mutating func publish(_ offer: Offer) throws(NodeRefusal) -> EntryID {
+        try checkMaySign()
+        guard templates[offer.template] != nil else {
+            throw .templateUnknown(offer.template.short)
+        }
+        if let log = offer.line {
+            guard let line = lines[log], line.issuer == own.did else {
+                throw .lineUnknown(log.short)
+            }
+        }
+        return try append(offer, to: .publicLog(author: own.did, alliance: alliance.topic)).id
+    }
+
+    public mutating func withdraw(_ offer: EntryID) throws(NodeRefusal) {
+        try checkMaySign()
+        guard let standing = book.offer(offer) else { throw .offerUnknown(offer) }
+        guard standing.author == own.did else { throw .notYourOffer(offer) }
+        try append(
+            Withdrawal(offer: offer),
+            to: .publicLog(author: own.did, alliance: alliance.topic))
+    }
+
+    // MARK: - Contracts
+
+    /// Everything of a proposal but what the node draws itself.
+    public struct ProposalDraft: Sendable {
+        public var template: Hash32
+        public var currency: Currency
+        public var arguments: [String: Value]
+        public var roles: [String: [DID]]
+        public var lines: [LineTerms]
+        public var acceptBy: Instant
+        public var grantBy: Instant
+        public var parent: Proposal.Parent?
+
+        public init(
+            template: Hash32, currency: Currency, arguments: [String: Value],
+            roles: [String: [DID]], lines: [LineTerms], acceptBy: Instant, grantBy: Instant,
+            parent: Proposal.Parent? = nil
+        ) {
+            self.template = template
+            self.currency = currency
+            self.arguments = arguments
+            self.roles = roles
+            self.lines = lines
+            self.acceptBy = acceptBy
+            self.grantBy = grantBy
+            self.parent = parent
+        }
+    }
+
+    @discardableResult
+    public mutating func propose(_ draft: ProposalDraft) throws(NodeRefusal) -> ContractID {
+        try checkMaySign()
+        guard let template = templates[draft.template] else {
+            throw .templateUnknown(draft.template.short)
+        }
+        guard let sequencer = draft.roles[template.sequencerRole]?.first else {
+            throw .roleMissing(template.sequencerRole)
+        }
+        guard let key = ContractKey(dice.roll().bytes) else {
+            throw .templateUnknown(draft.template.short)
+        }
+        let roles = draft.roles.map { Proposal.RoleHolders(role: $0.key, identities: $0.value) }
+            .sorted { $0.role.utf8.lexicographicallyPrecedes($1.role.utf8) }
+        let proposal = Proposal(
+            salt: dice.roll(), contract: key.contract, template: draft.template,
+            currency: draft.currency, arguments: [Argument](draft.arguments), roles: roles,
+            sequencer: sequencer, lines: draft.lines, acceptBy: draft.acceptBy,
+            grantBy: draft.grantBy, releaseKey: own.releaseKey(key.contract).publicKey,
+            parent: draft.parent)
+        // Our own node is the first that has to be able to read and believe it.
+        let entry = try sign(
+            proposal, topic: key.topic,
+            place: .init(
+                expires: draft.grantBy,
+                about: .contract(key.contract, author: sequencer)))
+        let fold: Fold
+        do {
+            fold = try Fold(proposal: entry.entry, key: key, template: template)
+        } catch {
+            if case .contract(let refusal) = error { throw .contract(refusal) }
+            throw .fold(error)
+        }
+        if draft.parent == nil {
+            for need in fold.state.grants { try checkRoom(need, draft.lines) }
+        }
+        for did in proposal.participants where did != own.did && keyLogs.inForce(did) == nil {
+            throw .keyOfPeerUnknown(did)
+        }
+        changes.append(.contractKey(key.contract, key.bytes))
+        changes.append(.statement(entry, contract: key.contract))
+        statementsSeen.insert(entry.id)
+        keep(entry.entry, contract: key.contract, key: key)
+        for did in proposal.participants where did != own.did {
+            send(entry.entry, to: did, contractKey: key.bytes)
+        }
+        topicsChanged()
+        advance(key.contract)
+        return key.contract
+    }
+
+    /// What its issuer's line could not grant is not proposed at all.
+    private func checkRoom(_ need: LineNeed, _ terms: [LineTerms]) throws(NodeRefusal) {
+        guard terms.indices.contains(need.line) else { throw .lineUnknown("\(need.line)") }
+        let log = LogID.line(author: need.issuer, terms[need.line])
+        guard let line = lines[log] else { throw .lineUnknown(terms[need.line].resource.path) }
+        guard line.fault == nil, chains.chain(log)?.fork == nil else { throw .lineForked(log) }
+        guard need.units <= line.line.remaining else {
+            throw .capacity(
+                field: "units",
+                .lineExceeded(remaining: line.line.remaining, requested: need.units))
+        }
+    }
+
+    /// Accepts a proposal, or consents to a request that waits for it.
+    public mutating func accept(_ contract: ContractID, request: EntryID? = nil)
+        throws(NodeRefusal)
+    {
+        try checkMaySign()
+        guard let held = contracts[contract] else { throw .contractUnknown(contract.short) }
+        guard let request else {
+            guard held.declined == nil, held.fold?.isSequenced != true else {
+                throw .contractOver(contract)
+            }
+            guard !held.hasAccepted(own.did) else { throw .alreadyAccepted }
+            guard let fold = held.fold else {
+                if let refusal = held.foldRefusal { throw .fold(refusal) }
+                throw .templateUnknown(held.proposal.template.short)
+            }
+            if held.proposal.parent == nil {
+                for need in fold.state.grants where need.issuer == own.did {
+                    try checkRoom(need, held.proposal.lines)
+                }
+            }
+            try accept(held, now: now)
+            return advance(contract)
+        }
+        guard let pending = held.requests[request] else { throw .nothingToAccept(request) }
+        let acceptance = Acceptance(salt: dice.roll(), statement: request, releaseKey: nil)
+        let entry = try say(
+            acceptance, about: held, to: [held.proposal.sequencer, pending.entry.header.author],
+            expires: pending.entry.header.statement?.expires ?? now)
+        contracts[contract]?.requests[request]?.consents.append(entry)
+        advance(contract)
+    }
+
+    mutating func accept(_ held: HeldContract, now: Instant) throws(NodeRefusal) {
+        guard now <= held.proposal.acceptBy else {
+            throw .acceptanceLate(deadline: held.proposal.acceptBy)
+        }
+        let acceptance = Acceptance(
+            salt: dice.roll(), statement: held.proposalEntry.id,
+            releaseKey: own.releaseKey(held.id).publicKey)
+        let entry = try say(
+            acceptance, about: held, to: held.proposal.participants,
+            expires: held.proposal.grantBy)
+        contracts[held.id]?.acceptances[own.did] = entry
+    }
+
+    /// A signed no: to a proposal of another's (declined) or of one's own (cancelled).
+    public mutating func decline(_ contract: ContractID, text: String = "") throws(NodeRefusal) {
+        try checkMaySign()
+        guard let held = contracts[contract] else { throw .contractUnknown(contract.short) }
+        guard held.declined == nil, held.fold?.isSequenced != true else {
+            throw .contractOver(contract)
+        }
+        let mine = held.proposalEntry.header.author == own.did
+        let code = mine ? Refusal.Code.cancelled : .declined
+        settle(held.proposalEntry.id)
+        try say(
+            Refusal(
+                salt: dice.roll(), statement: held.proposalEntry.id, code: code, text: text),
+            about: held, to: held.proposal.participants,
+            expires: now.advanced(by: statementLifeMilliseconds))
+        contracts[contract]?.declined = (own.did, code, text)
+    }
+
+    /// What came of asking for a step.
+    public enum Asked: Hashable, Sendable {
+        /// Written by this node, which sequences.
+        case sequenced(step: Int64)
+        /// Sent; the sequencer's step will answer.
+        case requested(EntryID)
+        /// A child was proposed; its acceptances will trigger the request.
+        case transferProposed(ContractID)
+    }
+
+    /// Asks for one step, or takes it where this node sequences. `act.record` must name the record.
+    public mutating func act(_ act: Act, in contract: ContractID) throws(NodeRefusal) -> Asked {
+        try checkMaySign()
+        guard let held = contracts[contract] else { throw .contractUnknown(contract.short) }
+        guard let fold = held.fold, fold.isSequenced else {
+            throw .contractNotSequenced(contract)
+        }
+        guard fold.halt == nil else { throw .contractHalted(contract) }
+        guard fold.state.record(act.record) != nil else { throw .recordUnknown(act.record) }
+        let needed = fold.state.consentsNeeded(for: act).subtracting([own.did])
+        let outcome: Outcome
+        do {
+            // The own node refuses first, with the numbers; others' consent is taken as given here.
+            outcome = try fold.state.decide(
+                act, by: own.did, consents: needed, at: now, sequence: fold.head.sequence + 1)
+        } catch {
+            throw .contract(error)
+        }
+        var signed = SignedAct(
+            transition: act.transition, record: act.record,
+            arguments: [Argument](act.arguments))
+        if let child = outcome.child {
+            return .transferProposed(try proposeChild(child, signed, held, fold))
+        }
+        if let need = outcome.lines.first(where: { $0.kind == .release && $0.units > 0 }),
+            need.holder == own.did, fold.grants.indices.contains(need.line)
+        {
+            let grant = fold.grants[need.line]
+            signed.holderSignature = own.releaseKey(contract).sign(
+                HolderMessage.release(
+                    line: grant.line, grant: grant.grant, units: need.units,
+                    runningTotal: grant.released + need.units))
+        }
+        let ownLines = outcome.lines.allSatisfy { $0.units == 0 }
+        guard held.proposal.sequencer == own.did, needed.isEmpty, ownLines else {
+            return .requested(try request(signed, in: contract))
+        }
+        try writeStep(
+            in: contract, act: signed, request: nil,
+            consents: acknowledgements(for: signed, held), lines: [])
+        return .sequenced(step: contracts[contract]?.fold?.head.sequence ?? 0)
+    }
+
+    /// Signs a request and sends it to whoever has to act on it.
+    @discardableResult
+    mutating func request(_ act: SignedAct, in contract: ContractID) throws(NodeRefusal)
+        -> EntryID
+    {
+        guard let held = contracts[contract], let fold = held.fold else {
+            throw .contractUnknown(contract.short)
+        }
+        let plain = Act(act)
+        let versions = fold.state.touched(by: plain).sorted().map {
+            RecordVersion(record: $0, version: fold.state.record($0)?.version ?? 0)
+        }.filter { $0.version > 0 }
+        let consenters = fold.state.consentsNeeded(for: plain).sorted()
+        let issuers = fold.grants.map(\.issuer)
+        let recipients = Set([held.proposal.sequencer] + consenters + issuers).sorted()
+        let entry = try say(
+            Request(salt: dice.roll(), act: act), about: held, to: recipients,
+            expires: now.advanced(by: statementLifeMilliseconds), basis: fold.head.id,
+            versions: versions)
+        contracts[contract]?.requests[entry.id] = .init(entry: entry, act: act)
+        advance(contract)
+        return entry.id
+    }
+
+    private mutating func proposeChild(
+        _ need: ChildNeed, _ act: SignedAct, _ held: HeldContract, _ fold: Fold
+    ) throws(NodeRefusal) -> ContractID {
+        guard let grant = fold.grants.first(where: { $0.holder == own.did }) else {
+            throw .contractNotSequenced(held.id)
+        }
+        let answerBy = now.advanced(by: childAnswerMilliseconds)
+        let child = try propose(
+            ProposalDraft(
+                template: held.proposal.template, currency: held.proposal.currency,
+                arguments: need.parameters, roles: need.roles, lines: held.proposal.lines,
+                acceptBy: answerBy, grantBy: answerBy,
+                parent: .init(contract: held.id, grant: grant.grant, units: need.units)))
+        guard let proposal = contracts[child]?.proposalEntry.id else {
+            throw .contractUnknown(child.short)
+        }
+        transfers[proposal] = PendingTransfer(parent: held.id, act: act)
+        changes.append(.transfer(child: proposal, parent: held.id, act: act))
+        advance(child)
+        return child
+    }
+
+    // MARK: - People
+
+    public mutating func name(_ did: DID, _ name: String?) {
+        petnames[did] = name
+        changes.append(.petname(did, name))
+    }
+
+    public mutating func addPeer(_ address: PeerAddress) {
+        guard !peers.contains(address) else { return }
+        peers.append(address)
+        changes.append(.peer(address, added: true))
+    }
+
+    public mutating func removePeer(_ address: PeerAddress) {
+        guard let index = peers.firstIndex(of: address) else { return }
+        peers.remove(at: index)
+        changes.append(.peer(address, added: false))
+    }
+
+    /// The petname, else what the profile suggests with the short did, else the short did.
+    public func displayName(_ did: DID) -> String {
+        if let petname = petnames[did] { return petname }
+        if let profile = book[did]?.profile { return "\(profile.name) (\(did.shortDID))" }
+        return did.shortDID
+    }
+}
+
+/// How long the newcomer, the issuer and third parties have to accept a transfer: a day.
+let childAnswerMilliseconds: Int64 = 86_400_000

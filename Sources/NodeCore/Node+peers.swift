@@ -1,0 +1,94 @@
+internal import Capacity
+internal import Entries
+public import Identity
+internal import Logs
+public import Replication
+
+extension Node: Catalogue {
+    public var allianceTopics: [TopicID] { [alliance.topic] }
+    public var contractTopics: [TopicID] { contracts.values.map(\.key.topic).sorted() }
+
+    public func heads(in topic: TopicID) -> [Message.Head] {
+        // Key logs, then public logs, then lines: each needs the one before.
+        (logsOfTopic[topic] ?? []).compactMap { head(of: $0) }
+    }
+
+    public func head(of log: LogID) -> Message.Head? {
+        guard let chain = chains.chain(log), let id = chain.ids.last else { return nil }
+        return Message.Head(log: log, sequence: UInt64(chain.head), id: id)
+    }
+
+    public func contains(_ log: LogID, in topic: TopicID) -> Bool {
+        guard let chain = chains.chain(log) else { return false }
+        return (chain.topic ?? alliance.topic) == topic
+    }
+}
+
+extension Node {
+    /// A peer's certificate was checked: `key` is what it says is in force.
+    public mutating func connected(
+        _ id: PeerID, did: DID, keyEntry: EntryID, key: PublicKey, initiated: Bool
+    ) {
+        // A key we know to be superseded is no longer anyone's identity.
+        if let held = keyLogs.inForce(did), held.key != key, keyLogs.key(did, keyEntry) != nil {
+            directives.append(.close(id, "the peer's key is no longer in force"))
+            return
+        }
+        let session = Session(isInitiator: initiated, nonce: dice.roll(), now: now.milliseconds)
+        connections[id] = Connection(did: did, keyEntry: keyEntry, key: key, session: session)
+        perform(session.begin(now: now.milliseconds, agent: agent), for: id)
+    }
+
+    public mutating func disconnected(_ id: PeerID) { connections[id] = nil }
+
+    public mutating func received(_ frame: Frame, from id: PeerID) {
+        guard var session = connections[id]?.session else { return }
+        let orders = session.received(frame, now: now.milliseconds, self)
+        connections[id]?.session = session
+        perform(orders, for: id)
+    }
+
+    /// One input to one session, and what it orders. The session is put back before its orders run, for
+    /// they may speak to it again.
+    mutating func converse(_ id: PeerID, _ input: (inout Session) -> [Session.Directive]) {
+        guard var session = connections[id]?.session else { return }
+        let orders = input(&session)
+        connections[id]?.session = session
+        perform(orders, for: id)
+    }
+
+    mutating func topicsChanged() {
+        for id in connections.keys.sorted() {
+            guard var session = connections[id]?.session else { continue }
+            let orders = session.topicsChanged(self)
+            connections[id]?.session = session
+            perform(orders, for: id)
+        }
+    }
+
+    /// The shell is boring, and so is this: one line per case.
+    mutating func perform(_ orders: [Session.Directive], for id: PeerID) {
+        for order in orders {
+            switch order {
+            case .send(let message): directives.append(.send(id, message.frame))
+            case .established(let agent, let time): established(id, agent: agent, time: time)
+            case .ingest(let entries, let run): ingest(entries, run: run, from: id)
+            case .serve(let request): directives.append(.serve(id, request))
+            case .open(let sealed): receive(sealed: sealed, from: id)
+            case .close(let reason): directives.append(.close(id, "\(reason)"))
+            }
+        }
+    }
+
+    private mutating func established(_ id: PeerID, agent: String, time: UInt64) {
+        directives.append(.raiseFrameLimit(id))
+        connections[id]?.agent = agent
+        connections[id]?.skew = Int64(clamping: time) - now.milliseconds
+        guard let did = connections[id]?.did else { return }
+        for (key, item) in sorted(outbox) where key.recipient == did { hand(item, to: id) }
+    }
+
+    func connection(to did: DID) -> PeerID? {
+        connections.filter { $0.value.did == did && $0.value.session.isEstablished }.keys.min()
+    }
+}

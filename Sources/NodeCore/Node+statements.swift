@@ -1,0 +1,210 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+internal import Identity
+internal import Logs
+
+/// How long a statement is offered to its recipient where nothing shorter is due: 30 days.
+let statementLifeMilliseconds: Int64 = 30 * 86_400_000
+
+extension Node {
+    // MARK: - Sending
+
+    /// Signs a statement about `contract` and puts it into the outbox for `recipients`.
+    @discardableResult
+    mutating func say<Body: EntryBody>(
+        _ body: Body, about contract: HeldContract, to recipients: [DID], expires: Instant,
+        basis: EntryID? = nil, versions: [RecordVersion] = [], withKey: Bool = false
+    ) throws(NodeRefusal) -> Entry {
+        let entry = try sign(
+            body, topic: contract.key.topic,
+            place: .init(expires: expires, about: contract.log, basis: basis, versions: versions))
+        changes.append(.statement(entry, contract: contract.id))
+        statementsSeen.insert(entry.id)
+        for recipient in recipients where recipient != own.did {
+            send(entry.entry, to: recipient, contractKey: withKey ? contract.key.bytes : nil)
+        }
+        return entry.entry
+    }
+
+    func sign<Body: EntryBody>(
+        _ body: Body, topic: TopicID, place: Header.StatementPlace
+    ) throws(NodeRefusal) -> ValidEntry {
+        let bytes = body.wire
+        let header = Header(
+            kind: Body.kind.rawValue, author: own.did, key: own.keyEntry, topic: topic, time: now,
+            bodyHash: SHA256.hash(bytes), bodySize: Int64(bytes.count), place: .statement(place))
+        do { return try ValidEntry(signing: header, body: bytes, by: own.key) } catch {
+            throw .entry(error)
+        }
+    }
+
+    mutating func send(_ statement: Entry, to recipient: DID, contractKey: [UInt8]?) {
+        let item = OutboxItem(
+            statement: statement, recipient: recipient, contractKey: contractKey,
+            expires: statement.header.statement?.expires ?? now)
+        outbox[OutboxKey(statement: statement.id, recipient: recipient)] = item
+        changes.append(.outbox(item))
+        if let peer = connection(to: recipient) { hand(item, to: peer) }
+    }
+
+    /// Hands an item to a live connection, once per connection: TCP repeats what is lost, a new
+    /// connection starts over.
+    mutating func hand(_ item: OutboxItem, to peer: PeerID) {
+        guard var connection = connections[peer],
+            connection.handed.insert(item.statement.id).inserted
+        else { return }
+        connections[peer] = connection
+        directives.append(
+            .deliver(
+                peer, Sealed(statement: item.statement, contractKey: item.contractKey),
+                key: keyLogs.inForce(connection.did)?.key ?? connection.key))
+    }
+
+    /// The recipient is known to hold it.
+    mutating func settle(_ key: OutboxKey) {
+        guard outbox.removeValue(forKey: key) != nil else { return }
+        changes.append(.delivered(key.statement, to: key.recipient))
+    }
+
+    mutating func settle(_ statement: EntryID) {
+        for key in outbox.keys.sorted() where key.statement == statement { settle(key) }
+    }
+
+    // MARK: - Receiving
+
+    mutating func receive(sealed bytes: [UInt8], from peer: PeerID) {
+        guard let plain = own.key.open(bytes), let sealed = try? Sealed(strict: plain) else {
+            directives.append(.close(peer, "a sealed box that does not open"))
+            return
+        }
+        receive(sealed)
+    }
+
+    mutating func retryStatements() {
+        let all = waitingStatements
+        waitingStatements = []
+        for sealed in all { receive(sealed) }
+    }
+
+    private mutating func receive(_ sealed: Sealed) {
+        let entry = sealed.statement
+        guard entry.header.statement != nil, entry.header.author != own.did,
+            let keyID = entry.header.key
+        else { return }
+        guard let key = keyLogs.key(entry.header.author, keyID),
+            entry.header.time <= now.advanced(by: futureSkewMilliseconds)
+        else {
+            if waitingStatements.count < waitingMax { waitingStatements.append(sealed) }
+            return
+        }
+        if statementsSeen.contains(entry.id) {
+            // Our acknowledgement may have been lost with its connection: say it again.
+            return acknowledge(entry)
+        }
+        guard let valid = try? ValidEntry(entry, by: key, checker: checker) else { return }
+        switch entry.kind {
+        case .proposal: receiveProposal(valid, key: sealed.contractKey)
+        case .acceptance, .request, .refusal, .acknowledgement: receiveAnswer(valid)
+        default: break
+        }
+    }
+
+    private mutating func receiveProposal(_ valid: ValidEntry, key bytes: [UInt8]?) {
+        guard let proposal = try? valid.entry.read(Proposal.self),
+            let key = bytes.flatMap({ ContractKey($0) }), key.contract == proposal.contract,
+            valid.header.topic == key.topic, proposal.participants.contains(own.did),
+            proposal.participants.contains(valid.header.author), contracts[key.contract] == nil,
+            valid.header.statement?.about
+                == .contract(proposal.contract, author: proposal.sequencer)
+        else { return }
+        changes.append(.contractKey(key.contract, key.bytes))
+        changes.append(.statement(valid, contract: key.contract))
+        statementsSeen.insert(valid.id)
+        keep(valid.entry, contract: key.contract, key: key)
+        acknowledge(valid.entry)
+        topicsChanged()
+        acceptChild(key.contract)
+    }
+
+    private mutating func receiveAnswer(_ valid: ValidEntry) {
+        guard let about = valid.header.statement?.about, let id = contractOfLog[about],
+            let held = contracts[id], held.key.topic == valid.header.topic,
+            held.proposal.participants.contains(valid.header.author)
+        else { return }
+        changes.append(.statement(valid, contract: id))
+        statementsSeen.insert(valid.id)
+        keep(valid.entry, contract: id, key: held.key)
+        advance(id)
+        // The step that admits a request, or the refusal, answers it; everything else is acknowledged.
+        let pending = contracts[id]?.requests[valid.id] != nil
+        if valid.entry.kind == .acceptance || pending { acknowledge(valid.entry) }
+    }
+
+    /// "I hold this." Sent once and never kept: who misses it says the statement again.
+    private mutating func acknowledge(_ statement: Entry) {
+        guard statement.kind != .acknowledgement, let place = statement.header.statement,
+            let about = place.about, let id = contractOfLog[about], let held = contracts[id],
+            let peer = connection(to: statement.header.author)
+        else { return }
+        let body = Acknowledgement(salt: dice.roll(), entry: statement.id, purpose: .delivered)
+        guard
+            let answer = try? sign(
+                body, topic: held.key.topic, place: .init(expires: place.expires, about: about))
+        else { return }
+        hand(
+            OutboxItem(
+                statement: answer.entry, recipient: statement.header.author, contractKey: nil,
+                expires: place.expires),
+            to: peer)
+    }
+
+    // MARK: - What a statement means
+
+    /// Puts a valid statement, ours or another's, where it belongs. Used at arrival and at start.
+    mutating func keep(_ entry: Entry, contract: ContractID?, key: ContractKey?) {
+        if entry.kind == .proposal {
+            guard let key, let proposal = try? entry.read(Proposal.self),
+                contracts[key.contract] == nil
+            else { return }
+            let held = HeldContract(key: key, proposalEntry: entry, proposal: proposal)
+            contracts[key.contract] = held
+            contractOfLog[held.log] = key.contract
+            refold(key.contract)
+            return
+        }
+        guard let contract, var held = contracts[contract] else { return }
+        defer { contracts[contract] = held }
+        let author = entry.header.author
+        switch entry.kind {
+        case .acceptance:
+            guard let body = try? entry.read(Acceptance.self) else { return }
+            if body.statement == held.proposalEntry.id {
+                if held.acceptances[author] == nil { held.acceptances[author] = entry }
+            } else {
+                held.requests[body.statement]?.consents.append(entry)
+            }
+        case .request:
+            guard let body = try? entry.read(Request.self),
+                held.fold?.steps.contains(where: { $0.request == entry.id }) != true
+            else { return }
+            held.requests[entry.id] = .init(entry: entry, act: body.act)
+        case .refusal:
+            guard let body = try? entry.read(Refusal.self) else { return }
+            if body.statement == held.proposalEntry.id {
+                // Once sequenced, a refusal comes too late to matter.
+                if held.declined == nil { held.declined = (author, body.code, body.text) }
+            } else if author == held.proposal.sequencer {
+                let act = held.requests.removeValue(forKey: body.statement)?.act
+                held.refused.append(
+                    .init(request: body.statement, act: act, code: body.code, text: body.text))
+            }
+            settle(OutboxKey(statement: body.statement, recipient: author))
+        case .acknowledgement:
+            guard let body = try? entry.read(Acknowledgement.self) else { return }
+            held.acknowledgements.append(entry)
+            settle(OutboxKey(statement: body.entry, recipient: author))
+        default: break
+        }
+    }
+}

@@ -1,0 +1,39 @@
+public import Entries
+public import Identity
+
+/// Whose node this is, with what it signs.
+public struct Own: Sendable {
+    public let did: DID
+    /// The key entry in force.
+    public let keyEntry: EntryID
+    public let key: SigningKey
+    private let nodeSecret: SecretBytes
+
+    public init(did: DID, keyEntry: EntryID, key: SigningKey, nodeSecret: SecretBytes) {
+        self.did = did
+        self.keyEntry = keyEntry
+        self.key = key
+        self.nodeSecret = nodeSecret
+    }
+
+    /// The one-time release key of this node in `contract`: HMAC over the node secret, which the
+    /// recovery code restores, so that a lost disk locks no grant and no issuer frees what it sold.
+    public func releaseKey(_ contract: ContractID) -> SigningKey {
+        let seed = HMAC256.authenticate(
+            Array("talea.releasekey.v1".utf8) + contract.bytes, key: nodeSecret.exposed)
+        return SigningKey(seed: SecretBytes(seed.bytes))!
+    }
+}
+
+/// An alliance this node belongs to: its founding body, from which its topic derives.
+public struct Alliance: Hashable, Sendable {
+    public let foundingBody: [UInt8]
+    public let founding: Founding
+    public let topic: TopicID
+
+    public init(foundingBody: [UInt8]) throws(EntryRefusal) {
+        founding = try Founding(strict: foundingBody)
+        self.foundingBody = foundingBody
+        topic = .alliance(foundingBody: foundingBody)
+    }
+}

@@ -1,0 +1,203 @@
+public import Identity
+
+/// The frames of a session. Fixed layouts: 32-byte values bare, numbers big-endian, lists counted.
+public enum Message: Hashable, Sendable {
+    case hello(Hello)
+    /// Alliance topics in clear; contract topics as hashes keyed with both session nonces.
+    case topics(alliances: [TopicID], contracts: [Hash32])
+    case heads([Head])
+    case range(RangeRequest)
+    /// Entries of one log, ascending, each as its wire bytes. `done`: nothing of the range is left.
+    case entries([[UInt8]], done: Bool)
+    case push([UInt8])
+    /// One sealed statement for the receiver.
+    case put([UInt8])
+    case ping
+    case pong
+    case goodbye(code: UInt8, text: String)
+
+    public struct Hello: Hashable, Sendable {
+        /// Wire versions spoken, ascending.
+        public var versions: [UInt8]
+        /// 32 random bytes, new for each connection.
+        public var nonce: Hash32
+        /// Milliseconds UTC.
+        public var time: UInt64
+        public var agent: String
+
+        public init(versions: [UInt8], nonce: Hash32, time: UInt64, agent: String) {
+            self.versions = versions
+            self.nonce = nonce
+            self.time = time
+            self.agent = agent
+        }
+    }
+
+    /// The newest entry of a log that its sender holds without a gap below.
+    public struct Head: Hashable, Sendable {
+        public var log: LogID
+        public var sequence: UInt64
+        public var id: EntryID
+
+        public init(log: LogID, sequence: UInt64, id: EntryID) {
+            self.log = log
+            self.sequence = sequence
+            self.id = id
+        }
+    }
+
+    /// `from` and `to` included, both from 1.
+    public struct RangeRequest: Hashable, Sendable {
+        public var log: LogID
+        public var from: UInt64
+        public var to: UInt64
+
+        public init(log: LogID, from: UInt64, to: UInt64) {
+            self.log = log
+            self.from = from
+            self.to = to
+        }
+    }
+}
+
+/// What one peer can make us hold or do.
+public enum ReplicationLimit {
+    public static let wireVersion: UInt8 = 1
+    /// Heads in one frame: 72 bytes each, well inside a frame.
+    public static let headsPerFrame = 2_000
+    public static let topics = 4_096
+    /// Range requests we have in the air with one peer.
+    public static let rangesOpen = 16
+    /// Ranges we still want to ask one peer for.
+    public static let rangesWaiting = 4_096
+    /// Entries asked for at once.
+    public static let rangeEntries: UInt64 = 256
+    /// Bytes of entries in one answer: a frame less its own overhead.
+    public static let answerBytes = 200 * 1024
+    public static let agentBytes = 64
+    public static let pingAfterMilliseconds: Int64 = 60_000
+}
+
+public enum MessageRefusal: Error, Hashable, Sendable {
+    case malformed(type: UInt8)
+    case unknownType(UInt8)
+}
+
+extension Message {
+    public var frame: Frame {
+        var out: [UInt8] = []
+        switch self {
+        case .hello(let hello):
+            out.append(UInt8(hello.versions.count))
+            out += hello.versions
+            out += hello.nonce.bytes
+            out.append(bigEndian: hello.time)
+            out += hello.agent.utf8.prefix(ReplicationLimit.agentBytes)
+            return Frame(type: 1, payload: out)
+        case .topics(let alliances, let contracts):
+            out.append(bigEndian: UInt32(alliances.count))
+            for topic in alliances { out += topic.bytes }
+            for hash in contracts { out += hash.bytes }
+            return Frame(type: 2, payload: out)
+        case .heads(let heads):
+            for head in heads {
+                out += head.log.bytes
+                out.append(bigEndian: head.sequence)
+                out += head.id.bytes
+            }
+            return Frame(type: 3, payload: out)
+        case .range(let request):
+            out += request.log.bytes
+            out.append(bigEndian: request.from)
+            out.append(bigEndian: request.to)
+            return Frame(type: 7, payload: out)
+        case .entries(let entries, let done):
+            out.append(done ? 1 : 0)
+            for entry in entries { out.append(counted: entry) }
+            return Frame(type: 8, payload: out)
+        case .push(let entry): return Frame(type: 9, payload: entry)
+        case .put(let sealed): return Frame(type: 10, payload: sealed)
+        case .ping: return Frame(type: 18, payload: [])
+        case .pong: return Frame(type: 19, payload: [])
+        case .goodbye(let code, let text):
+            return Frame(type: 17, payload: [code] + Array(text.utf8.prefix(512)))
+        }
+    }
+
+    /// Strict: every byte is accounted for.
+    public init(_ frame: Frame) throws(MessageRefusal) {
+        var rest = frame.payload[...]
+        func malformed() -> MessageRefusal { .malformed(type: frame.type) }
+        func take(_ count: Int) throws(MessageRefusal) -> ArraySlice<UInt8> {
+            guard count >= 0, rest.count >= count else { throw malformed() }
+            defer { rest = rest.dropFirst(count) }
+            return rest.prefix(count)
+        }
+        func number(_ count: Int) throws(MessageRefusal) -> UInt64 {
+            try take(count).reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        func id<K>() throws(MessageRefusal) -> Fixed32<K> {
+            guard let value = Fixed32<K>(try take(32)) else { throw malformed() }
+            return value
+        }
+        switch frame.type {
+        case 1:
+            let count = Int(try number(1))
+            guard count > 0 else { throw malformed() }
+            let versions = Array(try take(count))
+            let nonce: Hash32 = try id()
+            let time = try number(8)
+            guard rest.count <= ReplicationLimit.agentBytes,
+                let agent = String(validating: rest, as: UTF8.self)
+            else { throw malformed() }
+            self = .hello(Hello(versions: versions, nonce: nonce, time: time, agent: agent))
+        case 2:
+            let count = Int(try number(4))
+            guard count <= ReplicationLimit.topics,
+                rest.count / 32 <= ReplicationLimit.topics * 2, rest.count % 32 == 0
+            else { throw malformed() }
+            var alliances: [TopicID] = []
+            for _ in 0..<count { alliances.append(try id()) }
+            var contracts: [Hash32] = []
+            while !rest.isEmpty { contracts.append(try id()) }
+            self = .topics(alliances: alliances, contracts: contracts)
+        case 3:
+            guard rest.count % 72 == 0, rest.count / 72 <= ReplicationLimit.headsPerFrame else {
+                throw malformed()
+            }
+            var heads: [Head] = []
+            while !rest.isEmpty {
+                heads.append(Head(log: try id(), sequence: try number(8), id: try id()))
+            }
+            self = .heads(heads)
+        case 7:
+            let request = RangeRequest(log: try id(), from: try number(8), to: try number(8))
+            guard rest.isEmpty, request.from >= 1, request.to >= request.from else {
+                throw malformed()
+            }
+            self = .range(request)
+        case 8:
+            let flag = try number(1)
+            guard flag <= 1 else { throw malformed() }
+            var entries: [[UInt8]] = []
+            while !rest.isEmpty {
+                entries.append(Array(try take(Int(try number(4)))))
+                guard entries.count <= Int(ReplicationLimit.rangeEntries) else {
+                    throw malformed()
+                }
+            }
+            self = .entries(entries, done: flag == 1)
+        case 9: self = .push(frame.payload)
+        case 10: self = .put(frame.payload)
+        case 17:
+            guard let code = frame.payload.first,
+                let text = String(validating: frame.payload.dropFirst(), as: UTF8.self)
+            else { throw malformed() }
+            self = .goodbye(code: code, text: text)
+        case 18, 19:
+            guard frame.payload.isEmpty else { throw malformed() }
+            self = frame.type == 18 ? .ping : .pong
+        default: throw .unknownType(frame.type)
+        }
+    }
+}

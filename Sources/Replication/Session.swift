@@ -1,0 +1,245 @@
+public import Identity
+
+/// What a session asks its node about logs. Answers come from memory.
+public protocol Catalogue {
+    /// Topics named in clear.
+    var allianceTopics: [TopicID] { get }
+    /// Topics that only participants know.
+    var contractTopics: [TopicID] { get }
+    /// Heads of every log that belongs to `topic`, key logs of its members with them.
+    func heads(in topic: TopicID) -> [Message.Head]
+    func head(of log: LogID) -> Message.Head?
+    /// Whether `log` is one of `topic`'s, its members' key logs included.
+    func contains(_ log: LogID, in topic: TopicID) -> Bool
+}
+
+/// One connection's side of the conversation.
+///
+///     hello ──▶ ◀── hello        versions agree, else goodbye
+///     topics ──▶ ◀── topics      again whenever a topic comes or goes
+///     heads ──▶ ◀── heads        for each topic both have, once
+///     range ──▶ ◀── entries      until both hold the same; then pushes keep it so
+public struct Session: Sendable {
+    public enum Directive: Hashable, Sendable {
+        case send(Message)
+        /// The hello is in: larger frames may come.
+        case established(agent: String, time: UInt64)
+        /// Wire bytes of entries, ascending and of one log where `run`, to be checked and kept.
+        case ingest([[UInt8]], run: Bool)
+        /// Fetch and send these entries, at most `answerBytes` of them.
+        case serve(Message.RangeRequest)
+        case open(sealed: [UInt8])
+        case close(CloseReason)
+    }
+
+    public enum CloseReason: Hashable, Sendable {
+        case newerPeer(versions: [UInt8])
+        case malformed(MessageRefusal)
+        case outOfOrder(type: UInt8)
+        case goodbye(code: UInt8, text: String)
+    }
+
+    public let isInitiator: Bool
+    private let nonce: Hash32
+    private var remoteNonce: Hash32?
+    private var remoteAlliances: [TopicID] = []
+    private var remoteContracts: Set<Hash32> = []
+    /// Topics both sides named.
+    public private(set) var shared: Set<TopicID> = []
+    private var theirHeads: [LogID: UInt64] = [:]
+    private var wanted: [LogID: UInt64] = [:]
+    private var waiting: [Message.RangeRequest] = []
+    private var open: [Message.RangeRequest] = []
+    private var lastHeard: Int64
+
+    /// `nonce`: 32 fresh random bytes. `now`: milliseconds.
+    public init(isInitiator: Bool, nonce: Hash32, now: Int64) {
+        self.isInitiator = isInitiator
+        self.nonce = nonce
+        lastHeard = now
+    }
+
+    public var isEstablished: Bool { remoteNonce != nil }
+
+    public func begin(now: Int64, agent: String) -> [Directive] {
+        [
+            .send(
+                .hello(
+                    .init(
+                        versions: [ReplicationLimit.wireVersion], nonce: nonce,
+                        time: UInt64(max(now, 0)), agent: agent)))
+        ]
+    }
+
+    public mutating func received(_ frame: Frame, now: Int64, _ catalogue: some Catalogue)
+        -> [Directive]
+    {
+        lastHeard = now
+        let message: Message
+        do { message = try Message(frame) } catch {
+            // A frame type of a newer program, after hellos agreed on a version, is skipped.
+            if case .unknownType = error, isEstablished { return [] }
+            return [.close(.malformed(error))]
+        }
+        switch message {
+        case .hello(let hello): return helloReceived(hello, catalogue)
+        case .goodbye(let code, let text): return [.close(.goodbye(code: code, text: text))]
+        case _ where !isEstablished: return [.close(.outOfOrder(type: frame.type))]
+        case .topics(let alliances, let contracts):
+            remoteAlliances = alliances
+            remoteContracts = Set(contracts)
+            return match(catalogue)
+        case .heads(let heads): return headsReceived(heads, catalogue)
+        case .range(let request):
+            let lawful = shared.contains { catalogue.contains(request.log, in: $0) }
+            return lawful ? [.serve(request)] : [.send(.entries([], done: true))]
+        case .entries(let entries, _):
+            guard !open.isEmpty else { return [.close(.outOfOrder(type: frame.type))] }
+            // Answers come in the order of the questions; what is left of a range is asked for by `took`.
+            open.removeFirst()
+            return (entries.isEmpty ? [] : [.ingest(entries, run: true)]) + ask()
+        case .push(let entry): return [.ingest([entry], run: false)]
+        case .put(let sealed): return [.open(sealed: sealed)]
+        case .ping: return [.send(.pong)]
+        case .pong: return []
+        }
+    }
+
+    /// Our topics came or went: name them again, and exchange heads of what both now have.
+    public mutating func topicsChanged(_ catalogue: some Catalogue) -> [Directive] {
+        guard isEstablished else { return [] }
+        return [topics(catalogue)] + match(catalogue)
+    }
+
+    /// An entry was added here. Pushed if the peer shares its topic and is not known to hold it.
+    public mutating func added(_ entry: [UInt8], _ head: Message.Head, in topics: [TopicID])
+        -> [Directive]
+    {
+        guard topics.contains(where: shared.contains) else { return [] }
+        guard theirHeads[head.log] ?? 0 < head.sequence else { return [] }
+        theirHeads[head.log] = head.sequence
+        return [.send(.push(entry))]
+    }
+
+    /// The node took what came of `log` up to `head`: the peer holds as much, and the rest of what it
+    /// offered is asked for.
+    public mutating func took(_ log: LogID, head: UInt64) -> [Directive] {
+        theirHeads[log] = max(theirHeads[log] ?? 0, head)
+        guard let goal = wanted[log] else { return [] }
+        guard head < goal else {
+            wanted[log] = nil
+            return []
+        }
+        return want(.init(log: log, from: head + 1, to: goal))
+    }
+
+    /// A pushed entry does not join what is held: fetch what lies between.
+    public mutating func missing(_ log: LogID, from: UInt64, to: UInt64) -> [Directive] {
+        wanted[log] = max(wanted[log] ?? 0, to)
+        return want(.init(log: log, from: from, to: to))
+    }
+
+    /// Nothing of `log` could be used: do not ask this peer for it again until it names a new head.
+    public mutating func gaveUp(on log: LogID) { wanted[log] = nil }
+
+    public mutating func tick(now: Int64) -> [Directive] {
+        guard isEstablished, now - lastHeard >= ReplicationLimit.pingAfterMilliseconds else {
+            return []
+        }
+        return [.send(.ping)]
+    }
+
+    // MARK: - Inputs
+
+    private mutating func helloReceived(_ hello: Message.Hello, _ catalogue: some Catalogue)
+        -> [Directive]
+    {
+        guard remoteNonce == nil else { return [.close(.outOfOrder(type: 1))] }
+        guard hello.versions.contains(ReplicationLimit.wireVersion) else {
+            return [
+                .send(.goodbye(code: 1, text: "wire version")),
+                .close(.newerPeer(versions: hello.versions)),
+            ]
+        }
+        remoteNonce = hello.nonce
+        return [.established(agent: hello.agent, time: hello.time), topics(catalogue)]
+    }
+
+    private mutating func match(_ catalogue: some Catalogue) -> [Directive] {
+        let named = Set(remoteAlliances)
+        var both = Set(catalogue.allianceTopics.filter(named.contains))
+        for topic in catalogue.contractTopics
+        where remoteContracts.contains(keyed(topic, byInitiator: !isInitiator)) {
+            both.insert(topic)
+        }
+        let fresh = both.subtracting(shared).sorted()
+        shared = both
+        var heads: [Message.Head] = []
+        var seen: Set<LogID> = []
+        for topic in fresh {
+            for head in catalogue.heads(in: topic) where seen.insert(head.log).inserted {
+                heads.append(head)
+            }
+        }
+        return stride(from: 0, to: heads.count, by: ReplicationLimit.headsPerFrame).map { start in
+            let end = min(start + ReplicationLimit.headsPerFrame, heads.count)
+            return .send(.heads(Array(heads[start..<end])))
+        }
+    }
+
+    private mutating func headsReceived(_ heads: [Message.Head], _ catalogue: some Catalogue)
+        -> [Directive]
+    {
+        var directives: [Directive] = []
+        for head in heads {
+            theirHeads[head.log] = head.sequence
+            let held = catalogue.head(of: head.log)
+            if let held, held.sequence == head.sequence, held.id != head.id {
+                // Two ids at one sequence: fetch the rival, it is a proof.
+                directives += want(.init(log: head.log, from: head.sequence, to: head.sequence))
+            } else if held?.sequence ?? 0 < head.sequence {
+                wanted[head.log] = head.sequence
+                directives += want(
+                    .init(log: head.log, from: (held?.sequence ?? 0) + 1, to: head.sequence))
+            }
+        }
+        return directives
+    }
+
+    private mutating func want(_ request: Message.RangeRequest) -> [Directive] {
+        guard waiting.count < ReplicationLimit.rangesWaiting,
+            !open.contains(where: { $0.log == request.log }),
+            !waiting.contains(where: { $0.log == request.log })
+        else { return [] }
+        waiting.append(request)
+        return ask()
+    }
+
+    private mutating func ask() -> [Directive] {
+        var directives: [Directive] = []
+        while open.count < ReplicationLimit.rangesOpen, !waiting.isEmpty {
+            var request = waiting.removeFirst()
+            request.to = min(request.to, request.from + ReplicationLimit.rangeEntries - 1)
+            open.append(request)
+            directives.append(.send(.range(request)))
+        }
+        return directives
+    }
+
+    private func topics(_ catalogue: some Catalogue) -> Directive {
+        .send(
+            .topics(
+                alliances: catalogue.allianceTopics,
+                contracts: catalogue.contractTopics.map { keyed($0, byInitiator: isInitiator) }
+            ))
+    }
+
+    /// SHA-256("talea.topic.session.v1" ‖ initiator nonce ‖ responder nonce ‖ u8 sender ‖ topic)
+    private func keyed(_ topic: TopicID, byInitiator: Bool) -> Hash32 {
+        let remote = remoteNonce ?? .zero
+        let (first, second) = isInitiator ? (nonce, remote) : (remote, nonce)
+        return SHA256.hash(
+            tag: "talea.topic.session.v1", first.bytes, second.bytes, [byInitiator ? 0 : 1],
+            topic.bytes)
+    }
+}

@@ -120,7 +120,18 @@ let edgeTests: [Target] = [
             "Identity", "Fixtures",
         ]),
     tests("StorageTests", ["Storage", "NodeCore", "Entries", "Identity", "Capacity", "Fixtures"]),
-    tests("TransportTests", ["Transport", "Replication", "Identity", "Fixtures"]),
+    tests(
+        "TransportTests",
+        [
+            "Transport", "Replication", "Identity",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "X509", package: "swift-certificates"),
+            .product(name: "Crypto", package: "swift-crypto"),
+            .product(name: "SwiftASN1", package: "swift-asn1"),
+            .product(name: "Logging", package: "swift-log"),
+        ]),
     tests("ProcessTests", ["NodeDaemon", "Fixtures", "Identity", "Entries"]),
 ]
 

@@ -288,7 +288,8 @@ extension Fold {
             throw .contract(error)
         }
         var held: [HeldGrant] = []
-        for need in outcome.lines {
+        guard state.grants.count == template.lines.count else { throw .lineMissing(.grant) }
+        for need in state.grants {
             held.append(
                 try checkGrant(need, releaseKeys, candidate.lines, keys: keys, checker: checker))
         }

@@ -316,10 +316,14 @@ extension Node {
             throw .contractNotSequenced(held.id)
         }
         let answerBy = now.advanced(by: childAnswerMilliseconds)
+        // What the parent left to the template's defaults, the child leaves to them too: the issuer
+        // compares the two word by word.
+        let said = Set(held.proposal.arguments.map(\.name))
+            .union(fold.template.childVaries.parameters)
         let child = try propose(
             ProposalDraft(
                 template: held.proposal.template, currency: held.proposal.currency,
-                arguments: need.parameters, roles: need.roles, lines: held.proposal.lines,
+                arguments: need.parameters.filter { said.contains($0.key) }, roles: need.roles, lines: held.proposal.lines,
                 acceptBy: answerBy, grantBy: answerBy,
                 parent: .init(contract: held.id, grant: grant.grant, units: need.units)))
         guard let proposal = contracts[child]?.proposalEntry.id else {

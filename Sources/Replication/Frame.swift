@@ -1,7 +1,7 @@
 internal import Identity
 
-/// What two peers say to each other, one at a time: u32be length ‖ u8 type ‖ payload. The length counts
-/// type and payload, so the shortest lawful frame has length 1.
+/// What two peers say to each other, one at a time: u32be length ‖ u8 type ‖ payload. The length
+/// counts type and payload, so the shortest lawful frame has length 1.
 public struct Frame: Hashable, Sendable {
     public let type: UInt8
     public let payload: [UInt8]
@@ -85,6 +85,7 @@ public struct FrameReader: Sendable {
         return Frame(type: type, payload: payload)
     }
 
-    /// Bytes fed and not yet taken. Once `next` has answered `nil`: those of a frame that has begun.
+    /// Bytes fed and not yet taken. Once `next` has answered `nil`: those of a frame that has
+    /// begun.
     public var waitingBytes: Int { buffer.count - taken }
 }

@@ -1,0 +1,207 @@
+public import Capacity
+internal import Entries
+public import Identity
+public import NodeCore
+internal import Replication
+
+/// Named nodes that exchange frames in memory.
+public struct Network: Sendable {
+    public private(set) var now: Instant
+    public private(set) var nodes: [String: Node] = [:]
+    public private(set) var stores: [String: MemoryStore] = [:]
+    private var owns: [String: Own] = [:]
+    private var alliance: Alliance?
+    private var links: [Link] = []
+    private var queue: [Flight] = []
+    private var dice: Dice
+    private var nextPeer: UInt64 = 1
+    /// Every frame that was sent, for replaying: who, to whom, what.
+    public private(set) var recorded: [Flight] = []
+
+    private struct Link: Sendable {
+        let left: (name: String, peer: PeerID)
+        let right: (name: String, peer: PeerID)
+    }
+
+    public struct Flight: Sendable {
+        let from: String
+        let to: String
+        let peer: PeerID
+        let frame: Frame
+    }
+
+    public init(seed: UInt64, now: Instant) {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: seed)
+        dice = Dice(seed: SHA256.hash(tag: "talea.simulation.v1", bytes))
+        self.now = now
+    }
+
+    /// A new node with `templates`; the first founds the alliance, the others join it.
+    public mutating func add(_ name: String, templates: [[UInt8]] = []) throws {
+        guard let key = SigningKey(seed: SecretBytes(dice.roll().bytes)),
+            let code = RecoveryCode(entropy: Array(dice.roll().bytes.prefix(20)))
+        else { return }
+        let genesis = try Genesis(
+            key: key, nextKey: code.nextKey(index: 2).publicKey, nodeSecret: code.nodeSecret,
+            profile: Profile(name: name), joining: alliance, founding: "simulation", at: now,
+            seed: dice.roll())
+        alliance = genesis.alliance
+        var store = MemoryStore()
+        store.commit(genesis.entries.map { .entry($0, own: true) })
+        for bytes in templates { store.add(template: bytes) }
+        owns[name] = genesis.own
+        stores[name] = store
+        start(name)
+    }
+
+    public func did(_ name: String) -> DID { owns[name]?.did ?? .zero }
+    public func own(_ name: String) -> Own? { owns[name] }
+
+    public subscript(name: String) -> Node { nodes[name]! }
+
+    // MARK: - The world
+
+    public mutating func pass(milliseconds: Int64) { now = now.advanced(by: milliseconds) }
+
+    public mutating func connect(_ left: String, _ right: String) {
+        let (one, two) = (PeerID(nextPeer), PeerID(nextPeer + 1))
+        nextPeer += 2
+        links.append(Link(left: (left, one), right: (right, two)))
+        for (name, peer, other, initiated) in [(left, one, right, true), (right, two, left, false)]
+        {
+            guard let their = owns[other] else { continue }
+            turn(name) { node in
+                node.connected(
+                    peer, did: their.did, keyEntry: their.keyEntry, key: their.key.publicKey,
+                    initiated: initiated)
+            }
+        }
+    }
+
+    public mutating func connectAll() {
+        let names = nodes.keys.sorted()
+        for (index, left) in names.enumerated() {
+            for right in names.dropFirst(index + 1) { connect(left, right) }
+        }
+    }
+
+    /// The node's process ends: connections drop, what was not committed is gone.
+    public mutating func stop(_ name: String) {
+        for link in links where link.left.name == name || link.right.name == name {
+            drop(link)
+        }
+        nodes[name] = nil
+    }
+
+    /// Loads the node from what it committed.
+    public mutating func start(_ name: String) {
+        guard let own = owns[name], let alliance, let store = stores[name] else { return }
+        var node = Node(own: own, alliance: alliance, snapshot: store.snapshot)
+        node.begin(at: now, seed: dice.roll())
+        nodes[name] = node
+    }
+
+    private mutating func drop(_ link: Link) {
+        links.removeAll { $0.left.peer == link.left.peer }
+        queue.removeAll { $0.peer == link.left.peer || $0.peer == link.right.peer }
+        for (name, peer) in [link.left, link.right] where nodes[name] != nil {
+            turn(name) { $0.disconnected(peer) }
+        }
+    }
+
+    // MARK: - Turns
+
+    /// One command at one node, committed and performed; thrown refusals change nothing.
+    @discardableResult
+    public mutating func command<T>(
+        _ name: String, _ body: (inout Node) throws -> T
+    ) throws -> T {
+        var node = nodes[name]!
+        node.begin(at: now, seed: dice.roll())
+        let value = try body(&node)
+        nodes[name] = node
+        finish(name)
+        return value
+    }
+
+    public mutating func tick() {
+        for name in nodes.keys.sorted() { turn(name) { $0.tick() } }
+    }
+
+    /// Delivers frames until none is in the air, or `limit` were delivered.
+    @discardableResult
+    public mutating func settle(limit: Int = 100_000) -> Int {
+        var count = 0
+        while !queue.isEmpty, count < limit {
+            deliver(queue.removeFirst())
+            count += 1
+        }
+        return count
+    }
+
+    /// Delivers `frame` again to its receiver, as a replaying peer would.
+    public mutating func replay(_ flight: Flight) {
+        guard let node = nodes[flight.to] else { return }
+        // The old connection is gone: the frame comes over whichever one its sender has now.
+        let sender = owns[flight.from]?.did
+        guard let peer = node.connections.filter({ $0.value.did == sender }).keys.min() else {
+            return
+        }
+        turn(flight.to) { $0.received(flight.frame, from: peer) }
+    }
+
+    private mutating func deliver(_ flight: Flight) {
+        recorded.append(flight)
+        turn(flight.to) { $0.received(flight.frame, from: flight.peer) }
+    }
+
+    private mutating func turn(_ name: String, _ body: (inout Node) -> Void) {
+        guard nodes[name] != nil else { return }
+        nodes[name]?.begin(at: now, seed: dice.roll())
+        body(&nodes[name]!)
+        finish(name)
+    }
+
+    /// Commit, then perform: the order every node keeps.
+    private mutating func finish(_ name: String) {
+        guard let changes = nodes[name]?.takeChanges(), let directives = nodes[name]?.takeDirectives()
+        else { return }
+        stores[name]?.commit(changes)
+        for directive in directives {
+            switch directive {
+            case .send(let peer, let frame): send(frame, by: name, over: peer)
+            case .raiseFrameLimit: break
+            case .close(let peer, _):
+                if let link = link(name, peer) { drop(link) }
+            case .serve(let peer, let request):
+                if let answer = stores[name]?.answer(request) {
+                    send(answer.frame, by: name, over: peer)
+                }
+            case .deliver(let peer, let sealed, let key):
+                if let box = SealedBox.seal(sealed.wire, to: key) {
+                    send(Message.put(box).frame, by: name, over: peer)
+                }
+            case .reload:
+                let peers = links.filter { $0.left.name == name || $0.right.name == name }
+                let others = peers.map { $0.left.name == name ? $0.right.name : $0.left.name }
+                stop(name)
+                start(name)
+                for other in others { connect(name, other) }
+            }
+        }
+    }
+
+    private func link(_ name: String, _ peer: PeerID) -> Link? {
+        links.first {
+            ($0.left.name == name && $0.left.peer == peer)
+                || ($0.right.name == name && $0.right.peer == peer)
+        }
+    }
+
+    private mutating func send(_ frame: Frame, by name: String, over peer: PeerID) {
+        guard let link = link(name, peer) else { return }
+        let other = link.left.peer == peer ? link.right : link.left
+        queue.append(Flight(from: name, to: other.name, peer: other.peer, frame: frame))
+    }
+}

@@ -1,0 +1,69 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Ledger
+import NodeCore
+import Simulation
+import Testing
+
+/// The walkthrough's trade: 100 bought, 40 passed on, all exercised, delivered and paid.
+@Suite struct OptionTests {
+    static func option(_ market: inout Market, _ line: LineTerms) throws -> ContractID {
+        try market.agree(
+            "alice", "capacity-option",
+            [
+                "style": .text("american"), "units": Market.units(100), "lot": Market.units(10),
+                "premium": Market.money(50_000), "strike": Market.money(1_800),
+                "remedy": Market.money(900), "expiry": .instant(market.at(days: 40)),
+                "deliver_by": .instant(market.at(days: 60)),
+            ], roles: ["issuer": "bob", "holder": "alice", "arbiter": "judge"], lines: [line])
+    }
+
+    @Test func `an option is bought, passed on in part, exercised, delivered and paid`() throws {
+        var market = try Market("alice", "bob", "carol", "judge")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let parent = try Self.option(&market, line)
+        #expect(try market.held("alice", parent).grade == .sequenced)
+        #expect(try market.held("judge", parent).grade == .sequenced)
+        try market.pay("alice", "bob", parent)
+
+        let asked = try market.act(
+            "alice", parent, "transfer",
+            ["n": Market.units(40), "newcomer": .identity(market.did("carol")),
+             "asking": Market.money(24_000)])
+        guard case .transferProposed(let child) = asked else {
+            Issue.record("no child: \(asked)")
+            return
+        }
+        try market.network.command("carol") { try $0.accept(child) }
+        market.network.settle()
+        #expect(try market.held("carol", child).grade == .sequenced)
+        try market.pay("carol", "alice", child)
+
+        for (name, contract, units) in [("alice", parent, 60), ("carol", child, 40)] {
+            try market.act(name, contract, "exercise", ["n": Market.units(Int64(units))])
+            let exercise = try market.record("bob", contract, "exercise", "open")
+            try market.act(
+                "bob", contract, "deliver", record: exercise,
+                ["n": Market.units(Int64(units)), "evidence": .hash(SHA256.hash([1]))])
+            let delivery = try market.record(name, contract, "delivery", "stated")
+            try market.act(name, contract, "accept", record: delivery)
+            try market.pay(name, "bob", contract, record: delivery)
+        }
+        for contract in [parent, child] {
+            #expect(try market.held("bob", contract).grade == .settled)
+            #expect(try market.held("bob", contract).outcome == .fulfilled)
+        }
+        #expect(try market.digests(parent, "alice", "bob", "judge").count == 1)
+        #expect(try market.digests(child, "alice", "bob", "carol", "judge").count == 1)
+        let paid = ["alice", "bob", "carol"].map {
+            market.network[$0].ledger.netPaid(by: market.did($0)).first?.minor
+        }
+        #expect(paid == [134_000, -230_000, 96_000])
+        for name in ["alice", "bob", "carol", "judge"] {
+            #expect(market.network[name].ledgerFault == nil)
+            #expect(market.network[name].outbox.isEmpty, "\(name)")
+        }
+    }
+}

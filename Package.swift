@@ -28,6 +28,12 @@ func tests(
 
 let pureRooms: [Target] = [
     room(
+        "Simulation",
+        [
+            "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries",
+            "Capacity", "Identity",
+        ]),
+    room(
         "NodeCore",
         [
             "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries", "Capacity",
@@ -62,6 +68,13 @@ let pureTests: [Target] = [
         ["Contracts", "Ledger", "Entries", "Identity", "Capacity", "Fixtures"]),
     tests("ReplicationTests", ["Replication", "Identity", "Fixtures"]),
     tests("TidyTests", []),
+    tests(
+        "ScenarioTests",
+        [
+            "Simulation", "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger",
+            "Entries", "Capacity",
+            "Identity", "Fixtures",
+        ]),
 ]
 
 let edges: [Target] = [
@@ -104,21 +117,9 @@ let edges: [Target] = [
             .product(name: "Hummingbird", package: "hummingbird"),
             .product(name: "Logging", package: "swift-log"),
         ]),
-    room(
-        "Simulation",
-        [
-            "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries",
-            "Capacity", "Identity",
-        ]),
 ]
 
 let edgeTests: [Target] = [
-    tests(
-        "ScenarioTests",
-        [
-            "Simulation", "NodeCore", "Contracts", "Logs", "Ledger", "Entries", "Capacity",
-            "Identity", "Fixtures",
-        ]),
     tests("StorageTests", ["Storage", "NodeCore", "Entries", "Identity", "Capacity", "Fixtures"]),
     tests(
         "TransportTests",

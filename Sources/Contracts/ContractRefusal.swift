@@ -6,7 +6,7 @@ public enum ContractRefusal: Error, Hashable, Sendable {
     // Terms
     case parameterMissing(String)
     case parameterUnknown(String)
-    case parameterKind(String, wanted: Kind)
+    case parameterKind(String, wanted: ValueKind)
     case parameterBounds(String, value: String, minimum: String?, maximum: String?)
     case listCount(String, found: Int, wanted: String)
     case listOrder(String, item: Int)
@@ -28,7 +28,7 @@ public enum ContractRefusal: Error, Hashable, Sendable {
     case notYours(transition: String, awaited: [String])
     case argumentMissing(String)
     case argumentUnknown(String)
-    case argumentKind(String, wanted: Kind)
+    case argumentKind(String, wanted: ValueKind)
     case tooEarly(transition: String, at: Instant, earliest: Instant)
     case tooLate(transition: String, at: Instant, until: Instant)
     case notMet(transition: String, rule: String, values: Localized)

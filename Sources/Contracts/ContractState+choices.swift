@@ -1,5 +1,5 @@
-internal import Entries
 public import Capacity
+internal import Entries
 public import Identity
 internal import Ledger
 
@@ -10,9 +10,10 @@ extension ContractState {
         switch waiting(record) {
         case .until:
             let environment = environment(record)
-            return Set(moves(record).filter { !$0.isDefault }.flatMap {
-                identities($0.who, environment)
-            })
+            return Set(
+                moves(record).filter { !$0.isDefault }.flatMap {
+                    identities($0.who, environment)
+                })
         case .pay:
             guard let pay = record.pay else { return [] }
             switch record.phase {

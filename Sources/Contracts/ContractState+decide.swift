@@ -1,5 +1,5 @@
-internal import Entries
 public import Capacity
+internal import Entries
 public import Identity
 internal import Ledger
 
@@ -34,8 +34,8 @@ extension ContractState {
     private func step(
         _ name: String, isDefault: Bool, _ actor: DID, _ consents: Set<DID>, _ time: Instant,
         _ sequence: Int64
-    ) -> Step {
-        Step(
+    ) -> StepRun {
+        StepRun(
             state: self, time: time, sequence: sequence, actor: isDefault ? nil : actor,
             signers: isDefault ? [] : consents.union([actor]), reason: name)
     }
@@ -79,7 +79,8 @@ extension ContractState {
             }
             guard holds else { throw notMet(transition, rule, record, environment) }
         }
-        for needed in consentsNeeded(transition, record, by: actor) where !consents.contains(needed) {
+        for needed in consentsNeeded(transition, record, by: actor) where !consents.contains(needed)
+        {
             throw .consentMissing(transition: transition.name, needed)
         }
         return arguments
@@ -164,9 +165,10 @@ extension ContractState {
         _ environment: Environment
     ) -> ContractRefusal {
         if let message = rule.message {
-            return .notMet(
-                transition: transition.name, rule: display(.en).fill(message, environment),
-                values: Localized(en: "", zh: display(.zh).fill(message, environment)))
+            return .check(
+                Localized(
+                    en: display(.en).fill(message, environment),
+                    zh: display(.zh).fill(message, environment)))
         }
         let values = Language.allCases.map { language in
             leaves(rule.that, transition, record).map { name, leaf in
@@ -185,7 +187,7 @@ extension ContractState {
         _ expression: Expression, _ transition: Transition, _ record: Record
     ) -> [(String, Expression)] {
         var found: [(String, Expression)] = []
-        func add(_ name: String?, _ kind: Kind?, _ node: Expression.Node) {
+        func add(_ name: String?, _ kind: ValueKind?, _ node: Expression.Node) {
             guard let name, let kind, !found.contains(where: { $0.0 == name }) else { return }
             found.append((name, Expression(text: name, kind: kind, node: node)))
         }

@@ -50,7 +50,8 @@ extension ContractState {
             ($0.transfer.from, $0.transfer.to) < ($1.transfer.from, $1.transfer.to)
         }
         for claim in sorted {
-            if let last = pairs.last, last.from == claim.transfer.from, last.to == claim.transfer.to {
+            if let last = pairs.last, last.from == claim.transfer.from, last.to == claim.transfer.to
+            {
                 let (sum, overflow) = last.open.addingReportingOverflow(claim.open)
                 pairs[pairs.count - 1].open = overflow ? .max : sum
             } else {
@@ -92,7 +93,7 @@ extension ContractState {
         }
     }
 
-    private static func append(_ datum: Datum, _ kind: Kind, to bytes: inout [UInt8]) {
+    private static func append(_ datum: Datum, _ kind: ValueKind, to bytes: inout [UInt8]) {
         bytes.append(kind.tag)
         switch datum {
         case .number(let number): bytes.append(bigEndian: UInt64(bitPattern: number))
@@ -101,7 +102,7 @@ extension ContractState {
         case .hash(let hash): bytes += hash.bytes
         case .identity(let did): bytes += did.bytes
         case .list(let items):
-            let item: Kind
+            let item: ValueKind
             if case .list(let inner) = kind.seen { item = inner } else { item = .int }
             bytes.append(bigEndian: UInt32(clamping: items.count))
             for one in items { append(one, item, to: &bytes) }

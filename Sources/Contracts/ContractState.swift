@@ -1,5 +1,5 @@
-internal import Entries
 public import Capacity
+internal import Entries
 public import Identity
 public import Ledger
 
@@ -33,6 +33,11 @@ public struct ContractState: Sendable {
         self.template = template
         self.terms = terms
         values = try TermsReader(template: template, terms: terms).read()
+        // A grant whose units or deadline cannot be computed would silently hold nothing.
+        let grants = grants
+        guard grants.count == template.lines.count else {
+            throw .lineCount(found: grants.count, wanted: template.lines.count)
+        }
     }
 
     /// What step 1 must hold, one for each of the template's lines.
@@ -50,7 +55,7 @@ public struct ContractState: Sendable {
         }
     }
 
-    /// Step 1. Deadlines that count from the step count from `grantBy` here.
+    /// Step 1. First deadlines count from `grantBy`, whenever the step is written.
     public func opening(
         at time: Instant, sequence: Int64 = 1
     ) throws(ContractRefusal) -> Outcome {
@@ -58,8 +63,8 @@ public struct ContractState: Sendable {
         guard let start = terms.isChild ? template.startChild : template.startFirst else {
             throw .notAChild
         }
-        var step = Step(
-            state: self, time: max(time, terms.grantBy), sequence: sequence, actor: nil, signers: [],
+        var step = StepRun(
+            state: self, time: terms.grantBy, sequence: sequence, actor: nil, signers: [],
             reason: "opening")
         return try step.open(start)
     }

@@ -35,7 +35,7 @@ struct Display {
         return minor < 0 ? "-" + digits : digits
     }
 
-    func text(_ datum: Datum, _ kind: Kind) -> String {
+    func text(_ datum: Datum, _ kind: ValueKind) -> String {
         switch (kind, datum) {
         case (.money, .number(let number)), (.price, .number(let number)):
             let decimals = Literal.decimals(currency)

@@ -5,7 +5,7 @@ public enum EvaluationFault: Error, Hashable, Sendable {
     case overflow
     case divisionByZero
     case index(Int64, count: Int)
-    case outOfBounds(Int64, Kind)
+    case outOfBounds(Int64, ValueKind)
     case absent(String)
 
     public func words(_ language: Language) -> String {
@@ -48,7 +48,7 @@ extension Expression {
     }
 
     /// The number, within the bounds of what may be stored as `kind`.
-    func number(in environment: Environment, as kind: Kind) throws(EvaluationFault) -> Int64 {
+    func number(in environment: Environment, as kind: ValueKind) throws(EvaluationFault) -> Int64 {
         let number = try environment.number(node)
         guard kind.admits(number) else { throw .outOfBounds(number, kind) }
         return number

@@ -3,7 +3,7 @@
 public struct Expression: Hashable, Sendable {
     /// As it stands in the file.
     public let text: String
-    public let kind: Kind
+    public let kind: ValueKind
     let node: Node
 
     indirect enum Node: Hashable, Sendable {
@@ -47,7 +47,7 @@ public struct Expression: Hashable, Sendable {
         case at, count, last, min, max, abs, multiple, part, share, month
     }
 
-    static func name(_ name: String, _ kind: Kind) -> Expression {
+    static func name(_ name: String, _ kind: ValueKind) -> Expression {
         Expression(text: name, kind: kind, node: .name(name))
     }
 }

@@ -1,14 +1,14 @@
 /// What names mean at one place of a template.
 struct Scope: Sendable {
     var roles: [String: Bool] = [:]  // name → is a list
-    var options: [String: Kind] = [:]
-    var parameters: [String: (index: Int, kind: Kind)] = [:]
-    var fields: [String: (index: Int, kind: Kind)] = [:]
-    var holds: [String: (index: Int, kind: Kind)] = [:]
+    var options: [String: ValueKind] = [:]
+    var parameters: [String: (index: Int, kind: ValueKind)] = [:]
+    var fields: [String: (index: Int, kind: ValueKind)] = [:]
+    var holds: [String: (index: Int, kind: ValueKind)] = [:]
     var states: Set<String> = []
-    var arguments: [String: (index: Int, kind: Kind)] = [:]
-    var mainFields: [String: (index: Int, kind: Kind)] = [:]
-    var mainHolds: [String: (index: Int, kind: Kind)] = [:]
+    var arguments: [String: (index: Int, kind: ValueKind)] = [:]
+    var mainFields: [String: (index: Int, kind: ValueKind)] = [:]
+    var mainHolds: [String: (index: Int, kind: ValueKind)] = [:]
     var mainStates: Set<String> = []
     var families: [String: Int] = [:]
     var readsMain = false
@@ -25,10 +25,14 @@ struct ExpressionReader {
     static let depthMax = 12
 
     private enum Token: Equatable {
-        case number(Int64), duration(Int64), name(String), mark(String), end
+        case number(Int64)
+        case duration(Int64)
+        case name(String)
+        case mark(String)
+        case end
     }
 
-    private typealias Typed = (node: Expression.Node, kind: Kind)
+    private typealias Typed = (node: Expression.Node, kind: ValueKind)
 
     private let scope: Scope
     private var tokens: [(token: Token, text: String, place: Place)] = []
@@ -36,7 +40,7 @@ struct ExpressionReader {
     private var depth = 0
 
     static func read(
-        _ text: String, at place: Place, in scope: Scope, wanted: [Kind] = []
+        _ text: String, at place: Place, in scope: Scope, wanted: [ValueKind] = []
     ) throws(TemplateRefusal) -> Expression {
         var reader = try ExpressionReader(text, at: place, in: scope)
         let result = try reader.expression()
@@ -116,7 +120,7 @@ struct ExpressionReader {
         guard take(word: "else") else { throw syntax("else") }
         let elsePlace = current.place
         let otherwise = try expression()
-        guard let kind = Kind.shared(then.kind, otherwise.kind) else {
+        guard let kind = ValueKind.shared(then.kind, otherwise.kind) else {
             throw TemplateRefusal(
                 elsePlace, .wrongKind(found: otherwise.kind, wanted: [then.kind]))
         }
@@ -166,7 +170,8 @@ struct ExpressionReader {
         let place = current.place
         let right = try sum()
         let ordered = comparison != .equal && comparison != .unequal
-        guard let kind = Kind.shared(left.kind, right.kind), !ordered || kind.isNumber || kind == .bp
+        guard let kind = ValueKind.shared(left.kind, right.kind),
+            !ordered || kind.isNumber || kind == .bp
         else {
             throw TemplateRefusal(place, .wrongKind(found: right.kind, wanted: [left.kind]))
         }
@@ -189,13 +194,13 @@ struct ExpressionReader {
         return left
     }
 
-    private static func sum(_ left: Kind, _ right: Kind, minus: Bool) -> Kind? {
+    private static func sum(_ left: ValueKind, _ right: ValueKind, minus: Bool) -> ValueKind? {
         switch (left, right) {
         case (.instant, .duration): return .instant
         case (.duration, .instant): return minus ? nil : .instant
         case (.instant, .instant): return minus ? .duration : nil
         default:
-            guard let kind = Kind.shared(left, right), kind.isNumber || kind == .bp else {
+            guard let kind = ValueKind.shared(left, right), kind.isNumber || kind == .bp else {
                 return nil
             }
             return kind
@@ -223,9 +228,9 @@ struct ExpressionReader {
         return left
     }
 
-    private static func product(_ left: Kind, _ right: Kind) -> Kind? {
-        func scales(_ kind: Kind) -> Bool { kind == .int || kind == .literal }
-        func scaled(_ kind: Kind) -> Bool {
+    private static func product(_ left: ValueKind, _ right: ValueKind) -> ValueKind? {
+        func scales(_ kind: ValueKind) -> Bool { kind == .int || kind == .literal }
+        func scaled(_ kind: ValueKind) -> Bool {
             kind != .instant && (kind.isNumber || kind == .bp)
         }
         switch (left, right) {
@@ -347,7 +352,7 @@ struct ExpressionReader {
 
     private func check(
         _ function: Expression.Function, _ arguments: [Typed], _ places: [Place], at place: Place
-    ) throws(TemplateRefusal) -> Kind {
+    ) throws(TemplateRefusal) -> ValueKind {
         let wanted: ClosedRange<Int> =
             switch function {
             case .count, .last, .abs: 1...1
@@ -360,7 +365,7 @@ struct ExpressionReader {
                 place,
                 .argumentCount(function.rawValue, found: arguments.count, wanted: text))
         }
-        func refuse(_ index: Int, _ kinds: [Kind]) -> TemplateRefusal {
+        func refuse(_ index: Int, _ kinds: [ValueKind]) -> TemplateRefusal {
             TemplateRefusal(
                 places.indices.contains(index) ? places[index] : place,
                 .wrongKind(
@@ -377,13 +382,13 @@ struct ExpressionReader {
             var kind = first.kind
             for (index, argument) in arguments.enumerated() {
                 guard argument.kind.isNumber || argument.kind == .bp,
-                    let shared = Kind.shared(kind, argument.kind)
+                    let shared = ValueKind.shared(kind, argument.kind)
                 else { throw refuse(index, [kind]) }
                 kind = shared
             }
             return kind
         case .multiple:
-            guard first.kind.isNumber, Kind.shared(first.kind, second) != nil else {
+            guard first.kind.isNumber, ValueKind.shared(first.kind, second) != nil else {
                 throw refuse(1, [first.kind])
             }
             return .truth
@@ -435,7 +440,8 @@ struct ExpressionReader {
         }
     }
 
-    private func demand(_ typed: Typed, _ kind: Kind, at place: Place) throws(TemplateRefusal) {
+    private func demand(_ typed: Typed, _ kind: ValueKind, at place: Place) throws(TemplateRefusal)
+    {
         guard typed.kind == kind else {
             throw TemplateRefusal(place, .wrongKind(found: typed.kind, wanted: [kind]))
         }

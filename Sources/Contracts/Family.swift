@@ -10,7 +10,7 @@ struct Family: Hashable, Sendable {
 
     struct Field: Hashable, Sendable {
         let name: String
-        let kind: Kind
+        let kind: ValueKind
     }
 
     /// A named pending transfer of units, read as a quantity.

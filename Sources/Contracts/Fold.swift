@@ -90,10 +90,10 @@ public struct Fold: Sendable {
         public let digest: Hash32
 
         /// The records that changed, as the step states them.
-        public var changes: [Entries.Step.RecordChange] {
+        public var changes: [Step.RecordChange] {
             outcome.touched.compactMap { number in
                 state.record(number).map {
-                    Entries.Step.RecordChange(
+                    Step.RecordChange(
                         record: number, state: $0.state,
                         fields: [Argument](
                             Dictionary(
@@ -195,7 +195,7 @@ extension Fold {
             halt = .newer(sequence: place.sequence)
             return []
         }
-        let step: Entries.Step
+        let step: Step
         do { step = try open(entry) } catch {
             switch error {
             case .bodyMissing: halt = .bodyMissing(sequence: place.sequence)
@@ -224,7 +224,8 @@ extension Fold {
             steps.append(
                 StepOutline(
                     sequence: place.sequence, id: entry.id, time: entry.header.time,
-                    act: step.act ?? Self.unread, actor: step.request?.header.author ?? entry.header.author,
+                    act: step.act ?? Self.unread,
+                    actor: step.request?.header.author ?? entry.header.author,
                     request: step.request?.id, void: refusal, changed: []))
             return []
         }
@@ -246,12 +247,12 @@ extension Fold {
     public mutating func stop(forkedAt sequence: Int64) { halt = .forked(sequence: sequence) }
 
     /// The step inside an entry of this contract's log.
-    public func open(_ entry: Entry) throws(EntryRefusal) -> Entries.Step {
+    public func open(_ entry: Entry) throws(EntryRefusal) -> Step {
         guard let place = entry.header.log, let body = entry.body else { throw .bodyMissing }
         let plaintext = try PrivateBody.open(
             body, key: key.bodyKey(log: place.log, sequence: place.sequence),
             author: entry.header.author, place: place)
-        return try Entries.Step(strict: plaintext)
+        return try Step(strict: plaintext)
     }
 
     private static let unread = SignedAct(transition: "unread", record: 0, arguments: [])
@@ -308,7 +309,8 @@ extension Fold {
             throw .releaseKeyMissing(need.holder)
         }
         let tag = Hash32.grantTag(contractKey: key.bytes, line: line, releaseKey: releaseKey)
-        for entry in lines where entry.header.log?.log == line && entry.header.author == need.issuer {
+        for entry in lines where entry.header.log?.log == line && entry.header.author == need.issuer
+        {
             let fits: Bool
             if let parent = proposal.parent, let split = try? entry.read(Split.self) {
                 fits =
@@ -337,7 +339,8 @@ extension Fold {
         guard let parent = proposal.parent else { return }
         let parentLog = LogID.contract(parent.contract, author: proposal.sequencer)
         for entry in candidate.consents where entry.kind == .request {
-            guard let request = try? entry.read(Request.self), request.act.child == proposalEntry.id,
+            guard let request = try? entry.read(Request.self),
+                request.act.child == proposalEntry.id,
                 entry.header.statement?.about == parentLog,
                 entry.header.author == proposalEntry.header.author
             else { continue }
@@ -476,7 +479,8 @@ extension Fold {
     }
 
     private func admission(
-        _ act: SignedAct, _ actor: DID, _ outcome: Outcome, _ grants: [HeldGrant], _ used: Set<EntryID>
+        _ act: SignedAct, _ actor: DID, _ outcome: Outcome, _ grants: [HeldGrant],
+        _ used: Set<EntryID>
     ) -> Admission {
         var next = state
         next.apply(outcome)

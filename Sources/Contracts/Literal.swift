@@ -19,7 +19,8 @@ enum Literal {
 
     /// Digits alone, at most 2^53−1.
     static func whole(_ text: some StringProtocol) -> Int64? {
-        guard !text.isEmpty, text.utf8.count <= 16, text.utf8.allSatisfy({ (48...57).contains($0) }),
+        guard !text.isEmpty, text.utf8.count <= 16,
+            text.utf8.allSatisfy({ (48...57).contains($0) }),
             let number = Int64(text), number <= wholeNumberMax
         else { return nil }
         return number

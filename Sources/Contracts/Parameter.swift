@@ -5,7 +5,7 @@ internal import Identity
 /// One value that a proposal, or a step, must carry: name, kind, bounds.
 public struct Parameter: Hashable, Sendable {
     public let name: String
-    public let kind: Kind
+    public let kind: ValueKind
     /// For people; the name where the template gives none.
     public let title: Localized
     /// As a person would type it (`Parameter.read` takes it back); `nil`: must be given.
@@ -21,7 +21,7 @@ public struct Parameter: Hashable, Sendable {
     let rising: Bool
 
     init(
-        name: String, kind: Kind, title: Localized? = nil, defaultText: String? = nil,
+        name: String, kind: ValueKind, title: Localized? = nil, defaultText: String? = nil,
         onlyChild: Bool = false, optional: Bool = false, minimum: Expression? = nil,
         maximum: Expression? = nil, fallback: Datum? = nil, count: ClosedRange<Int>? = nil,
         countRule: Expression? = nil, rising: Bool = false
@@ -53,7 +53,7 @@ public struct Parameter: Hashable, Sendable {
     }
 
     private static func value(
-        _ text: String, _ kind: Kind, _ currency: Currency, _ unit: UnitCode
+        _ text: String, _ kind: ValueKind, _ currency: Currency, _ unit: UnitCode
     ) -> Value? {
         let text = Literal.trimmed(text)
         switch kind {
@@ -89,7 +89,7 @@ public struct Parameter: Hashable, Sendable {
             return .list(values)
         case .schedule:
             guard let items = Literal.items(text) else { return nil }
-            let item: Kind = items.allSatisfy { $0.hasSuffix("%") } ? .bp : .money
+            let item: ValueKind = items.allSatisfy { $0.hasSuffix("%") } ? .bp : .money
             return value(text, .list(item), currency, unit)
         }
     }
@@ -99,7 +99,7 @@ public struct Parameter: Hashable, Sendable {
 public struct ParameterRefusal: Error, Hashable, Sendable {
     public let name: String
     public let text: String
-    public let kind: Kind
+    public let kind: ValueKind
 
     public func words(_ language: Language) -> String {
         switch language {

@@ -26,7 +26,7 @@ public struct Record: Hashable, Sendable {
     public struct Field: Hashable, Sendable {
         public let name: String
         public internal(set) var value: Value
-        let kind: Kind
+        let kind: ValueKind
         var datum: Datum
     }
 
@@ -62,5 +62,7 @@ public struct Record: Hashable, Sendable {
         state.split(separator: ".").first.map(String.init) ?? state
     }
 
-    var phase: String { state.hasSuffix(".stated") ? "stated" : state.hasSuffix(".denied") ? "denied" : "" }
+    var phase: String {
+        state.hasSuffix(".stated") ? "stated" : state.hasSuffix(".denied") ? "denied" : ""
+    }
 }

@@ -118,13 +118,28 @@ enum BuiltIn: String, CaseIterable, Sendable {
         switch self {
         case .payState:
             [
-                Parameter(name: "channel", kind: .text),
-                Parameter(name: "reference", kind: .text),
-                Parameter(name: "evidence", kind: .hash, optional: true),
+                Parameter(
+                    name: "channel", kind: .text, title: Localized(en: "channel", zh: "付款渠道")),
+                Parameter(
+                    name: "reference", kind: .text, title: Localized(en: "reference", zh: "流水号")),
+                Parameter(
+                    name: "evidence", kind: .hash, title: Localized(en: "evidence", zh: "凭证"),
+                    optional: true),
             ]
-        case .payDeny: [Parameter(name: "reason", kind: .text, optional: true)]
-        case .payRule: [Parameter(name: "paid", kind: .int)]
-        case .rule, .agree: [Parameter(name: "ruling", kind: .bp)]
+        case .payDeny:
+            [
+                Parameter(
+                    name: "reason", kind: .text, title: Localized(en: "reason", zh: "理由"),
+                    optional: true)
+            ]
+        case .payRule:
+            [
+                Parameter(
+                    name: "paid", kind: .int,
+                    title: Localized(en: "1 paid, 0 not paid", zh: "1 已付，0 未付"))
+            ]
+        case .rule, .agree:
+            [Parameter(name: "ruling", kind: .bp, title: Localized(en: "ruling", zh: "裁定比例"))]
         case .discharge:
             [
                 Parameter(name: "step", kind: .int), Parameter(name: "index", kind: .int),

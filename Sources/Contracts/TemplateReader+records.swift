@@ -196,7 +196,7 @@ extension TemplateReader {
         _ source: Source, _ family: Int, _ scope: Scope, _ made: inout Set<String>
     ) throws(TemplateRefusal) -> Effect {
         var keys = try Keys(source, "an effect")
-        func hold(_ source: Source) throws(TemplateRefusal) -> (Int, Kind) {
+        func hold(_ source: Source) throws(TemplateRefusal) -> (Int, ValueKind) {
             let name = try source.text()
             guard let found = scope.holds[name] else {
                 throw TemplateRefusal(source.place, .unknownName(name))

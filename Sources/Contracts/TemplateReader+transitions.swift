@@ -9,7 +9,8 @@ extension TemplateReader {
             try checkName(pair.key, pair.place)
             let transition = try transition(pair)
             if !transition.isDefault {
-                let key = [transition.verb, transition.family, transition.by.joined(separator: "+")]
+                let key =
+                    [transition.verb, transition.family, transition.by.joined(separator: "+")]
                     .joined(separator: "/") + "/" + transition.state
                 guard seen.updateValue(pair.place, forKey: key) == nil else {
                     throw TemplateRefusal(pair.place, .verbTwice(transition.verb))
@@ -31,7 +32,8 @@ extension TemplateReader {
         }
         guard case .until = rule.waits else {
             throw TemplateRefusal(
-                at.place, .expected("a state with `until`; payments and disputes move by themselves"))
+                at.place,
+                .expected("a state with `until`; payments and disputes move by themselves"))
         }
         var scope = scopes[family]
         var arguments: [Parameter] = []
@@ -92,7 +94,11 @@ extension TemplateReader {
     private func people(_ source: Source, _ scope: Scope) throws(TemplateRefusal) -> [Expression] {
         var people: [Expression] = []
         let items: [Source]
-        if case .list = source { items = try source.list("roles", max: 8) } else { items = [source] }
+        if case .list = source {
+            items = try source.list("roles", max: 8)
+        } else {
+            items = [source]
+        }
         for item in items { people.append(try formula(item, scope, [.role, .list(.role)])) }
         guard !people.isEmpty else { throw TemplateRefusal(source.place, .expected("a role")) }
         return people

@@ -34,9 +34,12 @@ struct TermsReader {
             try check(parameter, value, environment)
         }
         for check in template.checks where terms.isChild || !check.onlyChild {
-            if try !guarded(check.that.text, { () throws(EvaluationFault) in
-                try check.that.truth(in: environment)
-            }) {
+            if try !guarded(
+                check.that.text,
+                { () throws(EvaluationFault) in
+                    try check.that.truth(in: environment)
+                })
+            {
                 throw .check(
                     Localized(
                         en: display(.en).fill(check.message, environment),
@@ -99,7 +102,7 @@ struct TermsReader {
         guard case .list(let items) = value, items.count <= 64 else {
             throw .parameterKind(parameter.name, wanted: parameter.kind)
         }
-        func all(_ kind: Kind) -> Datum? {
+        func all(_ kind: ValueKind) -> Datum? {
             Datum(value, kind: .list(kind), currency: terms.currency, units: terms.units)
         }
         if let shares = all(.bp) { return .list([shares]) }
@@ -160,7 +163,8 @@ struct TermsReader {
             let high = try parameter.maximum.map { rule throws(ContractRefusal) in
                 try bound(rule, environment)
             }
-            guard parameter.kind.admits(number), number >= low ?? .min, number <= high ?? .max else {
+            guard parameter.kind.admits(number), number >= low ?? .min, number <= high ?? .max
+            else {
                 let display = display(.en)
                 throw .parameterBounds(
                     parameter.name, value: display.text(value, parameter.kind),

@@ -323,7 +323,8 @@ extension Node {
         let child = try propose(
             ProposalDraft(
                 template: held.proposal.template, currency: held.proposal.currency,
-                arguments: need.parameters.filter { said.contains($0.key) }, roles: need.roles, lines: held.proposal.lines,
+                arguments: need.parameters.filter { said.contains($0.key) }, roles: need.roles,
+                lines: held.proposal.lines,
                 acceptBy: answerBy, grantBy: answerBy,
                 parent: .init(contract: held.id, grant: grant.grant, units: need.units)))
         guard let proposal = contracts[child]?.proposalEntry.id else {

@@ -15,7 +15,8 @@ extension Node {
     /// Signs and keeps the next entry of one of our own logs.
     @discardableResult
     mutating func append(
-        _ kind: Entries.Kind, body: (Header.LogPlace) throws(EntryRefusal) -> [UInt8], to log: LogID,
+        _ kind: Entries.Kind, body: (Header.LogPlace) throws(EntryRefusal) -> [UInt8],
+        to log: LogID,
         topic: TopicID?
     ) throws(NodeRefusal) -> ValidEntry {
         let chain = chains.chain(log)
@@ -130,7 +131,8 @@ extension Node {
                 try ingestKeys(entries, from: peer)
             } else {
                 guard belongs(first) else {
-                    return wait(for: place.log, upTo: UInt64(place.sequence) + UInt64(wire.count) - 1, peer)
+                    return wait(
+                        for: place.log, upTo: UInt64(place.sequence) + UInt64(wire.count) - 1, peer)
                 }
                 switch try chains.decide(entries, keys: keyLogs, checker: checker) {
                 case .known: break

@@ -140,7 +140,8 @@ public struct Node: Sendable {
             forkedAt[log] = min(forkedAt[log] ?? fork.sequence, fork.sequence)
         }
         let keys = snapshot.contractKeys.compactMap(ContractKey.init)
-        let keyOf = Dictionary(keys.map { ($0.contract, $0) }, uniquingKeysWith: { _, last in last })
+        let keyOf = Dictionary(
+            keys.map { ($0.contract, $0) }, uniquingKeysWith: { _, last in last })
         // Key logs first: a proposal's fold needs its author's key.
         for valid in snapshot.entries where valid.entry.kind == .key { fold(valid) }
         for (valid, contract) in snapshot.statements {

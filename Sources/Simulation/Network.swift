@@ -165,7 +165,8 @@ public struct Network: Sendable {
 
     /// Commit, then perform: the order every node keeps.
     private mutating func finish(_ name: String) {
-        guard let changes = nodes[name]?.takeChanges(), let directives = nodes[name]?.takeDirectives()
+        guard let changes = nodes[name]?.takeChanges(),
+            let directives = nodes[name]?.takeDirectives()
         else { return }
         stores[name]?.commit(changes)
         for directive in directives {

@@ -22,7 +22,8 @@ struct Market {
         for file in try! FileManager.default.contentsOfDirectory(
             at: folder, includingPropertiesForKeys: nil) where file.pathExtension == "yaml"
         {
-            found[file.deletingPathExtension().lastPathComponent] = Array(try! Data(contentsOf: file))
+            found[file.deletingPathExtension().lastPathComponent] = Array(
+                try! Data(contentsOf: file))
         }
         return found
     }()

@@ -30,8 +30,10 @@ import Testing
 
         let asked = try market.act(
             "alice", parent, "transfer",
-            ["n": Market.units(40), "newcomer": .identity(market.did("carol")),
-             "asking": Market.money(24_000)])
+            [
+                "n": Market.units(40), "newcomer": .identity(market.did("carol")),
+                "asking": Market.money(24_000),
+            ])
         guard case .transferProposed(let child) = asked else {
             Issue.record("no child: \(asked)")
             return

@@ -5,7 +5,7 @@ internal import Ledger
 
 /// One step being worked out on a copy: all formulas of an exit on the old state, then its effects in
 /// file order, then the states that are entered, then the closing. Thrown away if anything refuses.
-struct Step {
+struct StepRun {
     static let transfersMax = 64
     /// Payments of zero that may follow each other.
     static let chainMax = 4
@@ -20,14 +20,14 @@ struct Step {
     /// The transition's name, which voided transfers keep.
     let reason: String
 
-    private(set) var records: [Record]
-    private var changed: Set<Int64> = []
-    private var transfers: [TransferEvent] = []
-    private var lines: [LineNeed] = []
-    private var child: ChildNeed?
-    private var claims: [Claim]
-    private var escrow: Int64
-    private var index: Int64 = 0
+    var records: [Record]
+    var changed: Set<Int64> = []
+    var transfers: [TransferEvent] = []
+    var lines: [LineNeed] = []
+    var child: ChildNeed?
+    var claims: [Claim]
+    var escrow: Int64
+    var index: Int64 = 0
 
     init(
         state: ContractState, time: Instant, sequence: Int64, actor: DID?, signers: Set<DID>,
@@ -55,7 +55,7 @@ struct Step {
         }
         let number = try make(0, fields)
         for (index, rule) in start.holds.sorted(by: { $0.key < $1.key }) {
-            let kind = Kind.quantity(line: family.holds[index].line)
+            let kind = ValueKind.quantity(line: family.holds[index].line)
             let units = try whole(rule, kind, environment)
             let most = try whole(family.holds[index].of, kind, environment)
             guard units <= most else {
@@ -138,7 +138,7 @@ struct Step {
 
     // MARK: An exit
 
-    private enum Resolved {
+    enum Resolved {
         case set(field: Int, ofMain: Bool, Datum)
         case make(family: Int, state: String, [Int: Datum])
         case carve(Int64, hold: Int, family: Int, into: Int)
@@ -148,7 +148,7 @@ struct Step {
         case claim(Int64, DID, DID)
     }
 
-    private mutating func perform(
+    mutating func perform(
         _ exit: Exit, on number: Int64, _ environment: Environment, chain: Int
     ) throws(ContractRefusal) {
         var resolved: [Resolved] = []
@@ -190,12 +190,12 @@ struct Step {
         }
     }
 
-    private func resolve(
+    func resolve(
         _ effect: Effect, _ number: Int64, _ environment: Environment
     ) throws(ContractRefusal) -> Resolved {
         let family = record(number).flatMap { state.template.family($0.family) }
         let main = state.template.families.first
-        func line(_ hold: Int) -> Kind {
+        func line(_ hold: Int) -> ValueKind {
             .quantity(line: family?.holds[safe: hold]?.line ?? 0)
         }
         switch effect {
@@ -224,7 +224,7 @@ struct Step {
         }
     }
 
-    private mutating func need(
+    mutating func need(
         _ effect: LineEffect, _ environment: Environment
     ) throws(ContractRefusal) {
         let units = try whole(effect.units, .quantity(line: effect.line), environment)
@@ -243,7 +243,7 @@ struct Step {
 
     // MARK: Records
 
-    private mutating func make(
+    mutating func make(
         _ index: Int, _ fields: [Int: Datum]
     ) throws(ContractRefusal) -> Int64 {
         guard let family = state.template.families[safe: index] else { throw .recordUnknown(0) }
@@ -271,7 +271,7 @@ struct Step {
         return number
     }
 
-    private mutating func set(
+    mutating func set(
         _ field: Int, _ number: Int64, _ datum: Datum
     ) throws(ContractRefusal) {
         guard let old = record(number), let current = old.fields[safe: field] else {
@@ -300,7 +300,7 @@ struct Step {
 
     /// Enters a state: reads its deadline and payment from the new state. A payment of zero is received
     /// at once.
-    private mutating func enter(
+    mutating func enter(
         _ number: Int64, _ name: String, chain: Int
     ) throws(ContractRefusal) {
         guard chain <= Self.chainMax else { throw .chainTooLong(limit: Self.chainMax) }
@@ -352,12 +352,12 @@ struct Step {
         startClock(number)
     }
 
-    private mutating func startClock(_ number: Int64) {
+    mutating func startClock(_ number: Int64) {
         let clock = Record.Clock(sequence: sequence, actor: actor)
         edit(number) { $0.clock = clock }
     }
 
-    private mutating func edit(_ number: Int64, _ change: (inout Record) -> Void) {
+    mutating func edit(_ number: Int64, _ change: (inout Record) -> Void) {
         let position = Int(number) - 1
         guard records.indices.contains(position) else { return }
         change(&records[position])
@@ -365,246 +365,7 @@ struct Step {
         changed.insert(number)
     }
 
-    private func record(_ number: Int64) -> Record? { records[safe: Int(number) - 1] }
-
-    // MARK: Transfers
-
-    @discardableResult
-    private mutating func reserve(
-        _ kind: TransferKind, _ from: DID, _ to: DID, _ commodity: Commodity, _ amount: Int64
-    ) throws(ContractRefusal) -> Transfer {
-        guard index < Int64(Self.transfersMax) else {
-            throw .transfersTooMany(limit: Self.transfersMax)
-        }
-        let transfer = Transfer(
-            cause: Cause(contract: state.terms.contract, step: sequence, index: index), kind: kind,
-            from: from, to: to, commodity: commodity, amount: amount)
-        index += 1
-        transfers.append(.reserve(transfer))
-        return transfer
-    }
-
-    /// Into a hold that is empty; nothing for zero.
-    private mutating func reserve(
-        _ units: Int64, _ number: Int64, _ hold: Int
-    ) throws(ContractRefusal) {
-        guard units > 0 else { return }
-        guard let record = record(number), let current = record.holds[safe: hold],
-            let rule = state.template.family(record.family)?.holds[safe: hold],
-            let line = state.terms.lines[safe: rule.line]
-        else { throw .recordUnknown(number) }
-        guard current.transfer == nil else {
-            throw .holdExceeded(hold: rule.name, held: current.amount, asked: units)
-        }
-        let environment = environment(number)
-        let transfer = try reserve(
-            .capacity, try person(rule.from, environment).did, try person(rule.to, environment).did,
-            .capacity(line.resource, line.unit), units)
-        edit(number) { record in
-            guard record.holds.indices.contains(hold) else { return }
-            record.holds[hold].transfer = transfer
-        }
-    }
-
-    /// Voids a hold and hands what `units` leave to `then`, which reserves anew.
-    private mutating func take(
-        _ units: Int64, _ number: Int64, _ hold: Int,
-        then: (inout Step, Int64) throws(ContractRefusal) -> Void
-    ) throws(ContractRefusal) {
-        guard units > 0 else { return }
-        let held = record(number)?.holds[safe: hold]?.amount ?? 0
-        try checkHeld(units, held, number, hold)
-        void(number, hold)
-        try then(&self, held - units)
-    }
-
-    private mutating func post(
-        _ units: Int64, _ number: Int64, _ hold: Int
-    ) throws(ContractRefusal) {
-        guard units > 0 else {
-            void(number, hold)
-            return
-        }
-        let transfer = record(number)?.holds[safe: hold]?.transfer
-        try checkHeld(units, transfer?.amount ?? 0, number, hold)
-        guard let transfer else { return }
-        transfers.append(
-            .post(transfer.cause, amount: units, signed: signers.contains(transfer.to)))
-        clear(number, hold)
-    }
-
-    private mutating func void(_ number: Int64, _ hold: Int) {
-        guard let cause = record(number)?.holds[safe: hold]?.cause else { return }
-        transfers.append(.void(cause, reason: reason))
-        clear(number, hold)
-    }
-
-    private mutating func clear(_ number: Int64, _ hold: Int) {
-        edit(number) { record in
-            guard record.holds.indices.contains(hold) else { return }
-            record.holds[hold].transfer = nil
-        }
-    }
-
-    private func checkHeld(
-        _ units: Int64, _ held: Int64, _ number: Int64, _ hold: Int
-    ) throws(ContractRefusal) {
-        guard units <= held else {
-            let name = record(number)?.holds[safe: hold]?.name ?? "\(hold)"
-            throw .holdExceeded(hold: name, held: held, asked: units)
-        }
-    }
-
-    private mutating func claim(
-        _ amount: Int64, _ from: DID, _ to: DID, _ number: Int64
-    ) throws(ContractRefusal) {
-        guard amount > 0 else { return }
-        let transfer = try reserve(.claim, from, to, .money(state.terms.currency), amount)
-        transfers.append(.post(transfer.cause, amount: amount, signed: true))
-        claims.append(Claim(transfer: transfer, open: amount, record: number))
-    }
-
-    // MARK: Formulas
-
-    private func environment(_ number: Int64?) -> Environment {
-        ContractState.environment(
-            number.flatMap { record($0) }, main: records.first, state.values, state.terms, time)
-    }
-
-    private func whole(
-        _ rule: Expression, _ kind: Kind, _ environment: Environment
-    ) throws(ContractRefusal) -> Int64 {
-        try guarded(rule.text) { () throws(EvaluationFault) in
-            try rule.number(in: environment, as: kind)
-        }
-    }
-
-    private func stored(
-        _ rule: Expression, _ kind: Kind, _ environment: Environment
-    ) throws(ContractRefusal) -> Datum {
-        try guarded(rule.text) { () throws(EvaluationFault) in
-            let datum = try rule.evaluate(in: environment)
-            if let number = datum.number, !kind.admits(number) {
-                throw .outOfBounds(number, kind)
-            }
-            return datum
-        }
-    }
-
-    private func value(
-        _ datum: Datum, _ kind: Kind, _ name: String
-    ) throws(ContractRefusal) -> Value {
-        let value = datum.value(kind, currency: state.terms.currency, units: state.terms.units)
-        guard let value else {
-            throw .arithmetic(rule: name, .outOfBounds(datum.number ?? 0, kind))
-        }
-        return value
-    }
-
-    private func person(
-        _ rule: Expression, _ environment: Environment
-    ) throws(ContractRefusal) -> (role: String, did: DID) {
-        let role = try guarded(rule.text) { () throws(EvaluationFault) in
-            try rule.name(in: environment)
-        }
-        guard let did = state.identity(role) else { throw .roleMissing(role) }
-        return (role, did)
-    }
-
-    private func instant(_ number: Int64, _ rule: String) throws(ContractRefusal) -> Instant {
-        guard let instant = try? Instant(milliseconds: number) else {
-            throw .arithmetic(rule: rule, .outOfBounds(number, .instant))
-        }
-        return instant
-    }
-
-    private func after(
-        _ rule: Expression, _ environment: Environment
-    ) throws(ContractRefusal) -> Instant {
-        time.advanced(by: try whole(rule, .duration, environment))
-    }
-
-    private func childNeed(
-        _ rule: Transition.ChildRule, _ transition: Transition, _ environment: Environment
-    ) throws(ContractRefusal) -> ChildNeed {
-        let terms = state.terms
-        var roles = terms.roles
-        for (name, formula) in rule.roles.sorted(by: { $0.key < $1.key }) {
-            let datum = try guarded(formula.text) { () throws(EvaluationFault) in
-                try formula.evaluate(in: environment)
-            }
-            if case .identity(let did) = datum {
-                roles[name] = [did]
-            } else {
-                roles[name] = [try person(formula, environment).did]
-            }
-        }
-        var seen: [DID: String] = [:]
-        for name in roles.keys.sorted() {
-            for did in roles[name] ?? [] {
-                if let other = seen.updateValue(name, forKey: did) {
-                    throw .rolesNotDistinct(other, name)
-                }
-            }
-        }
-        var parameters: [String: Value] = [:]
-        for (parameter, datum) in zip(state.template.values, state.values) {
-            if let formula = rule.parameters[parameter.name] {
-                let datum = try stored(formula, parameter.kind.seen, environment)
-                parameters[parameter.name] = try value(datum, parameter.kind, parameter.name)
-            } else if let datum, !parameter.onlyChild {
-                parameters[parameter.name] = try value(datum, parameter.kind, parameter.name)
-            }
-        }
-        var units: Int64 = 0
-        for effect in transition.lines where effect.kind == .split {
-            units += try whole(effect.units, .quantity(line: effect.line), environment)
-        }
-        return ChildNeed(roles: roles, parameters: parameters, units: units)
-    }
-
-    // MARK: Closing
-
-    private func finish() throws(ContractRefusal) -> Outcome {
-        let template = state.template
-        var outcomes: Set<ContractOutcome> = []
-        var ends = true
-        for record in records {
-            if let outcome = template.family(record.family)?.final(record.state) {
-                outcomes.insert(outcome)
-            } else {
-                ends = false
-            }
-        }
-        var outcome = ContractOutcome.open
-        if ends {
-            let pending = records.reduce(0) { count, record in
-                count + record.holds.filter { $0.transfer != nil }.count
-                    + (record.pay == nil ? 0 : 1)
-            }
-            guard pending == 0 else { throw .pendingAtEnd(count: pending) }
-            var environment = environment(nil)
-            environment.outcomes = outcomes
-            environment.familyCounts = template.families.map { family in
-                records.filter { $0.family == family.name }.count
-            }
-            for rule in template.outcomes {
-                let holds = try rule.when.map { when throws(ContractRefusal) in
-                    try guarded(when.text) { () throws(EvaluationFault) in
-                        try when.truth(in: environment)
-                    }
-                }
-                if holds ?? true {
-                    outcome = rule.outcome
-                    break
-                }
-            }
-        }
-        return Outcome(
-            sequence: sequence, records: records.filter { changed.contains($0.number) },
-            transfers: transfers, lines: lines, child: child, ends: ends, outcome: outcome,
-            claims: claims, escrow: escrow)
-    }
+    func record(_ number: Int64) -> Record? { records[safe: Int(number) - 1] }
 }
 
 extension Array {

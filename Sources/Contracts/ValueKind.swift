@@ -3,7 +3,7 @@ internal import Entries
 internal import Identity
 
 /// The type of a value in a template. Every expression has one before it is ever run.
-public indirect enum Kind: Hashable, Sendable {
+public indirect enum ValueKind: Hashable, Sendable {
     case int
     /// Units of the line with this index; quantities of two lines never mix.
     case quantity(line: Int)
@@ -21,7 +21,7 @@ public indirect enum Kind: Hashable, Sendable {
     case party
     case hash
     case text
-    case list(Kind)
+    case list(ValueKind)
     /// A list of money that sums to the parameter named; shares are turned into amounts.
     case schedule(of: String)
     /// A whole number as written: fits int, quantity, money, price and bp.
@@ -30,7 +30,7 @@ public indirect enum Kind: Hashable, Sendable {
     case state
 
     /// The type that an expression sees: a schedule is its amounts.
-    var seen: Kind {
+    var seen: ValueKind {
         if case .schedule = self { .list(.money) } else { self }
     }
 
@@ -50,7 +50,7 @@ public indirect enum Kind: Hashable, Sendable {
     }
 
     /// The kind that both sides of a sum or a comparison share; `nil` where they do not mix.
-    static func shared(_ left: Kind, _ right: Kind) -> Kind? {
+    static func shared(_ left: ValueKind, _ right: ValueKind) -> ValueKind? {
         if left == right { return left }
         if left == .literal, right.takesLiteral { return right }
         if right == .literal, left.takesLiteral { return left }
@@ -58,7 +58,7 @@ public indirect enum Kind: Hashable, Sendable {
     }
 
     /// Whether a value of this kind may be stored where `wanted` is asked for.
-    func fits(_ wanted: Kind) -> Bool {
+    func fits(_ wanted: ValueKind) -> Bool {
         self == wanted.seen || (self == .literal && wanted.takesLiteral)
     }
 
@@ -116,7 +116,8 @@ public indirect enum Kind: Hashable, Sendable {
         case (.text, .zh): "文字"
         case (.list(let item), .en): "a list, each \(item.words(.en))"
         case (.list(let item), .zh): "列表，每项为\(item.words(.zh))"
-        case (.schedule(let total), .en): "shares that sum to 100 %, or amounts that sum to \(total)"
+        case (.schedule(let total), .en):
+            "shares that sum to 100 %, or amounts that sum to \(total)"
         case (.schedule(let total), .zh): "合计 100 % 的比例，或合计等于 \(total) 的金额"
         case (.truth, .en): "true or false"
         case (.truth, .zh): "真或假"
@@ -139,7 +140,7 @@ enum Datum: Hashable, Sendable {
 
 extension Datum {
     /// A signed value as the interpreter sees it; `nil` where type, currency or unit are not the asked.
-    init?(_ value: Value, kind: Kind, currency: Currency, units: [UnitCode]) {
+    init?(_ value: Value, kind: ValueKind, currency: Currency, units: [UnitCode]) {
         switch (kind, value) {
         case (.int, .integer(let number)), (.duration, .integer(let number)),
             (.bp, .integer(let number)):
@@ -171,7 +172,7 @@ extension Datum {
     }
 
     /// As it stands in proposals and records. `nil` only where a number lies out of its bounds.
-    func value(_ kind: Kind, currency: Currency, units: [UnitCode]) -> Value? {
+    func value(_ kind: ValueKind, currency: Currency, units: [UnitCode]) -> Value? {
         switch (kind, self) {
         case (.quantity(let line), .number(let number)):
             guard units.indices.contains(line),
@@ -188,7 +189,7 @@ extension Datum {
         case (_, .hash(let hash)): return .hash(hash)
         case (_, .identity(let identity)): return .identity(identity)
         case (_, .list(let items)):
-            let item: Kind
+            let item: ValueKind
             if case .list(let inner) = kind.seen { item = inner } else { item = .int }
             return .list(
                 items.compactMap { $0.value(item, currency: currency, units: units) })

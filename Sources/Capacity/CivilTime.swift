@@ -62,7 +62,8 @@ public struct CivilTime: Hashable, Sendable, CustomStringConvertible {
         if !mark("Z") {
             let sign: Int64
             if mark("+") { sign = 1 } else if mark("-") { sign = -1 } else { return nil }
-            guard let hours = number(2), mark(":"), let minutes = number(2), hours <= 18, minutes < 60
+            guard let hours = number(2), mark(":"), let minutes = number(2), hours <= 18,
+                minutes < 60
             else { return nil }
             offset = sign * (hours * 60 + minutes)
         }

@@ -50,7 +50,8 @@ extension Hash32 {
     }
 
     /// Links a grant to its contract for those who hold the contract key.
-    public static func grantTag(contractKey: [UInt8], line: LogID, releaseKey: PublicKey) -> Hash32 {
+    public static func grantTag(contractKey: [UInt8], line: LogID, releaseKey: PublicKey) -> Hash32
+    {
         HMAC256.authenticate(
             Array("talea.tag.v1".utf8) + line.bytes + releaseKey.bytes, key: contractKey)
     }

@@ -45,7 +45,8 @@ public struct RecoveryCode: Sendable {
         var letters: [UInt8] = []
         for start in stride(from: 0, to: bits.count, by: 5) {
             if start > 0, start % 20 == 0 { letters.append(45) }
-            letters.append(Self.alphabet[bits[start..<start + 5].reduce(0) { $0 << 1 | ($1 ? 1 : 0) }])
+            letters.append(
+                Self.alphabet[bits[start..<start + 5].reduce(0) { $0 << 1 | ($1 ? 1 : 0) }])
         }
         return String(decoding: letters, as: UTF8.self)
     }

@@ -79,7 +79,9 @@ public struct Chains: Sendable {
             return .forks(
                 Fork(sequence: place.sequence, held: mine, rival: firstFresh.id), rival: valid)
         }
-        if let chain, firstFresh.header.time < chain.newestTime { throw .timeFell(at: firstFresh.id) }
+        if let chain, firstFresh.header.time < chain.newestTime {
+            throw .timeFell(at: firstFresh.id)
+        }
         return .extends(valid)
     }
 

@@ -70,20 +70,18 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
             }
             return remaining - units
         case .firm(let id, let units, let until):
-            let grant = try held(id, units)
+            let grant = try self.held(id, units)
             guard until >= grant.until else {
                 throw .firmShortened(until: grant.until, requested: until)
             }
-            guard units <= grant.looseUnits else {
-                throw .grantExceeded(held: grant.looseUnits, requested: units)
+            let held = grant.looseUnits + grant.firmUnits(endingBy: until)
+            guard units <= held else {
+                throw .grantExceeded(held: held, requested: units)
             }
             return remaining
         case .split(let id, let units, let new):
-            let grant = try held(id, units)
+            _ = try held(id, units)
             guard grants[new] == nil else { throw .grantRepeated }
-            guard units <= grant.looseUnits else {
-                throw .grantExceeded(held: grant.looseUnits, requested: units)
-            }
             return remaining
         case .release(let id, let units, let signed):
             let grant = try held(id, units)
@@ -105,17 +103,20 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
             remaining -= units
             grants[id] = Grant(units: units, until: until)
         case .firm(let id, let units, let until):
+            grants[id]?.takeFirm(beyondLoose: units)
             grants[id]?.firm.append(.init(units: units, until: until))
         case .split(let id, let units, let new):
-            guard let until = grants[id]?.until else { break }
-            grants[id]?.units -= units
-            grants[new] = Grant(units: units, until: until)
+            guard var grant = grants[id] else { break }
+            let firm = grant.takeFirm(beyondLoose: units)
+            grant.units -= units
+            grants[id] = grant
+            grants[new] = Grant(units: units, until: grant.until, firm: firm)
         case .release(let id, let units, let signed):
             remaining += units
             guard var grant = grants[id] else { break }
+            grant.takeFirm(beyondLoose: units)
             grant.units -= units
             if signed { grant.releasedBySignature += units }
-            grant.trimFirm()
             grants[id] = grant
         }
         assert((0...(total ?? 0)).contains(remaining))
@@ -144,19 +145,28 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
 }
 
 extension Line.Grant {
-    /// After a release: what is firm may not exceed what is held. Loose units go first, then the firm
-    /// ones that end earliest (loose units never outlast firm ones).
-    fileprivate mutating func trimFirm() {
-        var excess = firmUnits - units
+    /// Firm units that `until` would not shorten.
+    fileprivate func firmUnits(endingBy until: Instant) -> Int64 {
+        firm.filter { $0.until <= until }.reduce(0) { $0 + $1.units }
+    }
+
+    /// Every event takes loose units first, then the firm ones that end earliest (loose units never
+    /// outlast firm ones). Removes and returns the firm holds among the next `units` taken.
+    @discardableResult
+    fileprivate mutating func takeFirm(beyondLoose units: Int64) -> [Firm] {
+        var excess = units - looseUnits
+        var taken: [Firm] = []
         firm.sort { $0.until < $1.until }
         while excess > 0, let first = firm.first {
-            let taken = min(first.units, excess)
-            excess -= taken
-            if taken == first.units {
+            let part = min(first.units, excess)
+            excess -= part
+            taken.append(Firm(units: part, until: first.until))
+            if part == first.units {
                 firm.removeFirst()
             } else {
-                firm[0].units -= taken
+                firm[0].units -= part
             }
         }
+        return taken
     }
 }

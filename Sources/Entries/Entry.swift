@@ -114,6 +114,8 @@ public struct ValidEntry: Hashable, Sendable {
     public init(_ entry: Entry, reachedBy successor: ValidEntry) throws(EntryRefusal) {
         guard let here = entry.header.log, let next = successor.header.log,
             next.previous == entry.id, here.log == next.log, here.sequence + 1 == next.sequence,
+            // Each key entry is signed by another key: none vouches for the one before it.
+            entry.header.key != nil,
             entry.header.author == successor.header.author,
             entry.header.topic == successor.header.topic,
             entry.header.key == successor.header.key,

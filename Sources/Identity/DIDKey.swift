@@ -44,7 +44,9 @@ private enum DIDKey {
     }
 
     static func keyBytes(_ text: String) -> [UInt8]? {
-        guard text.hasPrefix("did:key:z"), text.utf8.count <= 64 else { return nil }
+        // A leading `1` is a zero byte that the prefix does not have; it would be a second spelling.
+        guard text.hasPrefix("did:key:z"), !text.hasPrefix("did:key:z1"), text.utf8.count <= 64
+        else { return nil }
         var bytes: [UInt8] = []
         for letter in text.utf8.dropFirst(9) {
             guard let digit = alphabet.firstIndex(of: letter) else { return nil }

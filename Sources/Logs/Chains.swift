@@ -111,6 +111,12 @@ public struct Chains: Sendable {
             guard place.log == start.log, place.sequence == start.sequence + Int64(offset) else {
                 throw .runUneven(at: place.sequence)
             }
+            guard entry.header.author == run[0].header.author,
+                entry.header.topic == run[0].header.topic
+            else { throw .foreign(entry.id) }
+            guard offset == 0 || run[offset - 1].header.time <= entry.header.time else {
+                throw .timeFell(at: entry.id)
+            }
         }
     }
 

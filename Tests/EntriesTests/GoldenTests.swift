@@ -1,0 +1,337 @@
+import Capacity
+import Entries
+import Fixtures
+import Foundation
+import Identity
+import Testing
+
+/// The bytes of our own formats, fixed for ever: made from the fixed keys of Fixtures, compared here,
+/// and checked by verify.py, a second implementation. `TALEA_WRITE_VECTORS=1` writes them.
+@Suite struct GoldenTests {
+    static let files: [(name: String, content: JSON)] = [
+        ("key-entry.json", .entries(alice.keyEntries)),
+        ("line-log.json", .entries([bob.keyEntry] + lineLog)),
+        ("statement.json", .entries([alice.keyEntry, proposal])),
+        ("private-step.json", privateStep),
+        ("derivations.json", .object([("derivations", .list(derivations))])),
+        ("identity.json", identity),
+        ("dsse-milestone.json", milestone),
+    ]
+
+    @Test(arguments: files.map(\.name))
+    func `golden bytes never change`(name: String) throws {
+        let content = try #require(Self.files.first { $0.name == name }).content
+        let made = content.text + "\n"
+        let file = Vectors.folder.appending(path: name)
+        if Vectors.environment["TALEA_WRITE_VECTORS"] == "1" {
+            try Data(made.utf8).write(to: file)
+        }
+        let kept = String(decoding: try Data(contentsOf: file), as: UTF8.self)
+        #expect(made == kept)
+    }
+
+    @Test func `every hash input of this program stands in the golden file`() {
+        // Two for the same row count once.
+        let rows = Set(Self.derivations.map { $0["row"].text })
+        #expect(rows.count == 14)
+    }
+
+    private static let python = Vectors.environment["TALEA_PYTHON"] ?? "python3"
+    private static let verifier = Vectors.folder.appending(path: "verify.py").path
+    /// In CI the interpreter must have PyNaCl; elsewhere its absence skips these two.
+    private static let verifierRuns =
+        Vectors.inCI
+        || (try? Vectors.run([python, "-c", "import nacl.bindings"]).status) == 0
+
+    @Test(.enabled(if: verifierRuns))
+    func `a second implementation agrees with every golden file`() throws {
+        let paths = Self.files.map { Vectors.folder.appending(path: $0.name).path }
+        let outcome = try Vectors.run([Self.python, Self.verifier] + paths)
+        let output = String(decoding: outcome.output, as: UTF8.self)
+        #expect(outcome.status == 0, "\(output)\(outcome.complaint)")
+        #expect(output.contains("milestone("))
+        let proof = Vectors.folder.appending(path: "dsse-milestone.json").path
+        #expect(try Vectors.run([Self.python, Self.verifier, "proof", proof]).status == 0)
+        #expect(try Vectors.run([Self.python, Self.verifier]).status == 1)
+    }
+
+    @Test(.enabled(if: verifierRuns))
+    func `the second implementation refuses every golden file with one bit turned`() throws {
+        let scratch = try Scratch()
+        var random = Seeded(1)
+        var paths: [String] = []
+        for (name, content) in Self.files {
+            let bytes = Array((content.text + "\n").utf8)
+            for copy in 0..<60 {
+                let bit = random.below(bytes.count * 8)
+                let file = scratch.folder.appending(path: "\(copy)-\(bit)-\(name)")
+                try Data(bytes.flipping(bit)).write(to: file)
+                paths.append(file.path)
+            }
+        }
+        let outcome = try Vectors.run([Self.python, Self.verifier] + paths)
+        #expect(outcome.status == 1)
+        let lines = String(decoding: outcome.output, as: UTF8.self).split(separator: "\n")
+        let accepted = lines.filter { $0.hasPrefix("ok ") }
+        #expect(accepted.isEmpty, "\(accepted)")
+        #expect(lines.count { $0.hasPrefix("refused ") } == paths.count)
+    }
+
+    @Test(.enabled(if: verifierRuns))
+    func `a proof under a later key needs the key log beside it`() throws {
+        var writer = alice.writer(
+            .contract(Self.contract.contract, author: alice.did), topic: Self.contract.topic)
+        writer.key = alice.keys[1]
+        writer.keyEntry = alice.rotation.id
+        let bodyKey = Self.contract.bodyKey(log: writer.log, sequence: 1)
+        let entry = writer.append(Self.step("milestone", [:]), sealedBy: Self.contract)
+        let scratch = try Scratch()
+        func accepted(_ keys: [ValidEntry], by key: PublicKey) throws -> Bool {
+            let file = scratch.folder.appending(path: "proof.json")
+            let text = Self.proof(entry, by: key, bodyKey: bodyKey, keys: keys).text
+            try Data(text.utf8).write(to: file)
+            return try Vectors.run([Self.python, Self.verifier, "proof", file.path]).status == 0
+        }
+        let later = alice.keys[1].publicKey
+        #expect(try accepted(alice.keyEntries, by: later))
+        #expect(try !accepted([], by: later))
+        #expect(try !accepted([alice.keyEntry], by: later))
+        #expect(try !accepted(bob.keyEntries, by: later))
+        #expect(try !accepted(alice.keyEntries, by: alice.key.publicKey))
+    }
+
+    // MARK: What is in the files
+
+    private static let contract = ContractKey.repeating(0x2a)
+    private static let release = SigningKey.repeating(0x51)
+
+    private static let lineLog: [ValidEntry] = {
+        var writer = bob.lineWriter()
+        let declare = writer.append(Declare(total: 300, remaining: 300))
+        let grant = writer.append(
+            Grant(
+                units: 100, until: Instant.morning.days(20), releaseKey: release.publicKey,
+                tag: .grantTag(
+                    contractKey: contract.bytes, line: writer.log, releaseKey: release.publicKey),
+                remaining: 200))
+        return [declare, grant]
+    }()
+
+    private static let proposal: ValidEntry = alice.say(
+        Proposal(
+            salt: .filled(0x11), contract: contract.contract, template: .filled(0x22),
+            currency: .cny,
+            arguments: [Argument](
+                [
+                    "note": .text("印刷 a5"),
+                    "premium": .money(must { try Money(minor: 50_000, .cny) }),
+                    "schedule": .list([.integer(3000), .integer(0), .integer(7000)]),
+                    "units": .quantity(must { try Quantity(units: 100, try UnitCode("C62")) }),
+                ]),
+            roles: [
+                .init(role: "holder", identities: [alice.did]),
+                .init(role: "issuer", identities: [bob.did]),
+            ],
+            sequencer: bob.did, witnesses: .init(identities: [hub.did], threshold: 1),
+            lines: [.pressWeek], acceptBy: Instant.noon.days(1), grantBy: Instant.noon.days(2),
+            releaseKey: release.publicKey, witnessTermsHash: .filled(0x33)),
+        topic: contract.topic, about: .contract(contract.contract, author: bob.did))
+
+    private static func step(_ name: String, _ values: [String: Value]) -> Step {
+        Step(
+            act: SignedAct(transition: name, record: 1, arguments: [Argument](values)),
+            request: nil,
+            records: [.init(record: 1, state: "making", fields: [])], digest: .filled(0x44))
+    }
+
+    private static let steps: (entries: [ValidEntry], plaintexts: [[UInt8]]) = {
+        var writer = bob.writer(
+            .contract(contract.contract, author: bob.did), topic: contract.topic)
+        let opening = step("deliver", ["units": .integer(30), "zero": .integer(0)])
+        let milestone = step(
+            "milestone",
+            [
+                "evidence": .hash(SHA256.hash(Array("photographs of 250 covers".utf8))),
+                "index": .integer(2),
+            ])
+        let entries = [
+            writer.append(opening, sealedBy: contract, nonce: 0x61),
+            writer.append(milestone, sealedBy: contract, nonce: 0x62),
+        ]
+        return (entries, [opening.wire, milestone.wire])
+    }()
+
+    private static func bodyKey(_ sequence: Int64) -> [UInt8] {
+        contract.bodyKey(
+            log: .contract(contract.contract, author: bob.did), sequence: sequence)
+    }
+
+    private static let privateStep = JSON.object([
+        ("entries", JSON.entries([bob.keyEntry, steps.entries[0]])["entries"]),
+        ("contract_key", .hex(contract.bytes)), ("body_key", .hex(bodyKey(1))),
+        ("plaintext", .hex(steps.plaintexts[0])),
+    ])
+
+    private static let milestone = proof(
+        steps.entries[1], by: bob.key.publicKey, bodyKey: bodyKey(2))
+
+    private static func proof(
+        _ valid: ValidEntry, by key: PublicKey, bodyKey: [UInt8], keys: [ValidEntry] = []
+    ) -> JSON {
+        func base64(_ bytes: [UInt8]) -> JSON { .text(Data(bytes).base64EncodedString()) }
+        let signature = JSON.object([
+            ("keyid", .text(key.did)), ("sig", base64(valid.entry.signature.bytes)),
+        ])
+        let envelope = JSON.object([
+            ("payload", base64(valid.entry.headerBytes)), ("payloadType", .text(DSSE.payloadType)),
+            ("signatures", .list([signature])),
+        ])
+        return .object(
+            [
+                ("envelope", envelope), ("body", base64(valid.entry.body ?? [])),
+                ("body_key", base64(bodyKey)),
+            ] + (keys.isEmpty ? [] : [("keys", JSON.entries(keys)["entries"])]))
+    }
+
+    private static let derivations: [JSON] = {
+        let (line, log) = (LogID.line(author: bob.did, .pressWeek), LogID.filled(2))
+        let key = ("contract_key", JSON.hex(contract.bytes))
+        let author = ("author", JSON.hex(bob.did.bytes))
+        func row(_ name: String, _ inputs: [(String, JSON)], _ value: [UInt8]) -> JSON {
+            .object([("row", .text(name))] + inputs + [("value", .hex(value))])
+        }
+        let terms = LineTerms.pressWeek
+        let (grant, tag) = (EntryID.filled(5), Hash32.filled(6))
+        return [
+            row("log.key", [author], LogID.key(author: bob.did).bytes),
+            row(
+                "log.public", [author, ("alliance", .hex(TopicID.alliance.bytes))],
+                LogID.publicLog(author: bob.did, alliance: .alliance).bytes),
+            row(
+                "log.line",
+                [
+                    author, ("resource", .text(terms.resource.path)),
+                    ("start", .number(terms.window.start.milliseconds)),
+                    ("end", .number(terms.window.end.milliseconds)),
+                    ("unit", .text(terms.unit.code)),
+                ], line.bytes),
+            row(
+                "log.contract",
+                [("contract", .hex(contract.contract.bytes)), author, ("epoch", .number(0))],
+                LogID.contract(contract.contract, author: bob.did).bytes),
+            row(
+                "log.contract",
+                [("contract", .hex(contract.contract.bytes)), author, ("epoch", .number(3))],
+                LogID.contract(contract.contract, author: bob.did, epoch: 3).bytes),
+            row(
+                "log.witness", [("log", .hex(log.bytes)), author],
+                LogID.witness(of: log, author: bob.did).bytes),
+            row(
+                "topic.alliance", [("founding_body", .hex(Founding.sample.wire))],
+                TopicID.alliance.bytes),
+            row("topic.contract", [key], contract.topic.bytes),
+            row("contract", [key], contract.contract.bytes),
+            row(
+                "next key", [("key", .hex(alice.key.publicKey.bytes))],
+                Hash32.nextKey(alice.key.publicKey).bytes),
+            row(
+                "tag",
+                [key, ("line", .hex(line.bytes)), ("release_key", .hex(release.publicKey.bytes))],
+                Hash32.grantTag(
+                    contractKey: contract.bytes, line: line, releaseKey: release.publicKey
+                ).bytes),
+            row(
+                "body key", [key, ("log", .hex(log.bytes)), ("sequence", .number(3))],
+                contract.bodyKey(log: log, sequence: 3)),
+            row(
+                "commitment", [("body_key", .hex(bodyKey(1)))],
+                SHA256.hash(tag: "talea.body.v1", bodyKey(1)).bytes),
+            row(
+                "release",
+                [
+                    ("line", .hex(line.bytes)), ("grant", .hex(grant.bytes)),
+                    ("units", .number(10)), ("running_total", .number(30)),
+                ],
+                HolderMessage.release(line: line, grant: grant, units: 10, runningTotal: 30)),
+            row(
+                "split",
+                [
+                    ("line", .hex(line.bytes)), ("grant", .hex(grant.bytes)),
+                    ("units", .number(40)), ("release_key", .hex(release.publicKey.bytes)),
+                    ("tag", .hex(tag.bytes)),
+                ],
+                HolderMessage.split(
+                    line: line, grant: grant, units: 40, releaseKey: release.publicKey, tag: tag)),
+        ]
+    }()
+
+    private static let identity: JSON = {
+        let entropy = [UInt8](0..<20)
+        let code = must {
+            guard let code = RecoveryCode(entropy: entropy) else { throw EntryRefusal.bodyHash }
+            return code
+        }
+        func next(_ index: UInt32) -> JSON { .hex(code.nextKey(index: index).publicKey.bytes) }
+        return .object([
+            (
+                "did",
+                .object([
+                    ("seed", .hex(alice.key.seed.exposed)),
+                    ("public_key", .hex(alice.key.publicKey.bytes)), ("did", .text(alice.did.did)),
+                ])
+            ),
+            (
+                "recovery",
+                .object([
+                    ("entropy", .hex(entropy)), ("code", .text(code.text)),
+                    ("next_key_2", next(2)), ("next_key_3", next(3)),
+                    ("node_secret", .hex(code.nodeSecret.exposed)),
+                ])
+            ),
+        ])
+    }()
+}
+
+/// Written by ourselves, so that the golden bytes hang on no library's taste in blanks.
+indirect enum JSON: Sendable {
+    case text(String)
+    case number(Int64)
+    case list([JSON])
+    case object([(String, JSON)])
+
+    static func hex(_ bytes: [UInt8]) -> JSON { .text(bytes.hex) }
+
+    static func entries(_ entries: [ValidEntry]) -> JSON {
+        let rows = entries.map { valid in
+            JSON.object([
+                ("header", .hex(valid.entry.headerBytes)),
+                ("signature", .hex(valid.entry.signature.bytes)),
+                ("body", .hex(valid.entry.body ?? [])), ("id", .hex(valid.id.bytes)),
+            ])
+        }
+        return .object([("entries", .list(rows))])
+    }
+
+    subscript(name: String) -> JSON {
+        guard case .object(let members) = self, let found = members.first(where: { $0.0 == name })
+        else { return .list([]) }
+        return found.1
+    }
+
+    var text: String { text(indent: "\n") }
+
+    private func text(indent: String) -> String {
+        let inner = indent + " "
+        switch self {
+        case .text(let text): return "\"\(text)\""
+        case .number(let number): return "\(number)"
+        case .list(let items):
+            return "[" + items.map { inner + $0.text(indent: inner) }.joined(separator: ",")
+                + indent + "]"
+        case .object(let members):
+            return "{"
+                + members.map { "\(inner)\"\($0.0)\": \($0.1.text(indent: inner))" }
+                .joined(separator: ",") + indent + "}"
+        }
+    }
+}

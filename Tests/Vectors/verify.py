@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""Checks Talea's golden vectors and exported proofs. Written from docs/PROTOCOL.md, not from the
+Swift code; needs PyNaCl alone.   verify.py FILE...   verify.py proof FILE   (exit 0 = all hold)"""
+import base64, hashlib, hmac, json, sys
+import nacl.bindings as sodium
+
+# Message → field → "name type", ! required, * repeated. n number, s zigzag, b bytes, t text, i id.
+SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} for k, s in {
+    "Header": "1:version n!,2:kind n!,3:author i!,4:key i,5:topic i,6:time n!,7:body_hash i!,"
+              "8:body_size n!,9:log i,10:sequence n,11:previous i,12:expires n,13:about i,"
+              "14:basis i,15:versions RecordVersion*",
+    "RecordVersion": "1:record n!,2:version n!",
+    "Entry": "1:header b!,2:signature b!,3:body b",
+    "Key": "1:public_key i!,2:next_key_hash i!,3:reason t",
+    "Declare": "1:total n,2:remaining n",
+    "Grant": "1:units n!,2:until n!,3:release_key i!,4:tag i!,5:remaining s,6:title i",
+    "Value": "1:integer s,2:money Money,3:quantity Quantity,4:instant n,5:hash i,6:text t,"
+             "7:identity i,8:list List,9:zero n",
+    "List": "1:items Value*", "Money": "1:minor s,2:currency t!",
+    "Quantity": "1:units n,2:unit t!", "Argument": "1:name t!,2:value Value!",
+    "Act": "1:transition t!,2:record n,3:arguments Argument*,4:holder_signature b,5:child i",
+    "Request": "1:salt i!,2:act Act!",
+    "Change": "1:record n!,2:state t!,3:fields Argument*",
+    "Step": "1:act Act,2:request Entry,3:consents Entry*,4:lines Entry*,5:receipts Entry*,"
+            "6:keys Entry*,7:records Change*,8:digest i!,9:epoch n,10:proposal Entry",
+    "Terms": "1:resource t!,2:start n!,3:end n!,4:offset s,5:unit t!",
+    "Holders": "1:role t!,2:identities i*", "Witnesses": "1:identities i*,2:threshold n!",
+    "Parent": "1:contract i!,2:grant i!,3:units n!",
+    "Proposal": "1:salt i!,2:contract i!,3:template i!,4:currency t!,5:arguments Argument*,"
+                "6:roles Holders*,7:sequencer i!,8:witnesses Witnesses,9:lines Terms*,"
+                "10:accept_by n!,11:grant_by n!,12:release_key i,13:witness_terms_hash i,"
+                "14:parent Parent",
+}.items()}
+BODIES = {1: "Key", 10: "Declare", 12: "Grant", 20: "Step", 40: "Proposal"}
+B58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+B32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def need(holds, what):
+    if not holds: raise ValueError(what)
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        need(at < len(data) and shift < 64, "varint")
+        byte, at = data[at], at + 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            need((byte or not shift) and value < 2**64, "long varint")
+            return value, at
+        shift += 7
+
+
+def read(name, data):
+    out, at, last = {}, 0, 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        field = tag >> 3
+        need(field in SPEC[name], f"{name}: field {field}")
+        label, kind = SPEC[name][field]
+        need(field > last or field == last and "*" in kind, f"{name}.{label}: order or repetition")
+        last, base = field, kind.rstrip("!*")
+        need(tag & 7 == (0 if base in "ns" else 2), f"{name}.{label}: wire type")
+        raw, at = varint(data, at)
+        if base in "ns":
+            value = (raw >> 1) ^ -(raw & 1) if base == "s" else raw
+            need(raw and abs(value) < 2**53, f"{name}.{label}: number")
+        else:
+            value, at = data[at:at + raw], at + raw
+            need(len(value) == raw and (value or base == "Value"), f"{name}.{label}: length")
+            if base == "i": need(raw == 32, f"{name}.{label}: 32 bytes")
+            elif base == "t":
+                value = value.decode()
+                need("\0" not in value, f"{name}.{label}: text")
+            elif base != "b": value = read(base, value)
+        if "*" in kind: out.setdefault(label, []).append(value)
+        else: out[label] = value
+    for label, kind in SPEC[name].values():
+        need("!" not in kind or label in out, f"{name}.{label} missing")
+    if name == "Value": need(len(out) == 1, "one value")
+    return out
+
+
+def header(data):
+    h = read("Header", data)
+    need(h["version"] == 1, "newer peer")
+    need(("key" in h) == (h["kind"] != 1) and not (h["kind"] == 1 and "topic" in h), "key or topic")
+    if "log" in h:
+        stated = {"expires", "about", "basis", "versions"} & set(h)
+        need(h["kind"] < 40 and "sequence" in h and not stated, "shape")
+        need(("previous" in h) == (h["sequence"] > 1), "previous")
+    else:
+        chained = {"sequence", "previous"} & set(h)
+        need(h["kind"] >= 40 and "expires" in h and not chained, "shape")
+    records = [v["record"] for v in h.get("versions", [])]
+    need(records == sorted(set(records)), "versions")
+    return h
+
+
+def join(parts): return b"".join(p.encode() if isinstance(p, str) else p for p in parts)
+def sha(*parts): return hashlib.sha256(join(parts)).digest()
+def mac(key, *parts): return hmac.new(key, join(parts), "sha256").digest()
+def u64(n): return n.to_bytes(8, "big")
+def s(text): return len(text.encode()).to_bytes(4, "big") + text.encode()
+
+
+def unhex(text):
+    need(bytes.fromhex(text).hex() == text, "hex")
+    return bytes.fromhex(text)
+
+
+def un64(text):
+    need(base64.b64encode(base64.b64decode(text, validate=True)).decode() == text, "base64")
+    return base64.b64decode(text)
+
+
+def did(key):
+    n, text = int.from_bytes(b"\xed\x01" + key, "big"), ""
+    while n: n, digit = divmod(n, 58); text = B58[digit] + text
+    return "did:key:z" + text
+
+
+def signed(head, signature, key):
+    need(len(signature) == 64, "signature length")
+    need(sodium.crypto_core_ed25519_is_valid_point(key), "key not of prime order")
+    message = b"DSSEv1 30 application/vnd.talea.entry.v1 %d " % len(head) + head
+    sodium.crypto_sign_open(signature + message, key)
+
+
+def entries(rows, keys, logs):
+    """Checks entries in order; fills keys (entry id → author, key) and logs (log → last entry)."""
+    for row in rows:
+        need(set(row) == {"header", "signature", "body", "id"}, "entry members")
+        head, sig, body = unhex(row["header"]), unhex(row["signature"]), unhex(row["body"])
+        h, ident = header(head), sha(head, sig)
+        need(unhex(row["id"]) == ident, "id")
+        need(len(body) == h["body_size"] and sha(body) == h["body_hash"], "body")
+        before = logs.get(h["log"]) if "log" in h else None
+        if before:
+            last = before[1]
+            need(h["previous"] == before[0] and h["sequence"] == last["sequence"] + 1
+                 and h["time"] >= last["time"] and h["author"] == last["author"]
+                 and h.get("topic") == last.get("topic"), "chain")
+        if h["kind"] == 1:
+            k = read("Key", body)
+            need(h["log"] == sha("talea.log.key.v1", h["author"]), "key log")
+            if before:
+                hashed = sha("talea.nextkey.v1", k["public_key"])
+                need(hashed == before[2]["next_key_hash"], "commitment")
+            else: need(h["sequence"] == 1 and k["public_key"] == h["author"], "first key")
+            keys[ident] = (h["author"], k["public_key"])
+        author, key = keys[h["key"] if "key" in h else ident]
+        need(author == h["author"], "another's key")
+        signed(head, sig, key)
+        content = read(BODIES[h["kind"]], body) if h["kind"] != 20 else body
+        if "log" in h: logs[h["log"]] = (ident, h, content)
+    return h, content
+
+
+def opened(body, key, h):
+    """A private body: nonce ‖ commitment ‖ ciphertext, moved nowhere, padded to its class."""
+    need(body[24:56] == sha("talea.body.v1", key), "commitment")
+    data = h["author"] + h["log"] + u64(h["sequence"]) + h.get("previous", bytes(32))
+    padded = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(body[56:], data, body[:24], key)
+    plain = padded.rstrip(b"\0")
+    size = 256
+    while size < len(plain): size *= 2
+    need(plain.endswith(b"\x80") and len(padded) == size, "padding")
+    return plain[:-1]
+
+
+def shown(value):
+    (kind, v), = value.items()
+    if kind == "list": return "[" + ", ".join(map(shown, v["items"])) + "]"
+    if kind == "money": return f"{v.get('minor', 0)} minor {v['currency']}"
+    if kind == "quantity": return f"{v.get('units', 0)} {v['unit']}"
+    if kind == "zero": return {1: "0", 2: "''", 3: "[]"}[v]
+    return did(v) if kind == "identity" else v.hex() if kind == "hash" else str(v)
+
+
+def tell(h, step):
+    need(("act" in step) != ("request" in step), "act or request")
+    act, who = step.get("act"), did(h["author"])
+    if not act:
+        asked = header(step["request"]["header"])
+        need(sha(step["request"]["body"]) == asked["body_hash"] and asked["kind"] == 42, "request")
+        act = read("Request", step["request"]["body"])["act"]
+        who += " on request of " + did(asked["author"])
+    words = ", ".join(f"{a['name']} = {shown(a['value'])}" for a in act.get("arguments", []))
+    print(f"  {who} step {h['sequence']} at {h['time']} ms: {act['transition']}({words})")
+
+
+def derivation(row):
+    plain = ("row", "resource", "unit")
+    r = {k: unhex(v) if isinstance(v, str) and k not in plain else v for k, v in row.items()}
+    a = r.get("author")
+
+    def tail(*names): return join(u64(r[n]) if isinstance(r[n], int) else r[n] for n in names)
+    value = {
+        "log.key": lambda: sha("talea.log.key.v1", a),
+        "log.public": lambda: sha("talea.log.public.v1", a, r["alliance"]),
+        "log.line": lambda: sha("talea.log.line.v1", a, s(r["resource"]), u64(r["start"]),
+                                u64(r["end"]), s(r["unit"])),
+        "log.contract": lambda: sha("talea.log.contract.v1", r["contract"], a,
+                                    r["epoch"].to_bytes(4, "big")),
+        "log.witness": lambda: sha("talea.log.witness.v1", r["log"], a),
+        "topic.alliance": lambda: sha("talea.topic.alliance.v1", sha(r["founding_body"])),
+        "topic.contract": lambda: sha("talea.topic.contract.v1", r["contract_key"]),
+        "contract": lambda: sha("talea.contract.v1", r["contract_key"]),
+        "next key": lambda: sha("talea.nextkey.v1", r["key"]),
+        "tag": lambda: mac(r["contract_key"], "talea.tag.v1", r["line"], r["release_key"]),
+        "body key": lambda: mac(r["contract_key"], "talea.bodykey.v1", tail("log", "sequence")),
+        "commitment": lambda: sha("talea.body.v1", r["body_key"]),
+        "release": lambda: b"talea.release.v1" + tail("line", "grant", "units", "running_total"),
+        "split": lambda: b"talea.split.v1" + tail(
+            "line", "grant", "units", "release_key", "tag"),
+    }[row["row"]]()
+    need(value == r["value"], row["row"])
+
+
+def public(seed): return sodium.crypto_sign_seed_keypair(seed)[0]
+
+
+def identity(d, r):
+    need(public(unhex(d["seed"])) == unhex(d["public_key"]), "public key")
+    need(d["did"] == did(unhex(d["public_key"])), "did")
+    entropy = unhex(r["entropy"])
+    number = int.from_bytes(entropy, "big") << 20
+    number |= int.from_bytes(sha("talea.recovery.check.v1", entropy)[:3], "big") >> 4
+    code = "".join(B32[number >> 5 * i & 31] for i in reversed(range(36)))
+    need("-".join(code[i:i + 4] for i in range(0, 36, 4)) == r["code"], "recovery code")
+    for n in (2, 3):
+        seed = mac(entropy, "talea.recovery.key.v1", n.to_bytes(4, "big"))
+        need(public(seed) == unhex(r[f"next_key_{n}"]), "next key")
+    need(mac(entropy, "talea.recovery.node.v1") == unhex(r["node_secret"]), "node secret")
+
+
+def proof(j):
+    need(set(j) - {"keys"} == {"envelope", "body", "body_key"}, "proof members")
+    e, (sig,) = j["envelope"], j["envelope"]["signatures"]
+    need(set(e) == {"payload", "payloadType", "signatures"}, "envelope members")
+    need(set(sig) == {"keyid", "sig"}, "signature members")
+    need(e["payloadType"] == "application/vnd.talea.entry.v1", "payload type")
+    head, body, keys = un64(e["payload"]), un64(j["body"]), {}
+    h = header(head)
+    need(len(body) == h["body_size"] and sha(body) == h["body_hash"] and h["kind"] == 20, "body")
+    # The first key is the author; a later one needs the key log beside it.
+    if "keys" in j: entries(j["keys"], keys, {})
+    author, key = keys[h["key"]] if "keys" in j else (h["author"], h["author"])
+    need(author == h["author"] and sig["keyid"] == did(key), "keyid is not the author's")
+    signed(head, un64(sig["sig"]), key)
+    tell(h, read("Step", opened(body, un64(j["body_key"]), h)))
+
+
+def unique(pairs):
+    need(len(dict(pairs)) == len(pairs), "member twice")
+    return dict(pairs)
+
+
+def check(path):
+    j = json.loads(open(path, "rb").read().decode(), object_pairs_hook=unique)
+    if "envelope" in j: return proof(j)
+    if set(j) == {"derivations"}: return [derivation(row) for row in j["derivations"]]
+    if set(j) == {"did", "recovery"}: return identity(j["did"], j["recovery"])
+    private = {"contract_key", "body_key", "plaintext"}
+    need(set(j) in ({"entries"}, {"entries"} | private), "file members")
+    h, body = entries(j["entries"], {}, {})
+    if private <= set(j):
+        key = mac(unhex(j["contract_key"]), "talea.bodykey.v1", h["log"], u64(h["sequence"]))
+        need(key == unhex(j["body_key"]), "body key")
+        need(opened(body, key, h) == unhex(j["plaintext"]), "plaintext")
+        tell(h, read("Step", unhex(j["plaintext"])))
+
+
+if __name__ == "__main__":
+    bad, files = 0, sys.argv[1:]
+    for path in files[1:] if files[:1] == ["proof"] else files:
+        try:
+            check(path)
+            print("ok", path)
+        except Exception as error:  # whatever goes wrong, the file is not proven
+            bad += 1
+            print("refused", path, f"{type(error).__name__}: {error}")
+    sys.exit(1 if bad or not files else 0)

@@ -19,12 +19,15 @@ import Testing
             "SwiftASN1", "Logging",
         ],
         "Storage": made.union(["NodeCore", "GRDB"]),
-        "Dashboard": made.union(["NodeCore", "Hummingbird", "Logging"]),
+        "Dashboard": made.union([
+            "NodeCore", "Hummingbird", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes",
+        ]),
         "Simulation": made.union(["NodeCore", "Replication"]),
-        "NodeDaemon": [
-            "Transport", "Storage", "Dashboard", "NodeCore", "ServiceLifecycle", "Logging",
-        ],
-        "talea": ["NodeDaemon", "Simulation", "ArgumentParser"],
+        "NodeDaemon": made.union([
+            "Transport", "Storage", "Dashboard", "NodeCore", "Replication", "ServiceLifecycle",
+            "Logging",
+        ]),
+        "talea": made.union(["NodeDaemon", "Dashboard", "Simulation", "ArgumentParser"]),
     ]
     /// What a node is made of.
     private static let made: Set<String> = [

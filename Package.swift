@@ -89,6 +89,7 @@ let edges: [Target] = [
         [
             "Transport", "Storage", "Dashboard", "NodeCore",
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Logging", package: "swift-log"),
         ]),
     room(
@@ -115,12 +116,20 @@ let edges: [Target] = [
         [
             "NodeCore", "Contracts", "Market", "Logs", "Ledger", "Entries", "Capacity", "Identity",
             .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "Logging", package: "swift-log"),
         ]),
 ]
 
 let edgeTests: [Target] = [
-    tests("StorageTests", ["Storage", "NodeCore", "Entries", "Identity", "Capacity", "Fixtures"]),
+    tests(
+        "StorageTests",
+        [
+            "Storage", "NodeCore", "Logs", "Ledger", "Entries", "Identity", "Capacity", "Fixtures",
+            .product(name: "GRDB", package: "GRDB.swift"),
+        ]),
     tests(
         "TransportTests",
         [

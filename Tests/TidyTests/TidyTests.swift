@@ -25,7 +25,7 @@ import Testing
         "Simulation": made.union(["NodeCore", "Replication"]),
         "NodeDaemon": made.union([
             "Transport", "Storage", "Dashboard", "NodeCore", "Replication", "ServiceLifecycle",
-            "Logging",
+            "UnixSignals", "Logging",
         ]),
         "talea": made.union(["NodeDaemon", "Dashboard", "Simulation", "ArgumentParser"]),
     ]

@@ -1,0 +1,202 @@
+import Capacity
+import Contracts
+import Entries
+import FoundationEssentials
+import Identity
+import Ledger
+import Logs
+import Market
+import NodeCore
+
+extension Commands {
+    static func balance(_ view: View, _ options: inout Options) throws -> JSON {
+        let owner = try options.one("owner").map { try view.node.party($0, field: "owner") }
+            ?? view.node.own.did
+        try options.finish()
+        let books = view.node.ledger
+        let positions = books.positions(of: owner).map { position -> JSON in
+            var unit: String?
+            if case .capacity(_, let code) = position.commodity { unit = code.code }
+            return [
+                "counterparty": .string(position.counterparty.did),
+                "counterparty_name": .string(view.name(position.counterparty)),
+                "commodity": .string(position.commodity.name), "unit": .text(unit),
+                "kind": .string(position.kind.rawValue), "amount": View.clamp(position.amount),
+                "text": .string(View.text(position.amount, position.commodity)),
+            ]
+        }
+        let net = books.netPaid(by: owner).map {
+            JSON.Field($0.currency.code, View.clamp($0.minor))
+        }
+        return [
+            "owner": .string(owner.did), "owner_name": .string(view.name(owner)),
+            "positions": .array(positions), "net_paid": .object(net),
+        ]
+    }
+
+    // MARK: - Statement
+
+    static func statement(_ view: View, _ options: inout Options) throws -> JSON {
+        let contract = try options.one("contract").map { try view.node.contractID($0) }
+        try options.finish()
+        let own = view.node.own.did
+        let rows = view.node.ledger.rows.filter { row in
+            (contract == nil || row.transfer.cause.contract == contract)
+                && (row.transfer.from == own || row.transfer.to == own
+                    || row.released.contains { $0.depositor == own })
+        }
+        .map { (view.time($0.transfer.cause), $0) }
+        .sorted { ($0.0, $0.1.transfer.cause) < ($1.0, $1.1.transfer.cause) }
+        let shown = Set(rows.map(\.1.transfer.cause.contract)).union(contract.map { [$0] } ?? [])
+        let contracts = shown.sorted().compactMap { view.node.contracts[$0] }
+        return [
+            "owner": .string(own.did), "owner_name": .string(view.name(own)),
+            "rows": .array(rows.map { view.row($1, at: $0) }),
+            "contracts": .array(contracts.map(view.statementHead)),
+        ]
+    }
+
+    static func export(_ view: View, _ options: inout Options) throws -> JSON {
+        let wanted = Localized(en: "hledger, beancount or csv", zh: "hledger、beancount 或 csv")
+        let format = try options.need("format", wanted)
+        try options.finish()
+        let node = view.node
+        let journal = Journal(
+            of: node.own.did, in: node.ledger,
+            names: { did in
+                node.petnames[did] ?? node.book[did]?.profile?.name ?? did.shortDID
+            },
+            dateOf: { CivilTime(view.time($0), offsetMinutes: 0).date })
+        let text: String
+        switch format {
+        case "hledger": text = journal.hledger()
+        case "beancount": text = journal.beancount()
+        case "csv": text = journal.csv()
+        default: throw Options.wrong("format", format, wanted.en, wanted.zh)
+        }
+        return [
+            "format": .string(format), "text": .string(text),
+            "balances": .array(
+                journal.balances.map { balance in
+                    [
+                        "account": .string(balance.account),
+                        "commodity": .string(balance.position.commodity.name),
+                        "amount": View.clamp(balance.position.amount),
+                    ]
+                }),
+        ]
+    }
+
+    func rebuild(_ request: CommandRequest) async throws -> JSON {
+        var options = Options(request.options, now: clock())
+        let checkOnly = options.has("check") || request.dryRun
+        _ = options.all("check")
+        try options.finish()
+        let differences = try await door.rebuildLedger(checkOnly: checkOnly)
+        return [
+            "equal": .bool(differences.isEmpty), "check_only": .bool(checkOnly),
+            "differences": .array(
+                differences.map {
+                    [
+                        "name": .string($0.name), "stored": .string($0.stored),
+                        "rebuilt": .string($0.rebuilt),
+                    ]
+                }),
+        ]
+    }
+
+    // MARK: - Proof
+
+    /// One step that anyone can check offline: the DSSE envelope, the body, and the key of this one body.
+    func proof(_ request: CommandRequest) async throws -> JSON {
+        let now = clock()
+        let place = try await door.read { node in
+            var options = Options(request.options, now: now)
+            let text = try options.need("contract", Localized(en: "its id", zh: "合同编号"))
+            let id = try node.contractID(text)
+            let step = try options.needNumber("step", atLeast: 1)
+            try options.finish()
+            guard let held = node.contracts[id] else { throw NodeRefusal.contractUnknown(text) }
+            guard node.chains.head(held.log) >= step else { throw NodeRefusal.stepUnknown(step) }
+            return (held.log, step, held.key)
+        }
+        guard let entry = try await door.entry(log: place.0, sequence: place.1),
+            let body = entry.body
+        else { throw NodeRefusal.stepUnknown(place.1) }
+        let key = try await door.read { node in
+            guard let id = entry.header.key,
+                let key = node.keyLogs.key(entry.header.author, id)
+            else { throw NodeRefusal.keyOfPeerUnknown(entry.header.author) }
+            // Exported on its own signature alone, whatever run it came in.
+            _ = try ValidEntry(entry, by: key, checker: node.checker)
+            return key
+        }
+        func base64(_ bytes: [UInt8]) -> JSON { .string(Data(bytes).base64EncodedString()) }
+        let isPrivate = entry.kind == .step
+        return [
+            "envelope": [
+                "payload": base64(entry.headerBytes), "payloadType": .string(DSSE.payloadType),
+                "signatures": [
+                    ["keyid": .string(key.did), "sig": base64(entry.signature.bytes)]
+                ],
+            ],
+            "body": base64(body),
+            "body_key": isPrivate ? base64(place.2.bodyKey(log: place.0, sequence: place.1)) : .null,
+        ]
+    }
+}
+
+extension View {
+    /// When the step was taken that moved it.
+    func time(_ cause: Cause) -> Instant {
+        node.contracts[cause.contract]?.fold?.steps.first { $0.sequence == cause.step }?.time
+            ?? .earliest
+    }
+
+    func row(_ row: TransferRow, at time: Instant) -> JSON {
+        let transfer = row.transfer
+        let outward = transfer.from == node.own.did
+        let (state, posted, signed, reason): (String, Int64?, Bool?, String?) =
+            switch row.state {
+            case .pending: ("pending", nil, nil, nil)
+            case .posted(let amount, let isSigned): ("posted", amount, isSigned, nil)
+            case .voided(let why): ("voided", nil, nil, why)
+            }
+        var unit: String?
+        if case .capacity(_, let code) = transfer.commodity { unit = code.code }
+        let other = outward ? transfer.to : transfer.from
+        let shown = posted ?? transfer.amount
+        return [
+            "date": .string(CivilTime(time, offsetMinutes: 0).date), "time": instant(time),
+            "contract": .string(transfer.cause.contract.hex),
+            "template": .text(
+                node.contracts[transfer.cause.contract].flatMap { template(of: $0)?.name }),
+            "step": .number(transfer.cause.step), "index": .number(transfer.cause.index),
+            "kind": .string(transfer.kind.rawValue), "direction": outward ? "out" : "in",
+            "from": .string(transfer.from.did), "from_name": .string(name(transfer.from)),
+            "to": .string(transfer.to.did), "to_name": .string(name(transfer.to)),
+            "who": .string(name(other)), "commodity": .string(transfer.commodity.name),
+            "unit": .text(unit), "amount": .number(transfer.amount), "posted": .number(posted),
+            "text": .string(Self.text(Int128(shown), transfer.commodity)),
+            "state": .string(state), "signed": signed.map { .bool($0) } ?? .null,
+            "discharged": .number(row.dischargedAmount), "reason": .text(reason),
+        ]
+    }
+
+    func statementHead(_ held: HeldContract) -> JSON {
+        var notes: [JSON] = []
+        if let state = held.fold?.state {
+            notes = zip(state.notes(.en), state.notes(.zh)).map {
+                ["en": .string($0), "zh": .string($1)]
+            }
+        }
+        return [
+            "id": .string(held.id.hex), "template": .text(template(of: held)?.name),
+            "title": template(of: held)?.title.json ?? .null,
+            "grade": .string(held.grade.rawValue), "outcome": .string(held.outcome.rawValue),
+            "parent": .text(held.proposal.parent?.contract.hex),
+            "prose": held.fold.map { fold in localized(fold.state.prose) } ?? .null,
+            "notes": .array(notes),
+        ]
+    }
+}

@@ -1,0 +1,294 @@
+public import Capacity
+import Contracts
+import Entries
+import FoundationEssentials
+import Identity
+import Market
+import NodeCore
+import Replication
+
+/// Every verb of the command line, on the node's side: options in, JSON or a refusal in words out.
+///
+/// Verbs that are not built in are the templates' own (`Commands+acts`): this room knows no template.
+public struct Commands: Sendable {
+    let door: any NodeDoor
+    let clock: @Sendable () -> Instant
+
+    public static let wireVersion: Int64 = Header.version
+
+    public init(door: any NodeDoor, clock: @escaping @Sendable () -> Instant = Self.wallClock) {
+        self.door = door
+        self.clock = clock
+    }
+
+    public static let wallClock: @Sendable () -> Instant = {
+        let milliseconds = Int64(Date().timeIntervalSince1970 * 1000)
+        return (try? Instant(milliseconds: milliseconds)) ?? .earliest
+    }
+
+    /// Never throws: whatever goes wrong is put into words here.
+    public func run(_ request: CommandRequest) async -> Result<JSON, DoorRefusal> {
+        do {
+            return .success(try await answer(request))
+        } catch let refusal as DoorRefusal {
+            return .failure(refusal)
+        } catch {
+            return .failure(DoorRefusal(any: error))
+        }
+    }
+
+    private func answer(_ request: CommandRequest) async throws -> JSON {
+        switch request.verb {
+        case "id": return try await read(request, Self.identity)
+        case "status":
+            let status = await door.status()
+            return try await read(request) { view, options in
+                try options.finish()
+                return view.status(status)
+            }
+        case "peer add": return try await write(request, Self.addPeer)
+        case "peer remove": return try await write(request, Self.removePeer)
+        case "peer list": return try await read(request, Self.listPeers)
+        case "name": return try await write(request, Self.name)
+        case "name list": return try await read(request, Self.listNames)
+        case "line declare": return try await write(request, Self.declareLine)
+        case "line adjust": return try await write(request, Self.adjustLine)
+        case "line show": return try await read(request, Self.showLines)
+        case "offer publish":
+            await door.refreshTemplates()
+            return try await write(request, Self.publishOffer)
+        case "offer withdraw": return try await write(request, Self.withdrawOffer)
+        case "offer list": return try await read(request, Self.listOffers)
+        case "offer show": return try await read(request, Self.showOffer)
+        case "template list":
+            await door.refreshTemplates()
+            return try await read(request, Self.listTemplates)
+        case "template show":
+            await door.refreshTemplates()
+            return try await read(request, Self.showTemplate)
+        case "contract propose":
+            await door.refreshTemplates()
+            return try await write(request) { node, options in
+                try Self.propose(&node, &options, verb: nil)
+            }
+        case "contract accept": return try await write(request, Self.accept)
+        case "contract decline": return try await write(request, Self.decline)
+        case "contract cancel": return try await write(request, Self.cancel)
+        case "contract request":
+            return try await write(request) { node, options in
+                try Self.act(&node, &options, verb: nil)
+            }
+        case "contract show": return try await read(request, Self.showContract)
+        case "contract list": return try await read(request, Self.listContracts)
+        case "ledger balance": return try await read(request, Self.balance)
+        case "ledger statement": return try await read(request, Self.statement)
+        case "ledger export": return try await read(request, Self.export)
+        case "ledger rebuild": return try await rebuild(request)
+        case "proof", "proof export": return try await proof(request)
+        default:
+            await door.refreshTemplates()
+            return try await alias(request)
+        }
+    }
+
+    // MARK: - Shapes of verbs
+
+    func read(
+        _ request: CommandRequest,
+        _ body: @escaping @Sendable (View, inout Options) throws -> JSON
+    ) async throws -> JSON {
+        let now = clock()
+        return try await door.read { node in
+            var options = Options(request.options, now: now)
+            return try body(View(node: node, now: now), &options)
+        }
+    }
+
+    /// What a signing verb did, and what it would have moved.
+    struct Done: Sendable {
+        var value: JSON
+        var moves: JSON = .array([])
+        var says: Localized?
+        var worst: JSON = .null
+    }
+
+    /// Names are the reader's even in refusals, so they are put into words inside.
+    func write(
+        _ request: CommandRequest,
+        _ body: @escaping @Sendable (inout Node, inout Options) throws -> Done
+    ) async throws -> JSON {
+        let done = try await door.perform(dryRun: request.dryRun) { node in
+            var options = Options(request.options, now: node.now)
+            do {
+                return try body(&node, &options)
+            } catch {
+                let node = node
+                throw DoorRefusal(any: error, name: node.displayName)
+            }
+        }.value
+        guard request.dryRun else { return done.value }
+        return [
+            "dry_run": true, "would": done.value, "would_move": done.moves,
+            "says": done.says?.json ?? .null, "worst": done.worst,
+        ]
+    }
+
+    // MARK: - Who and where
+
+    static func identity(_ view: View, _ options: inout Options) throws -> JSON {
+        try options.finish()
+        let node = view.node
+        let profile = node.book[node.own.did]?.profile
+        return [
+            "did": .string(node.own.did.did), "short": .string(node.own.did.shortDID),
+            "name": .text(profile?.name), "role": .text(profile?.role),
+            "alliance": .string(node.alliance.founding.name),
+            "topic": .string(node.alliance.topic.hex),
+            "invitation": .string(Invitation.code(foundingBody: node.alliance.foundingBody)),
+            "wire_version": .number(wireVersion),
+        ]
+    }
+
+    static func addPeer(_ node: inout Node, _ options: inout Options) throws -> Done {
+        let address = try peerAddress(&node, &options)
+        try options.finish()
+        node.addPeer(address)
+        return Done(value: ["peers": .array(node.peers.map(peer))])
+    }
+
+    static func removePeer(_ node: inout Node, _ options: inout Options) throws -> Done {
+        let address = try peerAddress(&node, &options)
+        try options.finish()
+        let matching = node.peers.filter { $0.host == address.host && $0.port == address.port }
+        guard !matching.isEmpty else {
+            throw DoorRefusal(
+                "peer_unknown", field: "address", value: "\(address.host):\(address.port)",
+                en: "--address “\(address.host):\(address.port)” is not among your peers; see: talea peer list",
+                zh: "--address “\(address.host):\(address.port)”不在您的节点列表中；请看 talea peer list")
+        }
+        for one in matching { node.removePeer(one) }
+        return Done(value: ["peers": .array(node.peers.map(peer))])
+    }
+
+    static func listPeers(_ view: View, _ options: inout Options) throws -> JSON {
+        try options.finish()
+        return ["peers": .array(view.node.peers.map(peer))]
+    }
+
+    private static func peer(_ address: PeerAddress) -> JSON {
+        [
+            "address": .string("\(address.host):\(address.port)"),
+            "did": .text(address.did?.did),
+        ]
+    }
+
+    private static func peerAddress(_ node: inout Node, _ options: inout Options) throws
+        -> PeerAddress
+    {
+        let wanted = Localized(en: "HOST:PORT, as 127.0.0.1:7001", zh: "主机:端口，如 127.0.0.1:7001")
+        let text = try options.need("address", wanted)
+        guard let colon = text.lastIndex(of: ":"), colon > text.startIndex,
+            let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port)
+        else { throw Options.wrong("address", text, wanted.en, wanted.zh) }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        let lawful = host.utf8.allSatisfy { $0 > 32 && $0 < 127 && $0 != 47 }
+        guard lawful, !host.isEmpty, host.utf8.count <= 253 else {
+            throw Options.wrong("address", text, wanted.en, wanted.zh)
+        }
+        let did = try options.one("did").map { try node.party($0, field: "did") }
+        return PeerAddress(host: host, port: port, did: did)
+    }
+
+    static func name(_ node: inout Node, _ options: inout Options) throws -> Done {
+        let did = try node.party(
+            try options.need("did", Localized(en: "did:key:z6Mk…", zh: "did:key:z6Mk…")), field: "did")
+        let name = try options.need("name", Localized(en: "a name of your own", zh: "您起的名称"))
+        try options.finish()
+        let lawful = name.unicodeScalars.allSatisfy { !$0.properties.isDefaultIgnorableCodePoint
+            && $0.properties.generalCategory != .control }
+        guard lawful, name.utf8.count <= 64, name != "me", !name.hasPrefix("did:") else {
+            throw Options.wrong(
+                "name", name, "a visible name of at most 64 bytes, not “me”, not a did",
+                "可见的名称，至多 64 字节，不是“me”或 did")
+        }
+        if let other = node.petnames.first(where: { $0.value == name && $0.key != did })?.key {
+            throw DoorRefusal(
+                "name_taken", field: "name", value: name,
+                en: "--name “\(name)” is your name for \(other.shortDID) already; choose another",
+                zh: "--name “\(name)”已是您对 \(other.shortDID) 的称呼；请另选")
+        }
+        node.name(did, name)
+        return Done(value: ["did": .string(did.did), "name": .string(name)])
+    }
+
+    static func listNames(_ view: View, _ options: inout Options) throws -> JSON {
+        try options.finish()
+        let node = view.node
+        let everyone = Set(node.book.authors + Array(node.petnames.keys)).sorted()
+        return [
+            "names": .array(
+                everyone.map { did in
+                    [
+                        "did": .string(did.did), "short": .string(did.shortDID),
+                        "petname": .text(node.petnames[did]),
+                        "profile_name": .text(node.book[did]?.profile?.name),
+                        "role": .text(node.book[did]?.profile?.role),
+                        "own": .bool(did == node.own.did),
+                    ]
+                })
+        ]
+    }
+}
+
+extension View {
+    func status(_ status: DoorStatus) -> JSON {
+        var grades: [JSON.Field] = HeldContract.Grade.allCases.map { grade in
+            .init(
+                grade.rawValue,
+                .number(node.contracts.values.count { $0.grade == grade && $0.declined == nil }))
+        }
+        grades.append(.init("declined", .number(node.contracts.values.count { $0.declined != nil })))
+        var readOnly = JSON.null
+        if let reason = node.readOnly {
+            let put = reason.wording.refusal
+            readOnly = ["code": .string(put.code), "message": put.message.json]
+        }
+        var fault = JSON.null
+        if let refusal = node.ledgerFault {
+            let put = DoorRefusal(refusal)
+            fault = ["code": .string(put.code), "message": put.message.json]
+        }
+        return [
+            "did": .string(node.own.did.did), "name": .string(name(node.own.did)),
+            "wire_version": .number(Commands.wireVersion),
+            "listening": .string(status.listening), "started": instant(status.started),
+            "data_bytes": .number(status.dataBytes), "entries": .number(status.entries),
+            "read_only": readOnly, "ledger_fault": fault,
+            "peers": .array(
+                node.connections.sorted { $0.key < $1.key }.map { _, connection in
+                    let waiting = node.outbox.keys.count { $0.recipient == connection.did }
+                    return [
+                        "did": .string(connection.did.did), "name": .string(name(connection.did)),
+                        "agent": .string(connection.agent),
+                        "established": .bool(connection.session.isEstablished),
+                        "skew_ms": .number(connection.skew), "lag": .number(waiting),
+                        "shared_topics": .number(connection.session.shared.count),
+                    ]
+                }),
+            "outbox": .array(
+                node.outbox.sorted { $0.key < $1.key }.map { key, item in
+                    [
+                        "statement": .string(key.statement.hex),
+                        "kind": .text(item.statement.kind.map { "\($0)" }),
+                        "to": .string(key.recipient.did), "to_name": .string(name(key.recipient)),
+                        "age_ms": .number(
+                            now.milliseconds - item.statement.header.time.milliseconds),
+                        "expires": instant(item.expires),
+                    ]
+                }),
+            "contracts": .object(grades), "lines": .number(node.lines.count),
+            "known_people": .number(node.book.authors.count),
+        ]
+    }
+}

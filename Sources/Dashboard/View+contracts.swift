@@ -1,0 +1,365 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Ledger
+import Logs
+import NodeCore
+
+extension View {
+    func localized(_ words: (Language) -> String) -> JSON {
+        ["en": .string(words(.en)), "zh": .string(words(.zh))]
+    }
+
+    func template(of held: HeldContract) -> Template? {
+        held.fold?.template ?? node.templates[held.proposal.template]
+    }
+
+    /// The digest that all participants share, once there is a step.
+    func digest(_ held: HeldContract) -> JSON {
+        guard let fold = held.fold, fold.isSequenced else { return .null }
+        return .string(fold.state.digest().hex)
+    }
+
+    func children(of contract: ContractID) -> [ContractID] {
+        node.contracts.values.filter { $0.proposal.parent?.contract == contract }.map(\.id).sorted()
+    }
+
+    func contractLine(_ held: HeldContract) -> JSON {
+        let roles = held.proposal.roles.map { holders in
+            JSON.Field(holders.role, .array(holders.identities.map { .string(name($0)) }))
+        }
+        let choices = myChoices(held).map { JSON.string($0.verb) }
+        return [
+            "id": .string(held.id.hex), "template": .text(template(of: held)?.name),
+            "template_hash": .string(held.proposal.template.hex),
+            "grade": .string(held.grade.rawValue), "outcome": .string(held.outcome.rawValue),
+            "roles": .object(roles), "my_roles": .array(myRoles(held).map { .string($0) }),
+            "proposed": instant(held.proposalEntry.header.time),
+            "parent": .text(held.proposal.parent?.contract.hex),
+            "children": .array(children(of: held.id).map { .string($0.hex) }),
+            "state_digest": digest(held), "steps": .number(held.fold?.steps.count ?? 0),
+            "waits_for_me": .bool(waitsForMe(held)), "verbs": .array(choices),
+        ]
+    }
+
+    func myRoles(_ held: HeldContract) -> [String] {
+        held.proposal.roles.filter { $0.identities.contains(node.own.did) }.map(\.role)
+    }
+
+    func myChoices(_ held: HeldContract) -> [Choice] {
+        guard let fold = held.fold, fold.isSequenced, fold.halt == nil else { return [] }
+        return fold.state.choices(for: node.own.did, at: now, includeDefaults: true)
+    }
+
+    private func waitsForMe(_ held: HeldContract) -> Bool {
+        if held.declined == nil, held.fold?.isSequenced != true {
+            return !held.hasAccepted(node.own.did)
+        }
+        guard let fold = held.fold else { return false }
+        return fold.state.records.contains {
+            fold.state.awaited($0.number).contains(node.own.did)
+        } || held.requests.values.contains { consents(to: $0, held).contains(node.own.did) }
+    }
+
+    func consents(to request: HeldContract.PendingRequest, _ held: HeldContract) -> [DID] {
+        guard let fold = held.fold else { return [] }
+        let given = Set(request.consents.map(\.header.author))
+        return fold.state.consentsNeeded(for: Act(request.act)).subtracting(given)
+            .subtracting([request.entry.header.author]).sorted()
+    }
+
+    // MARK: In full
+
+    func contract(_ held: HeldContract) -> JSON {
+        let proposal = held.proposal
+        let template = template(of: held)
+        var fields = contractLine(held).fields.filter { $0.name != "roles" && $0.name != "steps" }
+        func add(_ name: String, _ value: JSON) { fields.append(.init(name, value)) }
+        add("title", template?.title.json ?? .null)
+        add("proposal", .string(held.proposalEntry.id.hex))
+        add("proposed_by", person(held.proposalEntry.header.author))
+        add("sequencer", person(proposal.sequencer))
+        add("currency", .string(proposal.currency.code))
+        add("accept_by", instant(proposal.acceptBy))
+        add("grant_by", instant(proposal.grantBy))
+        add(
+            "roles",
+            .object(
+                proposal.roles.map { holders in
+                    .init(
+                        holders.role,
+                        .array(
+                            holders.identities.map { did in
+                                [
+                                    "did": .string(did.did), "name": .string(name(did)),
+                                    "accepted": .bool(held.hasAccepted(did)),
+                                ]
+                            }))
+                }))
+        add(
+            "waiting_for",
+            .array(
+                held.declined != nil
+                    ? [] : proposal.participants.filter { !held.hasAccepted($0) }.map(person)))
+        add(
+            "parameters",
+            arguments(
+                proposal.arguments, (template?.parameters ?? []) + (template?.terms ?? [])))
+        add("lines", .array(lines(held, template)))
+        add("parent_units", .number(proposal.parent?.units))
+        add("declined", declined(held))
+        add("problem", problem(held))
+        add("clock", .object(Self.clockWords))
+        guard let fold = held.fold else { return .object(fields) }
+        let state = fold.state
+        add("records", .array(state.records.map { record($0, fold) }))
+        add("steps", .array(fold.steps.map { step($0, fold) }))
+        add("requests", .array(requests(held)))
+        add("refused", .array(held.refused.map { refused($0, fold) }))
+        add("choices", .array(myChoices(held).map { choice($0, fold) }))
+        add("worst", worst(held, fold))
+        add("prose", localized(state.prose))
+        add(
+            "notes",
+            .array(
+                zip(state.notes(.en), state.notes(.zh)).map {
+                    ["en": .string($0), "zh": .string($1)]
+                }))
+        add("claims", .array(state.claims.map { claim($0) }))
+        add(
+            "deadlines",
+            .array(
+                state.records.compactMap { record in
+                    record.until.map { until in
+                        [
+                            "record": .number(record.number), "family": .string(record.family),
+                            "state": .string(record.state), "until": instant(until),
+                            "passed": .bool(until < now),
+                            "default": .text(state.defaultAct(record.number)?.transition),
+                        ]
+                    }
+                }))
+        return .object(fields)
+    }
+
+    private static let clockWords: [JSON.Field] = [
+        .init("en", "no witnesses: the sequencer's clock decides"),
+        .init("zh", "没有见证：以排序方的时钟为准"),
+    ]
+
+    func worst(_ held: HeldContract, _ fold: Fold) -> JSON {
+        let roles = myRoles(held)
+        func words(_ language: Language) -> String {
+            roles.compactMap { fold.state.worst(role: $0, language) }.joined(separator: " ")
+        }
+        return words(.en).isEmpty ? .null : localized(words)
+    }
+
+    private func lines(_ held: HeldContract, _ template: Template?) -> [JSON] {
+        held.proposal.lines.enumerated().map { index, terms in
+            let rule = template.flatMap { $0.lines.indices.contains(index) ? $0.lines[index] : nil }
+            let role = rule?.issuer.split(separator: ".").first.map(String.init)
+            guard
+                let issuer = held.proposal.roles.first(where: { $0.role == role })?.identities.first
+            else { return ["resource": .string(terms.resource.path)] }
+            let log = LogID.line(author: issuer, terms)
+            let line = node.lines[log]
+            return [
+                "id": .string(log.hex), "issuer": .string(issuer.did),
+                "issuer_name": .string(name(issuer)), "resource": .string(terms.resource.path),
+                "unit": .string(terms.unit.code), "start": instant(terms.window.start),
+                "end": instant(terms.window.end), "known": .bool(line != nil),
+                "remaining": .number(line?.line.remaining),
+                "valid": .bool(
+                    line != nil && line?.fault == nil && node.chains.chain(log)?.fork == nil),
+            ]
+        }
+    }
+
+    private func declined(_ held: HeldContract) -> JSON {
+        guard let declined = held.declined else { return .null }
+        return [
+            "by": .string(declined.by.did), "by_name": .string(name(declined.by)),
+            "code": .string(declined.code.word), "reason": declined.code.words.json,
+            "text": .string(declined.text),
+        ]
+    }
+
+    /// Why this contract cannot be read, or not any further.
+    private func problem(_ held: HeldContract) -> JSON {
+        func words(_ code: String, _ en: String, _ zh: String) -> JSON {
+            ["code": .string(code), "message": ["en": .string(en), "zh": .string(zh)]]
+        }
+        if let refusal = held.foldRefusal {
+            let put = DoorRefusal(refusal, name: name)
+            return ["code": .string(put.code), "message": put.message.json]
+        }
+        guard let fold = held.fold else {
+            return words(
+                "template_missing",
+                "incomplete: the template \(held.proposal.template.short) is not in this home",
+                "不完整：本机没有模板 \(held.proposal.template.short)")
+        }
+        switch fold.halt {
+        case nil: return .null
+        case .newer(let sequence):
+            return words(
+                "newer", "incomplete: newer; step \(sequence) was written by a newer program",
+                "不完整：第 \(sequence) 步由更新的程序写成")
+        case .bodyMissing(let sequence):
+            return words(
+                "body_missing", "incomplete: the body of step \(sequence) is missing",
+                "不完整：缺少第 \(sequence) 步的正文")
+        case .unreadable(let sequence, let refusal):
+            let put = DoorRefusal(refusal)
+            return words(
+                "unreadable", "step \(sequence) cannot be read: \(put.message.en)",
+                "第 \(sequence) 步无法读取：\(put.message.zh)")
+        case .forked(let sequence):
+            return words(
+                "forked", "the sequencer signed two different steps \(sequence); nothing after counts",
+                "排序方签署了两个不同的第 \(sequence) 步；其后均不算数")
+        }
+    }
+
+    private func record(_ record: Record, _ fold: Fold) -> JSON {
+        var pay = JSON.null
+        if let due = record.pay {
+            let commodity = due.transfer.commodity
+            pay = [
+                "from": .string(due.from.did), "from_name": .string(name(due.from)),
+                "to": .string(due.to.did), "to_name": .string(name(due.to)),
+                "amount": .number(due.amount), "commodity": .string(commodity.name),
+                "text": .string(Self.text(Int128(due.amount), commodity)),
+                "reference": .text(due.reference),
+            ]
+        }
+        return [
+            "number": .number(record.number), "family": .string(record.family),
+            "index": .number(record.index), "state": .string(record.state),
+            "version": .number(record.version), "until": instant(record.until),
+            "fields": .object(
+                record.fields.map { field in
+                    .init(
+                        field.name,
+                        ["value": raw(field.value), "text": .string(text(field.value, nil))])
+                }),
+            "holds": .object(record.holds.map { .init($0.name, .number($0.amount)) }),
+            "pay": pay,
+            "awaits": .array(fold.state.awaited(record.number).sorted().map(person)),
+        ]
+    }
+
+    private func step(_ step: Fold.StepOutline, _ fold: Fold) -> JSON {
+        var void = JSON.null
+        if let refusal = step.void {
+            let put = DoorRefusal(refusal, name: name)
+            void = ["code": .string(put.code), "message": put.message.json]
+        }
+        let parameters = fold.template.transition(step.act.transition)?.arguments ?? []
+        return [
+            "sequence": .number(step.sequence), "id": .string(step.id.hex),
+            "time": instant(step.time), "actor": .string(step.actor.did),
+            "actor_name": .string(name(step.actor)),
+            "transition": .string(step.act.transition), "record": .number(step.act.record),
+            "arguments": arguments(step.act.arguments, parameters),
+            "request": .text(step.request?.hex), "void": void,
+            "changed": .array(step.changed.map { .number($0) }),
+        ]
+    }
+
+    private func requests(_ held: HeldContract) -> [JSON] {
+        held.requests.sorted { $0.key < $1.key }.map { id, request in
+            let waits = consents(to: request, held)
+            let act = Act(request.act)
+            return [
+                "id": .string(id.hex), "by": .string(request.entry.header.author.did),
+                "by_name": .string(name(request.entry.header.author)),
+                "sent": instant(request.entry.header.time),
+                "expires": instant(request.entry.header.statement?.expires),
+                "transition": .string(act.transition), "record": .number(act.record),
+                "arguments": arguments(
+                    request.act.arguments,
+                    held.fold?.template.transition(act.transition)?.arguments ?? []),
+                "says": held.fold.map { fold in localized { fold.state.says(act, $0) } } ?? .null,
+                "waits_for": .array(waits.map(person)),
+                "waits_for_me": .bool(waits.contains(node.own.did)),
+            ]
+        }
+    }
+
+    private func refused(_ request: HeldContract.RefusedRequest, _ fold: Fold) -> JSON {
+        [
+            "request": .string(request.request.hex),
+            "transition": .text(request.act?.transition), "record": .number(request.act?.record),
+            "arguments": arguments(
+                request.act?.arguments ?? [],
+                request.act.flatMap { fold.template.transition($0.transition)?.arguments } ?? []),
+            "code": .string(request.code.word), "reason": request.code.words.json,
+            "text": .string(request.text),
+        ]
+    }
+
+    private func choice(_ choice: Choice, _ fold: Fold) -> JSON {
+        [
+            "verb": .string(choice.verb), "transition": .string(choice.act.transition),
+            "record": .number(choice.act.record),
+            "family": .text(fold.state.record(choice.act.record)?.family),
+            "arguments": .array(
+                choice.arguments.map { argument in
+                    var fields = parameter(argument).fields
+                    fields.append(
+                        .init("given", choice.act.arguments[argument.name].map(raw) ?? .null))
+                    return .object(fields)
+                }),
+            "says": choice.says.json, "is_default": .bool(choice.isDefault),
+        ]
+    }
+
+    private func claim(_ claim: Claim) -> JSON {
+        let transfer = claim.transfer
+        return [
+            "from": .string(transfer.from.did), "from_name": .string(name(transfer.from)),
+            "to": .string(transfer.to.did), "to_name": .string(name(transfer.to)),
+            "amount": .number(transfer.amount), "open": .number(claim.open),
+            "text": .string(Self.text(Int128(claim.open), transfer.commodity)),
+            "step": .number(claim.cause.step), "index": .number(claim.cause.index),
+            "record": .number(claim.record),
+        ]
+    }
+}
+
+extension Refusal.Code {
+    /// For programs.
+    var word: String {
+        switch self {
+        case .declined: "declined"
+        case .stale: "stale"
+        case .notAdmissible: "not_admissible"
+        case .lineExceeded: "line_exceeded"
+        case .cancelled: "cancelled"
+        case .late: "late"
+        default: "code_\(number)"
+        }
+    }
+
+    var words: Localized {
+        switch self {
+        case .declined: Localized(en: "declined", zh: "谢绝")
+        case .stale:
+            Localized(
+                en: "stale: the record changed after it was signed; look and ask again",
+                zh: "过时：签署后记录已变；请查看后重提")
+        case .notAdmissible:
+            Localized(en: "the contract's rules do not allow it now", zh: "合同规则此时不允许")
+        case .lineExceeded:
+            Localized(en: "the capacity line has not enough left", zh: "产能线余量不足")
+        case .cancelled: Localized(en: "taken back by its proposer", zh: "提议方已撤回")
+        case .late: Localized(en: "it came after its deadline", zh: "已过期限")
+        default:
+            Localized(
+                en: "reason \(number), known to a newer program", zh: "理由 \(number)，由更新的程序定义")
+        }
+    }
+}

@@ -1,0 +1,383 @@
+public import Capacity
+public import Contracts
+public import Entries
+public import Identity
+public import Ledger
+public import Logs
+public import NodeCore
+
+// Every lawful no of every room in English and Chinese: what happened, with the numbers, and what to do
+// next. The one place where refusals become words; a new case does not compile until it stands here.
+
+/// What a refusal is called by programs, what it points at, and its words.
+struct Wording {
+    var code: String
+    var field = ""
+    var value = ""
+    var en: String
+    var zh: String
+
+    init(_ code: String, _ field: String = "", _ value: String = "", _ en: String, _ zh: String) {
+        self.code = code
+        self.field = field
+        self.value = value
+        self.en = en
+        self.zh = zh
+    }
+
+    var refusal: DoorRefusal {
+        DoorRefusal(code, field: field, value: value, en: en, zh: zh)
+    }
+}
+
+extension DoorRefusal {
+    /// `name` puts an identity into the reader's words.
+    public init(_ refusal: NodeRefusal, name: (DID) -> String = \.shortDID) {
+        self = refusal.wording(name).refusal
+    }
+
+    public init(_ refusal: FoldRefusal, name: (DID) -> String = \.shortDID) {
+        self = refusal.wording(name).refusal
+    }
+
+    public init(_ refusal: EntryRefusal) { self = refusal.wording.refusal }
+
+    public init(_ refusal: CapacityRefusal, field: String = "") {
+        self = refusal.wording(field).refusal
+    }
+
+    public init(_ reason: LineLog.Reason) { self = reason.wording.refusal }
+
+    public init(_ refusal: ContractRefusal) { self = refusal.wording.refusal }
+
+    public init(_ refusal: TemplateRefusal) { self = refusal.wording.refusal }
+
+    public init(_ refusal: ParameterRefusal) {
+        self.init(
+            "value_unreadable", field: refusal.name, value: refusal.text,
+            en: refusal.words(.en), zh: refusal.words(.zh))
+    }
+
+    public init(_ refusal: LedgerRefusal) { self = refusal.wording.refusal }
+
+    /// Any error of the rooms below; what is none of them is a defect or a failing machine.
+    public init(any error: any Error, name: (DID) -> String = \.shortDID) {
+        switch error {
+        case let refusal as DoorRefusal: self = refusal
+        case let refusal as NodeRefusal: self.init(refusal, name: name)
+        case let refusal as FoldRefusal: self.init(refusal, name: name)
+        case let refusal as EntryRefusal: self.init(refusal)
+        case let refusal as CapacityRefusal: self.init(refusal)
+        case let refusal as LineLog.Reason: self.init(refusal)
+        case let refusal as ContractRefusal: self.init(refusal)
+        case let refusal as TemplateRefusal: self.init(refusal)
+        case let refusal as ParameterRefusal: self.init(refusal)
+        case let refusal as LedgerRefusal: self.init(refusal)
+        default:
+            self.init(
+                "failed", en: "the node could not do it: \(error); nothing was signed",
+                zh: "节点未能完成：\(error)；没有签署任何内容")
+        }
+    }
+}
+
+extension Instant {
+    /// `2026-11-21T09:00:00.000Z`; `CivilTime.read` takes it back.
+    var iso: String {
+        let time = CivilTime(self, offsetMinutes: 0)
+        func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let tail = "\(time.millisecond)"
+        return "\(time.year)-\(two(time.month))-\(two(time.day))T\(two(time.hour)):"
+            + "\(two(time.minute)):\(two(time.second))."
+            + String(repeating: "0", count: 3 - tail.count) + tail + "Z"
+    }
+}
+
+extension NodeRefusal {
+    func wording(_ name: (DID) -> String) -> Wording {
+        switch self {
+        case .readOnly(let reason): return reason.wording
+        case .clockOff(let peers, let milliseconds):
+            let seconds = milliseconds / 1000
+            return Wording(
+                "clock_off", "clock", "\(seconds) s",
+                "this computer's clock is \(seconds) s off that of \(peers) peers; nothing is signed "
+                    + "until it is set right",
+                "本机时钟与 \(peers) 个节点相差 \(seconds) 秒；校准之前不签署")
+        case .capacity(let field, let refusal): return refusal.wording(field)
+        case .entry(let refusal): return refusal.wording
+        case .line(let reason): return reason.wording
+        case .fold(let refusal): return refusal.wording(name)
+        case .contract(let refusal): return refusal.wording
+        case .template(let refusal): return refusal.wording
+        case .lineUnknown(let line):
+            return Wording(
+                "line_unknown", "line", line,
+                "no capacity line \(line) is known here; see: talea line show",
+                "此处没有产能线 \(line)；请看 talea line show")
+        case .lineClash(let other):
+            return Wording(
+                "line_clash", "resource", other.short,
+                "it overlaps your line \(other.short) in resource and time, which would sell the same "
+                    + "capacity twice; choose another window, or adjust that line",
+                "与您的产能线 \(other.short) 资源和时间重叠，等于一物二卖；请改时间窗，或调整那条产能线")
+        case .lineForked(let line):
+            return Wording(
+                "line_broken", "line", line.short,
+                "the line \(line.short) is forked or broken by its issuer; nothing is granted on it",
+                "产能线 \(line.short) 已被出让方分叉或破坏，不再授予")
+        case .offerUnknown(let offer):
+            return Wording(
+                "offer_unknown", "offer", offer.short,
+                "no offer \(offer.short) is known here; see: talea offer list",
+                "此处没有报价 \(offer.short)；请看 talea offer list")
+        case .notYourOffer(let offer):
+            return Wording(
+                "not_your_offer", "offer", offer.short,
+                "the offer \(offer.short) is another's; only its author withdraws it",
+                "报价 \(offer.short) 属于他人，只有发布者能撤回")
+        case .templateUnknown(let template):
+            return Wording(
+                "template_unknown", "template", template,
+                "no template \(template) is here; put its file into the home's contracts folder, or see: "
+                    + "talea template list",
+                "此处没有模板 \(template)；请把文件放入 contracts 文件夹，或看 talea template list")
+        case .parameterMissing(let parameter):
+            return Wording(
+                "parameter_missing", parameter, "", "--\(parameter) is missing", "缺少 --\(parameter)")
+        case .parameterUnknown(let parameter):
+            return Wording(
+                "parameter_unknown", parameter, "", "the template has no --\(parameter)",
+                "模板没有 --\(parameter)")
+        case .valueUnreadable(let field, let value, let expected):
+            return Wording(
+                "value_unreadable", field, value, "--\(field) “\(value)”: wanted \(expected)",
+                "--\(field) “\(value)”：应为 \(expected)")
+        case .roleMissing(let role):
+            return Wording(
+                "role_missing", role, "", "nobody is named as \(role); give --\(role) NAME",
+                "没有人担任 \(role)；请给 --\(role) 名称")
+        case .roleUnknown(let role):
+            return Wording(
+                "role_unknown", role, "", "the template has no role \(role)", "模板没有角色 \(role)")
+        case .nameUnknown(let wanted):
+            return Wording(
+                "name_unknown", "name", wanted,
+                "nobody is known here as “\(wanted)”; give a petname (talea name), a profile name or a did",
+                "此处没有名为“\(wanted)”的人；请用备注名（talea name）、档案名或 did")
+        case .contractUnknown(let contract):
+            return Wording(
+                "contract_unknown", "contract", contract,
+                "no contract \(contract) is known here; see: talea contract list",
+                "此处没有合同 \(contract)；请看 talea contract list")
+        case .contractNotSequenced(let contract):
+            return Wording(
+                "contract_not_sequenced", "contract", contract.short,
+                "contract \(contract.short) is not in force yet: its sequencer has not written step 1; wait "
+                    + "for all to accept",
+                "合同 \(contract.short) 尚未生效：排序方还没有写第 1 步；请等各方接受")
+        case .contractOver(let contract):
+            return Wording(
+                "contract_over", "contract", contract.short,
+                "contract \(contract.short) is past its proposal (in force, declined or cancelled)",
+                "合同 \(contract.short) 已过提议阶段（已生效、已谢绝或已取消）")
+        case .contractHalted(let contract):
+            return Wording(
+                "contract_halted", "contract", contract.short,
+                "contract \(contract.short) cannot be read further here (forked, or written by a newer "
+                    + "program); see: talea contract show",
+                "合同 \(contract.short) 在此无法继续读取（分叉或由更新的程序写成）；请看 talea contract show")
+        case .alreadyAccepted:
+            return Wording(
+                "already_accepted", "contract", "", "you have accepted this already",
+                "您已经接受过")
+        case .acceptanceLate(let deadline):
+            return Wording(
+                "acceptance_late", "accept-by", deadline.iso,
+                "it could be accepted until \(deadline.iso); ask for a new proposal",
+                "接受期限 \(deadline.iso) 已过；请对方重新提议")
+        case .notYourProposal:
+            return Wording(
+                "not_your_proposal", "contract", "",
+                "this proposal is another's; decline it with: talea contract decline",
+                "这是他人的提议；请用 talea contract decline 谢绝")
+        case .nothingToAccept(let request):
+            return Wording(
+                "nothing_to_accept", "request", request.short,
+                "no pending request \(request.short) waits for you; see: talea contract show",
+                "没有待您同意的请求 \(request.short)；请看 talea contract show")
+        case .transitionUnknown(let transition):
+            return Wording(
+                "transition_unknown", "transition", transition,
+                "the template has no step “\(transition)”; talea contract show lists what you may do now",
+                "模板没有步骤“\(transition)”；talea contract show 列出您现在能做的事")
+        case .recordUnknown(let record):
+            return Wording(
+                "record_unknown", "record", "\(record)",
+                "there is no record \(record); talea contract show lists them",
+                "没有记录 \(record)；请看 talea contract show")
+        case .recordAmbiguous(let records):
+            let list = records.map(String.init).joined(separator: ", ")
+            return Wording(
+                "record_ambiguous", "record", list, "say which record with --record: \(list)",
+                "请用 --record 指明记录：\(list)")
+        case .nothingToDo(let transition):
+            return Wording(
+                "nothing_to_do", "transition", transition,
+                "nothing here waits for “\(transition)” from you; talea contract show lists what you may do",
+                "此处没有等您“\(transition)”的事；talea contract show 列出您现在能做的事")
+        case .stepUnknown(let step):
+            return Wording(
+                "step_unknown", "step", "\(step)",
+                "the contract has no step \(step) here; talea contract show lists its steps",
+                "此合同没有第 \(step) 步；请看 talea contract show")
+        case .keyOfPeerUnknown(let did):
+            return Wording(
+                "key_unknown", "party", did.did,
+                "the key log of \(name(did)) has not come yet; connect to a node that knows them "
+                    + "(talea peer add) and try again",
+                "还没有 \(name(did)) 的密钥日志；请连接认识对方的节点（talea peer add）后再试")
+        }
+    }
+}
+
+extension ReadOnlyReason {
+    var wording: Wording {
+        switch self {
+        case .sidecarAhead(let sidecar, let database):
+            return Wording(
+                "read_only", "home", "\(sidecar) > \(database)",
+                "read-only: \(sidecar) own entries were signed but the database holds \(database); an old "
+                    + "copy was put back. Bring back the newest copy",
+                "只读：已签署 \(sidecar) 条，数据库只有 \(database) 条，像是恢复了旧副本；请换回最新的数据")
+        case .sidecarMissing:
+            return Wording(
+                "read_only", "home", "",
+                "read-only: the high-water file is missing beside the database; bring back the whole home",
+                "只读：数据库旁缺少水位文件；请恢复完整的主目录")
+        case .sidecarForeign:
+            return Wording(
+                "read_only", "home", "",
+                "read-only: the high-water file belongs to another database or machine; bring back the "
+                    + "home it was made with",
+                "只读：水位文件属于另一个数据库或机器；请换回原来的主目录")
+        case .peerAhead(let log, let sequence):
+            return Wording(
+                "read_only", "home", "\(log.short)/\(sequence)",
+                "read-only: a peer holds your own entry \(sequence) of log \(log.short), which is missing "
+                    + "here; this is an old copy. Bring back the newest one",
+                "只读：对方持有您在日志 \(log.short) 的第 \(sequence) 条而此处没有，这是旧副本；请换回最新的数据")
+        }
+    }
+}
+
+extension FoldRefusal {
+    func wording(_ name: (DID) -> String) -> Wording {
+        switch self {
+        case .entry(let refusal): return refusal.wording
+        case .contract(let refusal): return refusal.wording
+        case .contractKeyWrong:
+            return Wording(
+                "contract_key_wrong", "contract", "",
+                "the key handed over is not this contract's; ask for the proposal again",
+                "交来的密钥不属于此合同；请对方重发提议")
+        case .templateWrong(let template):
+            return Wording(
+                "template_wrong", "template", template.short,
+                "the proposal names the template \(template.short), another file than the one here",
+                "提议所指的模板 \(template.short) 与此处的文件不同")
+        case .notAboutThisContract:
+            return Wording(
+                "not_about_this_contract", "contract", "", "it was signed for another contract",
+                "它是为另一份合同签署的")
+        case .witnessesNewer:
+            return Wording(
+                "witnesses_newer", "witnesses", "",
+                "witnesses, receipts and takeovers need a newer program", "见证、回执与接管需要更新的程序")
+        case .deadlinesCrossed:
+            return Wording(
+                "deadlines_crossed", "grant-by", "",
+                "--accept-by must not be after --grant-by", "--accept-by 不得晚于 --grant-by")
+        case .notNamed(let did):
+            return Wording(
+                "not_named", "party", did.did, "\(name(did)) is not named in the contract",
+                "合同没有列出 \(name(did))")
+        case .openingMissing:
+            return Wording(
+                "opening_missing", "step", "", "the contract's first step must be its opening",
+                "合同第一步必须是开启")
+        case .proposalMisplaced:
+            return Wording(
+                "proposal_misplaced", "step", "", "the proposal stands in step 1 and nowhere else",
+                "提议只在第 1 步")
+        case .late(let deadline, let time):
+            return Wording(
+                "late", "time", time.iso, "it came at \(time.iso), after \(deadline.iso)",
+                "于 \(time.iso) 才到，期限 \(deadline.iso)")
+        case .notAccepted(let did):
+            return Wording(
+                "not_accepted", "party", did.did, "\(name(did)) has not accepted",
+                "\(name(did)) 尚未接受")
+        case .keyUnknown(let did):
+            return Wording(
+                "key_unknown", "party", did.did, "the key log of \(name(did)) is not here yet",
+                "此处还没有 \(name(did)) 的密钥日志")
+        case .releaseKeyMissing(let did):
+            return Wording(
+                "release_key_missing", "party", did.did,
+                "\(name(did)) gave no release key with the acceptance",
+                "\(name(did)) 接受时没有给出释放密钥")
+        case .lineMissing(let kind):
+            return Wording(
+                "line_missing", "line", kind.rawValue,
+                "the issuer's line entry (\(kind.rawValue)) is missing",
+                "缺少出让方产能线的条目（\(kind.rawValue)）")
+        case .holderSignatureWrong:
+            return Wording(
+                "holder_signature_wrong", "line", "",
+                "the holder's signature over these units is wrong", "持有方对这些数量的签名不对")
+        case .parentRequestMissing:
+            return Wording(
+                "parent_request_missing", "contract", "",
+                "the holder's signed transfer that opens this contract is missing",
+                "缺少开启此合同的已签转让请求")
+        case .childMissing:
+            return Wording(
+                "child_missing", "contract", "", "the transfer names no new contract",
+                "转让没有指明新合同")
+        case .childNotAccepted(let child, let did):
+            return Wording(
+                "child_not_accepted", "party", did.did,
+                "\(name(did)) has not accepted the new contract \(child.short)",
+                "\(name(did)) 尚未接受新合同 \(child.short)")
+        case .basisUnknown:
+            return Wording(
+                "basis_unknown", "step", "",
+                "it was signed on a step that this contract does not have; look at the contract and ask again",
+                "它基于此合同没有的步骤；请查看合同后重新提出")
+        case .alreadyAdmitted(let request):
+            return Wording(
+                "already_admitted", "request", request.short,
+                "the request \(request.short) was admitted already; it changes nothing twice",
+                "请求 \(request.short) 已被接纳，不会重复生效")
+        case .stale(let record, let named, let current):
+            return Wording(
+                "stale", "record", "\(record)",
+                "record \(record) moved on: it was signed on version \(named), now it is \(current); look at "
+                    + "the contract and ask again",
+                "记录 \(record) 已变：签署时版本 \(named)，现为 \(current)；请查看合同后重新提出")
+        case .clockUnacknowledged(let step, let did):
+            return Wording(
+                "clock_unacknowledged", "party", did.did,
+                "\(name(did)) has not acknowledged step \(step.short), which started this deadline; the "
+                    + "record waits",
+                "\(name(did)) 尚未确认开始计时的步骤 \(step.short)；此记录继续等待")
+        case .digestWrong(let stated, let computed):
+            return Wording(
+                "digest_wrong", "digest", stated.short,
+                "the step states the result \(stated.short), but \(computed.short) follows from it; it has "
+                    + "no effect",
+                "步骤声称结果 \(stated.short)，实际为 \(computed.short)；不生效")
+        }
+    }
+}

@@ -1,0 +1,110 @@
+public import Dashboard
+internal import Foundation
+internal import Identity
+internal import Logging
+internal import NodeCore
+internal import ServiceLifecycle
+internal import Storage
+internal import Transport
+internal import UnixSignals
+
+/// Runs the node of a home until it is told to stop.
+public enum Daemon {
+    public enum Refusal: Error, Sendable {
+        /// libsodium could not start.
+        case cryptography
+        case passphraseNeeded
+        case address(String)
+        case portBusy(String, Int)
+        case alreadyRunning(String)
+    }
+
+    /// `listen` is HOST:PORT for peers, `httpPort` the local door's; 0 is any free port. Returns when the
+    /// process is told to end (SIGTERM, SIGINT).
+    public static func run(
+        home path: String, listen: String, httpPort: Int, passphrase: String?, verbose: Bool,
+        announce: @escaping @Sendable (_ did: String, _ peers: String, _ door: String) -> Void
+    ) async throws {
+        guard Sodium.start() else { throw Refusal.cryptography }
+        let home = Home(path)
+        var logger = Logger(label: "talea") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = verbose ? .debug : .notice
+        let secrets = try home.unlock(passphrase: passphrase)
+        let database = try Database.open(at: home.path)
+        let (snapshot, alliance) = try database.load()
+        let own = Own(
+            did: database.did, keyEntry: try database.keyEntry(), key: secrets.key,
+            nodeSecret: secrets.nodeSecret)
+        let checker = SignatureChecker()
+        let (host, port) = try address(listen)
+        let transport = try Transport(
+            identity: TransportIdentity(did: own.did, keyEntry: own.keyEntry, key: own.key),
+            limits: TransportLimits(), checker: checker, logger: logger)
+        let bound: Int
+        do { bound = try await transport.listen(host: host, port: port) } catch {
+            await transport.shutdown()
+            database.close()
+            if case .portBusy(let host, let port) = error { throw Refusal.portBusy(host, port) }
+            throw error
+        }
+        let runtime = Runtime(
+            home: home, database: database, own: own, alliance: alliance, snapshot: snapshot,
+            transport: transport, logger: logger)
+        let door = LocalDoor(
+            runtime: runtime, home: home, database: database, listening: "\(host):\(bound)")
+        let server = DoorService(
+            door: door, home: home.path, port: httpPort, logger: logger,
+            onRunning: { announce(own.did.did, "\(host):\(bound)", "127.0.0.1:\($0)") })
+        defer { DoorKey.remove(home: home.path) }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(service: runtime, successTerminationBehavior: .gracefullyShutdownGroup),
+                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+    }
+
+    /// Answers one command from a home whose node is stopped: reads, signs nothing, connects nowhere.
+    public static func offline(home path: String) throws -> any NodeDoor {
+        guard Sodium.start() else { throw Refusal.cryptography }
+        let home = Home(path)
+        let database = try Database.open(at: home.path)
+        let (snapshot, alliance) = try database.load()
+        // Reading needs no secret: a key of the moment stands where the owner's would.
+        guard let key = SigningKey(seed: SecretBytes(Entropy.bytes(32))) else {
+            throw Refusal.cryptography
+        }
+        let own = Own(
+            did: database.did, keyEntry: try database.keyEntry(), key: key,
+            nodeSecret: SecretBytes(Entropy.bytes(32)))
+        return OfflineDoor(
+            node: Node(own: own, alliance: alliance, snapshot: snapshot), database: database,
+            home: home)
+    }
+
+    private static func address(_ text: String) throws -> (String, Int) {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port)
+        else { throw Refusal.address(text) }
+        return (String(text[..<colon]), port)
+    }
+}
+
+/// The local door as a service: its key lies in the home exactly while it is open.
+private struct DoorService: Service {
+    let door: any NodeDoor
+    let home: String
+    let port: Int
+    let logger: Logger
+    let onRunning: @Sendable (Int) -> Void
+
+    func run() async throws {
+        let token = DoorKey.freshToken()
+        let (home, onRunning) = (home, onRunning)
+        try await DoorServer(door, port: port, token: token, logger: logger).run { port in
+            try? DoorKey(port: port, token: token).write(home: home)
+            onRunning(port)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+internal import Identity
+internal import NodeCore
+internal import Synchronization
+internal import Transport
+
+/// Keeps trying the addresses of peers: at once, then after ever longer waits, while they are away.
+final class Dialer: Sendable {
+    private let transport: Transport
+    private let targets = Mutex<[Target]>([])
+
+    /// Seconds between tries: doubles up to this.
+    private static let waitMax = 30
+
+    private struct Target {
+        let address: PeerAddress
+        var wait = 1
+        var dueIn = 0
+        var state = State.away
+
+        enum State { case away, dialing, connected(DID) }
+    }
+
+    init(transport: Transport) { self.transport = transport }
+
+    func add(_ address: PeerAddress) {
+        let isNew = targets.withLock { targets in
+            guard !targets.contains(where: { $0.address == address }) else { return false }
+            targets.append(Target(address: address, state: .dialing))
+            return true
+        }
+        if isNew { transport.dial(host: address.host, port: address.port, expecting: address.did) }
+    }
+
+    func remove(_ address: PeerAddress) {
+        targets.withLock { $0.removeAll { $0.address == address } }
+    }
+
+    func connected(to did: DID) {
+        targets.withLock { targets in
+            for index in targets.indices where targets[index].address.did == did {
+                targets[index].state = .connected(did)
+                targets[index].wait = 1
+            }
+        }
+    }
+
+    func lost(_ did: DID) {
+        targets.withLock { targets in
+            for index in targets.indices where targets[index].address.did == did {
+                targets[index].state = .away
+                targets[index].dueIn = 0
+            }
+        }
+    }
+
+    func failed(address: String, did: DID?) {
+        targets.withLock { targets in
+            for index in targets.indices {
+                let target = targets[index].address
+                guard "\(target.host):\(target.port)" == address || target.did == did,
+                    case .dialing = targets[index].state
+                else { continue }
+                targets[index].state = .away
+                targets[index].dueIn = targets[index].wait
+                targets[index].wait = min(targets[index].wait * 2, Self.waitMax)
+            }
+        }
+    }
+
+    /// Once a second.
+    func tick() {
+        let due = targets.withLock { targets in
+            var due: [PeerAddress] = []
+            for index in targets.indices {
+                guard case .away = targets[index].state else { continue }
+                if targets[index].dueIn > 0 {
+                    targets[index].dueIn -= 1
+                } else {
+                    targets[index].state = .dialing
+                    due.append(targets[index].address)
+                }
+            }
+            return due
+        }
+        for address in due {
+            transport.dial(host: address.host, port: address.port, expecting: address.did)
+        }
+    }
+}

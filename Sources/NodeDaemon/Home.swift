@@ -1,0 +1,173 @@
+public import Capacity
+internal import Dashboard
+internal import Entries
+internal import Foundation
+public import Identity
+internal import NodeCore
+internal import Storage
+
+/// One identity's folder: key file, database, templates, and the address of the running node.
+public struct Home: Sendable {
+    public let path: String
+
+    public init(_ path: String) {
+        self.path = URL(filePath: NSString(string: path).expandingTildeInPath).standardized.path
+    }
+
+    var keyFile: String { path + "/key" }
+    public var templates: String { path + "/contracts" }
+    public enum Refusal: Error, Sendable {
+        case exists(String)
+        case missing(String)
+        case keyFileOpenToOthers(String, mode: Int)
+        case keyFile(KeyFile.Refusal)
+        case invitation(String)
+        case templatesMissing([String])
+        case unwritable(String)
+    }
+
+    /// What `init` made. The recovery code is shown once and kept nowhere.
+    public struct Made: Sendable {
+        public let did: DID
+        public let recoveryCode: String
+        public let invitation: String
+    }
+
+    /// Makes a new home. `passphrase` nil: the key file lies in clear, by the owner's own choice.
+    public static func initialise(
+        at path: String, name: String, role: String, invitation: String?, alliance: String,
+        passphrase: String?, templatesFrom folder: String?
+    ) throws -> Made {
+        guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
+        let home = Home(path)
+        let files = FileManager.default
+        guard !files.fileExists(atPath: home.keyFile) else { throw Refusal.exists(home.path) }
+        let joined = try invitation.map { text in
+            guard let body = Invitation.read(text), let alliance = try? Alliance(foundingBody: body)
+            else { throw Refusal.invitation(text) }
+            return alliance
+        }
+        let templates = try Templates.shipped(folder)
+        do {
+            try files.createDirectory(
+                atPath: home.path, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+            try files.createDirectory(
+                atPath: home.templates, withIntermediateDirectories: true)
+        } catch {
+            throw Refusal.unwritable(home.path)
+        }
+        guard let code = RecoveryCode(entropy: Entropy.bytes(RecoveryCode.entropyBytes)),
+            let key = SigningKey(seed: SecretBytes(Entropy.bytes(32)))
+        else { throw Refusal.unwritable(home.path) }
+        let genesis = try Genesis(
+            key: key, nextKey: code.nextKey(index: 2).publicKey, nodeSecret: code.nodeSecret,
+            profile: Profile(name: name, role: role), joining: joined, founding: alliance,
+            at: Clock.now(), seed: Entropy.seed())
+        let text: String
+        do {
+            text = try KeyFile(key: key, nodeSecret: code.nodeSecret).text(
+                passphrase: passphrase, salt: Entropy.bytes(Argon2id.saltBytes),
+                nonce: Entropy.bytes(XChaCha20Poly1305.nonceBytes))
+        } catch {
+            throw Refusal.keyFile(error)
+        }
+        try Database.create(at: home.path, genesis: genesis, templates: templates.map(\.bytes))
+        for template in templates {
+            try Data(template.bytes).write(
+                to: URL(filePath: home.templates + "/" + template.name))
+        }
+        // The key file comes last: with it the home exists.
+        guard
+            files.createFile(
+                atPath: home.keyFile, contents: Data(text.utf8),
+                attributes: [.posixPermissions: 0o600])
+        else { throw Refusal.unwritable(home.keyFile) }
+        return Made(
+            did: genesis.own.did, recoveryCode: code.text,
+            invitation: Invitation.code(foundingBody: genesis.alliance.foundingBody))
+    }
+
+    var needsPassphrase: Bool {
+        get throws { KeyFile.needsPassphrase(try keyText()) }
+    }
+
+    private func keyText() throws -> String {
+        guard let data = FileManager.default.contents(atPath: keyFile) else {
+            throw Refusal.missing(path)
+        }
+        let attributes = try FileManager.default.attributesOfItem(atPath: keyFile)
+        let mode = (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0
+        guard mode & 0o077 == 0 else { throw Refusal.keyFileOpenToOthers(keyFile, mode: mode) }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    func unlock(passphrase: String?) throws -> KeyFile {
+        do { return try KeyFile.read(try keyText(), passphrase: passphrase) } catch let refusal
+            as KeyFile.Refusal
+        {
+            throw Refusal.keyFile(refusal)
+        }
+    }
+}
+
+/// Template files: those the program ships, and those of a home.
+enum Templates {
+    struct File: Sendable {
+        let name: String
+        let bytes: [UInt8]
+    }
+
+    /// `folder`, else `TALEA_CONTRACTS`, else `share/talea/contracts` beside the program, else the
+    /// `contracts` folder of the checkout that the program was built in.
+    static func shipped(_ folder: String?) throws -> [File] {
+        var candidates: [String] = []
+        if let folder { candidates.append(folder) }
+        if let named = ProcessInfo.processInfo.environment["TALEA_CONTRACTS"] {
+            candidates.append(named)
+        }
+        var place = URL(filePath: CommandLine.arguments.first ?? "").resolvingSymlinksInPath()
+        if let real = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") {
+            place = URL(filePath: real)
+        }
+        place.deleteLastPathComponent()
+        candidates.append(
+            place.deletingLastPathComponent().appending(path: "share/talea/contracts").path)
+        for _ in 0..<6 {
+            candidates.append(place.appending(path: "contracts").path)
+            place.deleteLastPathComponent()
+        }
+        for candidate in candidates {
+            let files = read(candidate)
+            if !files.isEmpty { return files }
+        }
+        throw Home.Refusal.templatesMissing(candidates)
+    }
+
+    /// One line per template file, different whenever a file is.
+    static func stamps(_ folder: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { $0.hasSuffix(".yaml") }.sorted().map { name in
+            let found = try? FileManager.default.attributesOfItem(atPath: folder + "/" + name)
+            let time = (found?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+            return "\(name) \((found?[.size] as? NSNumber)?.int64Value ?? 0) \(time)"
+        }
+    }
+
+    static func read(_ folder: String) -> [File] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { $0.hasSuffix(".yaml") }.sorted().compactMap { name in
+            FileManager.default.contents(atPath: folder + "/" + name).map {
+                File(name: name, bytes: Array($0))
+            }
+        }
+    }
+}
+
+/// The one clock. Everything below gets its time from here.
+public enum Clock {
+    public static func now() -> Instant {
+        let seconds = Date().timeIntervalSince1970
+        return (try? Instant(milliseconds: Int64(seconds * 1000))) ?? .earliest
+    }
+}

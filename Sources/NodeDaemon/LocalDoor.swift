@@ -1,0 +1,180 @@
+internal import Dashboard
+internal import Entries
+internal import Foundation
+internal import Identity
+internal import Capacity
+internal import Ledger
+internal import NodeCore
+internal import Storage
+internal import Synchronization
+
+/// The owner's way in: what the local HTTP server may ask of the running node.
+final class LocalDoor: NodeDoor {
+    private let runtime: Runtime
+    private let home: Home
+    private let database: Database
+    private let listening: String
+    private let started = Clock.now()
+    /// The template files as they were read last, by name, size and time.
+    private let seen = Mutex<[String]>([])
+
+    init(runtime: Runtime, home: Home, database: Database, listening: String) {
+        self.runtime = runtime
+        self.home = home
+        self.database = database
+        self.listening = listening
+    }
+
+    func read<T: Sendable>(_ body: @escaping @Sendable (Node) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            runtime.put { node in
+                let result = Result { try body(node) }
+                // Shown only when what it shows is durable.
+                return { commit in
+                    continuation.resume(with: commit.flatMap { result })
+                }
+            }
+        }
+    }
+
+    func perform<T: Sendable>(
+        dryRun: Bool, _ body: @escaping @Sendable (inout Node) throws -> T
+    ) async throws -> (value: T, changes: [Change]) {
+        let done = try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<(value: T, changes: [Change]), any Error>) in
+            runtime.put { node in
+                // On a copy, so that a refusal halfway leaves nothing behind.
+                var trial = node
+                do {
+                    let value = try body(&trial)
+                    var kept = trial
+                    let changes = kept.takeChanges()
+                    if !dryRun { node = trial }
+                    return { commit in
+                        continuation.resume(with: commit.map { (value, changes) })
+                    }
+                } catch {
+                    return { _ in continuation.resume(throwing: error) }
+                }
+            }
+        }
+        if !dryRun { follow(done.changes) }
+        return done
+    }
+
+    func entry(log: LogID, sequence: Int64) async throws -> Entry? {
+        try database.entry(log: log, sequence: sequence)
+    }
+
+    func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {
+        let database = database
+        return try await read { try database.compare(to: $0.ledger, repair: !checkOnly) }
+    }
+
+    func status() async -> DoorStatus {
+        DoorStatus(
+            listening: listening, dataBytes: home.dataBytes, started: started)
+    }
+
+    func refreshTemplates() async {
+        let files = seen.withLock { seen in
+            let now = Templates.stamps(home.templates)
+            defer { seen = now }
+            return now == seen ? [] : Templates.read(home.templates)
+        }
+        guard !files.isEmpty else { return }
+        _ = try? await perform(dryRun: false) { node in
+            for file in files { try? node.add(template: file.bytes) }
+        }
+    }
+
+    /// New peers are dialed at once.
+    private func follow(_ changes: [Change]) {
+        for change in changes {
+            guard case .peer(let address, let added) = change else { continue }
+            added ? runtime.dial(address) : runtime.forget(address)
+        }
+    }
+}
+
+extension Database {
+    /// What the books of the entries and the stored ledger disagree on; `repair` writes the former.
+    func compare(to books: Books, repair: Bool) throws -> [Dashboard.LedgerDifference] {
+        let found = try check(against: books)
+        if repair, !found.isEmpty { try rewriteLedger(books) }
+        return found.map { Dashboard.LedgerDifference($0) }
+    }
+}
+
+extension Home {
+    var dataBytes: Int64 {
+        ["ledger.sqlite", "ledger.sqlite-wal"].reduce(0) { sum, name in
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path + "/" + name)
+            return sum + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)
+        }
+    }
+}
+
+/// The door of a home whose node is stopped: everything can be read, nothing is signed.
+actor OfflineDoor: NodeDoor {
+    private let node: Node
+    private let database: Database
+    private let home: Home
+
+    init(node: Node, database: Database, home: Home) {
+        self.node = node
+        self.database = database
+        self.home = home
+    }
+
+    struct Stopped: Error {}
+
+    func read<T: Sendable>(_ body: @escaping @Sendable (Node) throws -> T) async throws -> T {
+        var now = node
+        now.begin(at: Clock.now(), seed: Entropy.seed())
+        return try body(now)
+    }
+
+    /// Previews alone.
+    func perform<T: Sendable>(
+        dryRun: Bool, _ body: @escaping @Sendable (inout Node) throws -> T
+    ) async throws -> (value: T, changes: [Change]) {
+        guard dryRun else { throw Stopped() }
+        var trial = node
+        trial.begin(at: Clock.now(), seed: Entropy.seed())
+        let value = try body(&trial)
+        return (value, trial.takeChanges())
+    }
+
+    func entry(log: LogID, sequence: Int64) async throws -> Entry? {
+        try database.entry(log: log, sequence: sequence)
+    }
+
+    func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {
+        try database.compare(to: node.ledger, repair: !checkOnly)
+    }
+
+    func status() async -> DoorStatus {
+        DoorStatus(listening: "", dataBytes: home.dataBytes, started: Clock.now())
+    }
+
+    func refreshTemplates() async {}
+}
+
+extension Dashboard.LedgerDifference {
+    init(_ difference: Storage.LedgerDifference) {
+        switch difference {
+        case .transfer(let cause, let stored, let rebuilt):
+            self.init(
+                name: "transfer \(cause)", stored: stored.map { "\($0)" } ?? "nothing",
+                rebuilt: rebuilt.map { "\($0)" } ?? "nothing")
+        case .account(let account, let stored, let rebuilt):
+            self.init(
+                name: "account \(account.kind.rawValue) \(account.commodity.name) of "
+                    + "\(account.owner.shortDID) with \(account.counterparty.shortDID)",
+                stored: "\(stored)", rebuilt: "\(rebuilt)")
+        case .order(let stored, let rebuilt):
+            self.init(name: "order", stored: stored, rebuilt: rebuilt)
+        }
+    }
+}

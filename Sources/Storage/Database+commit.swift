@@ -1,0 +1,190 @@
+internal import Capacity
+internal import Entries
+internal import Foundation
+internal import GRDB
+internal import Identity
+internal import Ledger
+internal import Logs
+public import NodeCore
+internal import Synchronization
+
+extension Database {
+    /// Makes `changes` durable, all or none. Returns once they are on the disk, and, where own log
+    /// entries are among them, once the sidecar says so.
+    ///
+    /// The only write there is. Handing in the same entries, statements and keys again changes nothing;
+    /// repeated transfers are refused. After a refusal the caller drops its value and loads again: the
+    /// outcome of a commit that failed late is unknown until then.
+    public func commit(_ changes: [Change]) throws(StorageRefusal) {
+        guard !changes.isEmpty else { return }
+        try vigil.withLock { vigil throws(StorageRefusal) in
+            let held = try write { db in
+                try db.apply(changes)
+                return changes.contains(where: \.isOwnEntry) ? try db.ownMark() : nil
+            }
+            if let held, vigil.withheld == nil { try vigil.sidecar.write(highWater(held)) }
+        }
+    }
+}
+
+extension Change {
+    fileprivate var isOwnEntry: Bool {
+        if case .entry(_, own: true) = self { true } else { false }
+    }
+}
+
+extension GRDB.Database {
+    fileprivate func apply(_ changes: [Change]) throws {
+        // Events of one contract are applied together: its rows are read once.
+        var events: [TransferEvent] = []
+        for change in changes {
+            switch change {
+            case .entry(let entry, let own): try insert(entry, own: own)
+            case .rival(let entry): try insert(entry, own: false, isRival: true)
+            case .fork(let log, let fork): try insert(fork, in: log)
+            case .statement(let entry, let contract): try insert(entry, about: contract)
+            case .contractKey(let contract, let key): try insert(contractKey: key, of: contract)
+            case .outbox(let item): try insert(item)
+            case .delivered(let statement, let recipient):
+                try run(
+                    "DELETE FROM outbox WHERE statement = ? AND recipient = ?",
+                    [statement.data, recipient.data])
+            case .books(let more): events += more
+            case .line(let log, let issuer, let total, let remaining):
+                try run(
+                    """
+                    INSERT INTO line (log, issuer, total, remaining) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (log) DO UPDATE SET
+                        total = excluded.total, remaining = excluded.remaining
+                    """, [log.data, issuer.data, total, remaining])
+            case .template(let hash, let bytes): try insert(template: hash, bytes)
+            case .petname(let did, let name): try set(petname: name, of: did)
+            case .peer(let address, let added): try set(address, added: added)
+            case .transfer(let child, let parent, let act):
+                try run(
+                    """
+                    INSERT INTO pendingChild (child, parent, act) VALUES (?, ?, ?)
+                    ON CONFLICT (child) DO UPDATE SET parent = excluded.parent, act = excluded.act
+                    """, [child.data, parent.data, Data(act.wire)])
+            case .transferDone(let child):
+                try run("DELETE FROM pendingChild WHERE child = ?", [child.data])
+            }
+        }
+        try post(events)
+    }
+
+    func run(_ sql: String, _ arguments: StatementArguments) throws {
+        try cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
+    /// A log entry. One that is held byte for byte is passed over; its number is kept.
+    func insert(_ valid: ValidEntry, own: Bool, isRival: Bool = false) throws {
+        let entry = valid.entry
+        guard let place = entry.header.log else {
+            throw StorageRefusal.lawBroken(detail: "\(entry.id) is no log entry")
+        }
+        if try holds(entry, in: "entry") { return }
+        let number: Int64? = own ? (try ownMark()?.count ?? 0) + 1 : nil
+        try run(
+            """
+            INSERT INTO entry (id, log, sequence, previous, author, kind, header, signature, body,
+                isRival, ownNumber, ownSignatureChecked)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                entry.id.data, place.log.data, place.sequence, place.previous?.data,
+                entry.header.author.data, entry.header.kind, Data(entry.headerBytes),
+                Data(entry.signature.bytes), entry.body.map { Data($0) }, isRival, number,
+                valid.ownSignatureChecked,
+            ])
+    }
+
+    private func insert(_ valid: ValidEntry, about contract: ContractID?) throws {
+        let entry = valid.entry
+        guard entry.header.statement != nil else {
+            throw StorageRefusal.lawBroken(detail: "\(entry.id) is no statement")
+        }
+        if try holds(entry, in: "statement") { return }
+        try run(
+            """
+            INSERT INTO statement (id, author, contract, header, signature, body,
+                ownSignatureChecked)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                entry.id.data, entry.header.author.data, contract?.data, Data(entry.headerBytes),
+                Data(entry.signature.bytes), entry.body.map { Data($0) },
+                valid.ownSignatureChecked,
+            ])
+    }
+
+    /// Whether exactly this is held already. The id covers header and signature; a body that differs
+    /// from the held one is refused.
+    private func holds(_ entry: Entry, in table: String) throws -> Bool {
+        let statement = try cachedStatement(sql: "SELECT body FROM \(table) WHERE id = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [entry.id.data]) else {
+            return false
+        }
+        guard (row[0] as Data?).map({ [UInt8]($0) }) == entry.body else {
+            throw StorageRefusal.lawBroken(detail: "\(entry.id) is held with another body")
+        }
+        return true
+    }
+
+    private func insert(_ fork: Chains.Fork, in log: LogID) throws {
+        try run(
+            """
+            INSERT INTO fork (log, sequence, held, rival) VALUES (?, ?, ?, ?)
+            ON CONFLICT (log, held, rival) DO NOTHING
+            """, [log.data, fork.sequence, fork.held.data, fork.rival.data])
+    }
+
+    private func insert(contractKey key: [UInt8], of contract: ContractID) throws {
+        guard ContractKey(key)?.contract == contract else {
+            throw StorageRefusal.lawBroken(detail: "the key is not that of \(contract)")
+        }
+        try run(
+            """
+            INSERT INTO contractKey (contract, key) VALUES (?, ?) ON CONFLICT (contract) DO NOTHING
+            """, [contract.data, Data(key)])
+    }
+
+    private func insert(_ item: OutboxItem) throws {
+        try run(
+            """
+            INSERT INTO outbox (statement, recipient, contractKey, expires) VALUES (?, ?, ?, ?)
+            ON CONFLICT (statement, recipient) DO NOTHING
+            """,
+            [
+                item.statement.id.data, item.recipient.data, item.contractKey.map { Data($0) },
+                item.expires.milliseconds,
+            ])
+    }
+
+    func insert(template hash: Hash32, _ bytes: [UInt8]) throws {
+        guard SHA256.hash(bytes) == hash else {
+            throw StorageRefusal.lawBroken(detail: "the template is not \(hash)")
+        }
+        try run(
+            "INSERT INTO template (hash, bytes) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING",
+            [hash.data, Data(bytes)])
+    }
+
+    private func set(petname: String?, of did: DID) throws {
+        guard let petname else { return try run("DELETE FROM petname WHERE did = ?", [did.data]) }
+        try run(
+            """
+            INSERT INTO petname (did, name) VALUES (?, ?)
+            ON CONFLICT (did) DO UPDATE SET name = excluded.name
+            """, [did.data, petname])
+    }
+
+    private func set(_ address: PeerAddress, added: Bool) throws {
+        let arguments: StatementArguments = [address.host, address.port, address.did?.data]
+        if added {
+            try run("INSERT OR IGNORE INTO peer (host, port, did) VALUES (?, ?, ?)", arguments)
+        } else {
+            try run("DELETE FROM peer WHERE host = ? AND port = ? AND did IS ?", arguments)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+public import Entries
+internal import Foundation
+internal import GRDB
+public import Identity
+
+extension Database {
+    /// Entries of `log` from one sequence to another, both included, as many as fit into `maxBytes` on
+    /// the wire; the first always, so that whoever asks gets on. Rivals are left out.
+    public func entries(log: LogID, from: Int64, to: Int64, maxBytes: Int)
+        throws(StorageRefusal) -> [Entry]
+    {
+        try read { db in
+            var entries: [Entry] = []
+            var bytes = 0
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT * FROM entry
+                    WHERE log = ? AND sequence BETWEEN ? AND ? AND isRival = 0 ORDER BY sequence
+                    """)
+            let rows = try Row.fetchCursor(statement, arguments: [log.data, from, to])
+            while let row = try rows.next() {
+                let entry = try Entry(stored: row)
+                bytes += entry.wire.count
+                if bytes > maxBytes, !entries.isEmpty { break }
+                entries.append(entry)
+            }
+            return entries
+        }
+    }
+
+    /// A log entry, rival or not, or a statement.
+    public func entry(_ id: EntryID) throws(StorageRefusal) -> Entry? {
+        try read { db in
+            let key: StatementArguments = [id.data]
+            if let row = try Row.fetchOne(
+                db, sql: "SELECT * FROM entry WHERE id = ?", arguments: key)
+            {
+                return try Entry(stored: row)
+            }
+            return try Row.fetchOne(
+                db, sql: "SELECT * FROM statement WHERE id = ?", arguments: key
+            ).map { try Entry(storedStatement: $0) }
+        }
+    }
+
+    /// The entry that stands there; never a rival.
+    public func entry(log: LogID, sequence: Int64) throws(StorageRefusal) -> Entry? {
+        try read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT * FROM entry WHERE log = ? AND sequence = ? AND isRival = 0",
+                arguments: [log.data, sequence]
+            ).map { try Entry(stored: $0) }
+        }
+    }
+
+    /// Entries that stand beside one that is held, lowest first.
+    public func rivals(log: LogID) throws(StorageRefusal) -> [Entry] {
+        try read { db in
+            try db.all(
+                """
+                SELECT * FROM entry WHERE log = ? AND isRival = 1 ORDER BY sequence, position
+                """, [log.data]
+            ) { try Entry(stored: $0) }
+        }
+    }
+
+    /// Hashes everything that has a hash, and asks SQLite about its pages. Names what is damaged; for
+    /// the background, since it reads the whole file.
+    public func scrub() throws(StorageRefusal) -> [StorageRefusal.Damage] {
+        try read { db in
+            var damages: [StorageRefusal.Damage] = []
+            func examine(_ table: String, _ check: (Row) throws -> Void) throws {
+                let rows = try Row.fetchCursor(db, sql: "SELECT * FROM \(table) ORDER BY position")
+                while let row = try rows.next() {
+                    do { try check(row) } catch StorageRefusal.damaged(let damage) {
+                        damages.append(damage)
+                    } catch is StorageRefusal {
+                        damages.append(.row(table: table, number: row["position"]))
+                    }
+                }
+            }
+            try examine("entry") { _ = try Entry(stored: $0) }
+            try examine("statement") { _ = try Entry(storedStatement: $0) }
+            try examine("template") { row in
+                let hash: Hash32 = try row.fixed("hash")
+                guard SHA256.hash([UInt8](row["bytes"] as Data)) == hash else {
+                    throw StorageRefusal.damaged(.template(hash))
+                }
+            }
+            for line in try String.fetchAll(db, sql: "PRAGMA integrity_check") where line != "ok" {
+                damages.append(.pages(line))
+            }
+            return damages
+        }
+    }
+}

@@ -1,0 +1,370 @@
+internal import Capacity
+internal import Foundation
+internal import GRDB
+internal import Identity
+public import Ledger
+
+extension Database {
+    /// Every transfer as its row has it, sorted by cause.
+    public func transferRows() throws(StorageRefusal) -> [StoredTransfer] {
+        try read { try $0.transfers().map(\.stored) }
+    }
+
+    /// Every account that stands, as its row has it; sorted.
+    public func accounts() throws(StorageRefusal) -> [(account: Account, columns: Columns)] {
+        try read { db in
+            try db.accounts().sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        }
+    }
+
+    /// The books that the transfer rows give when `Ledger` goes over them again.
+    public func storedBooks() throws(StorageRefusal) -> Books {
+        try read { db in
+            var books = Books()
+            try books.replay(try db.transfers())
+            return books
+        }
+    }
+
+    /// Where the tables say something else than `rebuilt`, by cause, then by account.
+    public func check(against rebuilt: Books) throws(StorageRefusal) -> [LedgerDifference] {
+        try read { db in
+            let transfers = try db.transfers()
+            var differences = rows(transfers.map(\.stored), rebuilt)
+            differences += balances(try db.accounts(), rebuilt)
+            guard differences.isEmpty else { return differences }
+            var books = Books()
+            try books.replay(transfers)
+            let (stored, expected) = (books.dump().lines, rebuilt.dump().lines)
+            guard stored != expected else { return [] }
+            let first = zip(stored, expected).first { $0 != $1 }
+            return [.order(stored: first?.0 ?? "", rebuilt: first?.1 ?? "")]
+        }
+    }
+
+    private func rows(_ stored: [StoredTransfer], _ rebuilt: Books) -> [LedgerDifference] {
+        let found = Dictionary(
+            stored.map { ($0.transfer.cause, $0) }, uniquingKeysWith: { first, _ in first })
+        let expected = Dictionary(
+            rebuilt.rows.map { ($0.transfer.cause, StoredTransfer($0)) },
+            uniquingKeysWith: { first, _ in first })
+        return Set(found.keys).union(expected.keys).sorted()
+            .filter { found[$0] != expected[$0] }
+            .map { .transfer($0, stored: found[$0], rebuilt: expected[$0]) }
+    }
+
+    private func balances(_ stored: [Account: Columns], _ rebuilt: Books) -> [LedgerDifference] {
+        let expected = rebuilt.columns
+        return Set(stored.keys).union(expected.keys).sorted()
+            .filter { stored[$0] != expected[$0] }
+            .map {
+                .account($0, stored: stored[$0] ?? Columns(), rebuilt: expected[$0] ?? Columns())
+            }
+    }
+
+    /// Puts `books` in the place of what the ledger's tables hold. The order of posting, which books do
+    /// not tell, is kept where it is stored, else it is the order of causes; where that gives other
+    /// books, the contract is named and nothing is written: `rewriteLedger(replaying:)` does it.
+    public func rewriteLedger(_ books: Books) throws(StorageRefusal) {
+        try write { db in
+            let known = try db.orders()
+            var newest: [ContractID: Int64] = [:]
+            for (cause, order) in known {
+                newest[cause.contract] = max(newest[cause.contract] ?? 0, order)
+            }
+            try db.execute(sql: "DELETE FROM transfer; DELETE FROM account")
+            for row in books.rows {
+                guard case .posted = row.state else {
+                    try db.insert(StoredTransfer(row), order: nil)
+                    continue
+                }
+                let cause = row.transfer.cause
+                let order = known[cause] ?? (newest[cause.contract] ?? 0) + 1
+                newest[cause.contract] = max(newest[cause.contract] ?? 0, order)
+                try db.insert(StoredTransfer(row), order: order)
+            }
+            for (account, columns) in books.columns { try db.set(account, columns) }
+            try requireSame(books, db)
+        }
+    }
+
+    /// The same from the events themselves, in the order the entries gave them.
+    public func rewriteLedger(replaying events: [TransferEvent]) throws(StorageRefusal) {
+        try write { db in
+            try db.execute(sql: "DELETE FROM transfer; DELETE FROM account")
+            try db.post(events)
+        }
+    }
+
+    private func requireSame(_ books: Books, _ db: GRDB.Database) throws {
+        var stored = Books()
+        do { try stored.replay(try db.transfers()) } catch is LedgerRefusal {
+            let contract = books.rows.first?.transfer.cause.contract ?? .zero
+            throw StorageRefusal.postingOrderUnknown(contract)
+        }
+        for row in books.rows where stored.row(row.transfer.cause) != row {
+            throw StorageRefusal.postingOrderUnknown(row.transfer.cause.contract)
+        }
+        let held = zip(stored.dump().lines, books.dump().lines).first { $0 != $1 }
+        guard let held else { return }
+        let contract = held.0.split(separator: " ").first.flatMap { ContractID(hex: String($0)) }
+        throw StorageRefusal.postingOrderUnknown(contract ?? .zero)
+    }
+}
+
+extension String {
+    fileprivate var lines: [String] { split(separator: "\n").map(String.init) }
+}
+
+extension Books {
+    /// Goes over stored rows again: all reserved, then resolved in the order of posting. `Ledger` alone
+    /// says what that does to the accounts.
+    fileprivate mutating func replay(_ rows: [PlacedTransfer]) throws {
+        for row in rows { try take(.reserve(row.stored.transfer)) }
+        let posted = rows.filter { $0.order != nil }
+            .sorted {
+                ($0.stored.transfer.cause.contract, $0.order ?? 0)
+                    < ($1.stored.transfer.cause.contract, $1.order ?? 0)
+            }
+        for row in posted {
+            guard case .posted(let amount, let signed) = row.stored.state else { continue }
+            try take(.post(row.stored.transfer.cause, amount: amount, signed: signed))
+        }
+        for row in rows {
+            let cause = row.stored.transfer.cause
+            if case .voided(let reason) = row.stored.state {
+                try take(.void(cause, reason: reason))
+            }
+            if row.stored.dischargedAmount > 0 {
+                try take(.discharge(cause, amount: row.stored.dischargedAmount))
+            }
+        }
+    }
+
+    fileprivate mutating func take(_ event: TransferEvent) throws(LedgerRefusal) {
+        try decide(event)
+        apply(event)
+    }
+
+    fileprivate var columns: [Account: Columns] {
+        Dictionary(
+            balances().map {
+                ($0.account, Columns(debits: $0.balance.debits, credits: $0.balance.credits))
+            }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
+/// A stored transfer with its place in the order of posting.
+private struct PlacedTransfer {
+    let stored: StoredTransfer
+    let order: Int64?
+}
+
+extension TransferEvent {
+    fileprivate var cause: Cause {
+        switch self {
+        case .reserve(let transfer): transfer.cause
+        case .post(let cause, _, _), .void(let cause, _), .discharge(let cause, _): cause
+        }
+    }
+}
+
+extension GRDB.Database {
+    /// Applies the events of each contract to the books its rows give, and writes what changed: rows
+    /// and, by the difference of the two, accounts. Contracts do not touch each other's rows, so this
+    /// costs what the touched contracts hold.
+    func post(_ events: [TransferEvent]) throws {
+        for (contract, events) in Dictionary(grouping: events, by: \.cause.contract)
+            .sorted(by: { $0.key < $1.key })
+        {
+            let rows = try transfers(of: contract)
+            var before = Books()
+            try before.replay(rows)
+            var after = before
+            var order = rows.compactMap(\.order).max() ?? 0
+            var orders: [Cause: Int64] = [:]
+            for event in events {
+                try after.take(event)
+                if case .post(let cause, _, _) = event {
+                    order += 1
+                    orders[cause] = order
+                }
+            }
+            for cause in Set(events.map(\.cause)).sorted() {
+                guard let row = after.row(cause) else { continue }
+                let stored = StoredTransfer(row)
+                if before.row(cause) == nil {
+                    try insert(stored, order: orders[cause])
+                } else {
+                    try update(stored, order: orders[cause])
+                }
+            }
+            try move(from: before.columns, to: after.columns)
+        }
+    }
+
+    private func move(from before: [Account: Columns], to after: [Account: Columns]) throws {
+        for account in Set(before.keys).union(after.keys).sorted() {
+            let (old, new) = (before[account] ?? Columns(), after[account] ?? Columns())
+            guard old != new else { continue }
+            var stored = try columns(of: account)
+            stored.debits += new.debits - old.debits
+            stored.credits += new.credits - old.credits
+            try set(account, stored)
+        }
+    }
+
+    private func columns(of account: Account) throws -> Columns {
+        let statement = try cachedStatement(
+            sql: """
+                SELECT debits, credits FROM account WHERE owner = ? AND counterparty = ?
+                    AND commodity = ? AND unit = ? AND kind = ?
+                """)
+        guard let row = try Row.fetchOne(statement, arguments: account.key) else {
+            return Columns()
+        }
+        return try Columns(row)
+    }
+
+    fileprivate func set(_ account: Account, _ columns: Columns) throws {
+        try run(
+            """
+            DELETE FROM account WHERE owner = ? AND counterparty = ? AND commodity = ? AND unit = ?
+                AND kind = ?
+            """, account.key)
+        guard columns != Columns() else { return }
+        try run(
+            """
+            INSERT INTO account (owner, counterparty, commodity, unit, kind, debits, credits)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """, account.key + ["\(columns.debits)", "\(columns.credits)"])
+    }
+
+    fileprivate func insert(_ row: StoredTransfer, order: Int64?) throws {
+        let transfer = row.transfer
+        try run(
+            """
+            INSERT INTO transfer (contract, step, idx, kind, debit, credit, commodity, unit, amount,
+                state, posted, isSigned, reason, discharged, postedOrder)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            transfer.cause.key + [
+                transfer.kind.rawValue, transfer.from.data, transfer.to.data,
+                transfer.commodity.stored.name, transfer.commodity.stored.unit, transfer.amount,
+            ] + row.resolution(order))
+    }
+
+    private func update(_ row: StoredTransfer, order: Int64?) throws {
+        try run(
+            """
+            UPDATE transfer SET state = ?, posted = ?, isSigned = ?, reason = ?, discharged = ?,
+                postedOrder = coalesce(?, postedOrder)
+            WHERE contract = ? AND step = ? AND idx = ?
+            """, row.resolution(order) + row.transfer.cause.key)
+    }
+
+    /// The order of posting, of whatever rows are readable at all.
+    fileprivate func orders() throws -> [Cause: Int64] {
+        let rows = try all(
+            "SELECT contract, step, idx, postedOrder FROM transfer WHERE postedOrder IS NOT NULL"
+        ) { row in
+            let cause = Cause(
+                contract: try row.fixed("contract"), step: row["step"], index: row["idx"])
+            return (cause, row["postedOrder"] as Int64)
+        }
+        return Dictionary(rows, uniquingKeysWith: { first, _ in first })
+    }
+
+    fileprivate func transfers(of contract: ContractID? = nil) throws -> [PlacedTransfer] {
+        let condition = contract == nil ? "" : "WHERE contract = ?"
+        return try all(
+            "SELECT * FROM transfer \(condition) ORDER BY contract, step, idx",
+            contract.map { [$0.data] } ?? []
+        ) { row in
+            let cause = Cause(
+                contract: try row.fixed("contract"), step: row["step"], index: row["idx"])
+            let state: TransferRow.State
+            switch row["state"] as String {
+            case "posted": state = .posted(amount: row["posted"], signed: row["isSigned"])
+            case "voided": state = .voided(reason: row["reason"])
+            default: state = .pending
+            }
+            guard let kind = TransferKind(rawValue: row["kind"]) else {
+                throw StorageRefusal.corrupt(detail: "the kind of transfer \(cause)")
+            }
+            return PlacedTransfer(
+                stored: StoredTransfer(
+                    transfer: Transfer(
+                        cause: cause, kind: kind, from: try row.fixed("debit"),
+                        to: try row.fixed("credit"), commodity: try Commodity(row),
+                        amount: row["amount"]),
+                    state: state, dischargedAmount: row["discharged"]),
+                order: row["postedOrder"])
+        }
+    }
+
+    fileprivate func accounts() throws -> [Account: Columns] {
+        var result: [Account: Columns] = [:]
+        let rows = try Row.fetchCursor(self, sql: "SELECT * FROM account")
+        while let row = try rows.next() {
+            guard let kind = AccountKind(rawValue: row["kind"]) else {
+                throw StorageRefusal.corrupt(detail: "the kind of an account")
+            }
+            let account = Account(
+                owner: try row.fixed("owner"), counterparty: try row.fixed("counterparty"),
+                commodity: try Commodity(row), kind: kind)
+            result[account] = try Columns(row)
+        }
+        return result
+    }
+}
+
+extension StoredTransfer {
+    /// state, posted, isSigned, reason, discharged, postedOrder
+    fileprivate func resolution(_ order: Int64?) -> StatementArguments {
+        switch state {
+        case .pending: ["pending", nil, nil, nil, dischargedAmount, nil]
+        case .posted(let amount, let signed):
+            ["posted", amount, signed, nil, dischargedAmount, order]
+        case .voided(let reason): ["voided", nil, nil, reason, dischargedAmount, nil]
+        }
+    }
+}
+
+extension Cause {
+    fileprivate var key: StatementArguments { [contract.data, step, index] }
+}
+
+extension Account {
+    fileprivate var key: StatementArguments {
+        [
+            owner.data, counterparty.data, commodity.stored.name, commodity.stored.unit,
+            kind.rawValue,
+        ]
+    }
+}
+
+extension Columns {
+    fileprivate init(_ row: Row) throws {
+        guard let debits = Int128(row["debits"] as String),
+            let credits = Int128(row["credits"] as String)
+        else { throw StorageRefusal.corrupt(detail: "a balance is no number") }
+        self.init(debits: debits, credits: credits)
+    }
+}
+
+extension Commodity {
+    fileprivate var stored: (name: String, unit: String) {
+        switch self {
+        case .money(let currency): (currency.code, "")
+        case .capacity(let resource, let unit): (resource.path, unit.code)
+        }
+    }
+
+    fileprivate init(_ row: Row) throws {
+        let (name, unit) = (row["commodity"] as String, row["unit"] as String)
+        self =
+            unit.isEmpty
+            ? .money(try Currency(name)) : .capacity(try Resource(name), try UnitCode(unit))
+    }
+}

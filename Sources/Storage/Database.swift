@@ -1,0 +1,230 @@
+internal import Foundation
+internal import GRDB
+public import Identity
+public import NodeCore
+internal import Synchronization
+
+/// The one place that knows SQL: what a node keeps, in `ledger.sqlite` in its home, and how far it has
+/// signed, in `high-water` beside it.
+///
+///     commit: one transaction, on the disk ──▶ sidecar slot, on the disk ──▶ returns
+///
+/// Only then may anything be announced. A process that stops between the two arrows leaves the sidecar
+/// behind; the next `load` repairs that.
+public final class Database: Sendable {
+    let pool: DatabasePool
+    /// Whose node this is.
+    public let did: DID
+    let file: Hash32
+    let machine: Hash32
+    let vigil: Mutex<Vigil>
+    private let lock: Mutex<HomeLock?>
+
+    /// The sidecar, and why it is left alone if it is.
+    struct Vigil: Sendable {
+        var sidecar: Sidecar
+        /// Set at load. While it stands no commit touches the sidecar: a mark that is ahead must not be
+        /// lowered, nor a missing one replaced, just because the node went on receiving.
+        var withheld: ReadOnlyReason?
+    }
+
+    /// A new node in `home`, which is made where it is missing. Refused where one is already.
+    ///
+    /// The file gets its name last, so that a crash on the way leaves nothing that looks like a node.
+    public static func create(at home: String, genesis: Genesis, templates: [[UInt8]])
+        throws(StorageRefusal)
+    {
+        try create(at: home, genesis: genesis, templates: templates, machine: Machine.hash())
+    }
+
+    static func create(
+        at path: String, genesis: Genesis, templates: [[UInt8]], machine: Hash32
+    ) throws(StorageRefusal) {
+        let home = Home(path: path)
+        try home.make()
+        let lock = try HomeLock(home)
+        defer { withExtendedLifetime(lock) {} }
+        guard !Home.exists(home.ledger) else { throw .homeExists(path: home.ledger) }
+        if Home.exists(home.unfinishedLedger) {
+            for ending in ["", "-wal", "-shm"] { try Home.remove(home.unfinishedLedger + ending) }
+            try Home.remove(home.sidecar)
+        }
+        // A sidecar alone is what is left of a lost ledger. It must not be forgotten here.
+        guard !Home.exists(home.sidecar) else { throw .homeExists(path: home.sidecar) }
+        try Home.makePrivate(home.unfinishedLedger)
+        let file = Hash32(Entropy.bytes(32)) ?? .zero
+        let pool = try connect(home.unfinishedLedger)
+        let mark: (count: Int64, newest: EntryID)?
+        do {
+            try Schema.migrator.migrate(pool)
+            mark = try pool.write { db in
+                try db.execute(
+                    sql: "INSERT INTO node (one, file, did, founding) VALUES (1, ?, ?, ?)",
+                    arguments: [
+                        file.data, genesis.own.did.data, Data(genesis.alliance.foundingBody),
+                    ])
+                for entry in genesis.entries { try db.insert(entry, own: true) }
+                for template in templates {
+                    try db.insert(template: SHA256.hash(template), template)
+                }
+                return try db.ownMark()
+            }
+            try close(pool)
+            for ending in ["-wal", "-shm"] { try Home.remove(home.unfinishedLedger + ending) }
+        } catch {
+            throw StorageRefusal(error)
+        }
+        guard let mark else { throw .corrupt(detail: "a genesis without own entries") }
+        var sidecar = Sidecar(path: home.sidecar)
+        defer { sidecar.close() }
+        try sidecar.write(
+            HighWater(file: file, machine: machine, count: mark.count, newest: mark.newest))
+        try home.syncNames()
+        guard rename(home.unfinishedLedger, home.ledger) == 0 else {
+            throw StorageRefusal(errno: errno, home.ledger)
+        }
+        try home.syncNames()
+    }
+
+    /// Takes the home, brings an older schema up to date, and makes sure that what SQLite calls
+    /// committed is on the disk.
+    public static func open(at home: String) throws(StorageRefusal) -> Database {
+        try open(at: home, machine: Machine.hash())
+    }
+
+    static func open(at path: String, machine: Hash32) throws(StorageRefusal) -> Database {
+        let home = Home(path: path)
+        guard Home.exists(home.ledger) else { throw .homeMissing(path: path) }
+        try Home.checkPrivate(home.path)
+        try Home.checkPrivate(home.ledger)
+        let lock = try HomeLock(home)
+        let pool = try connect(home.ledger)
+        let node: (file: Hash32, did: DID)
+        do {
+            let found = try pool.read { try Schema.version($0) }
+            guard found > 0 else { throw StorageRefusal.corrupt(detail: "no ledger of Talea") }
+            guard found <= Schema.known else {
+                throw StorageRefusal.newerSchema(found: found, known: Schema.known)
+            }
+            try Schema.migrator.migrate(pool)
+            node = try pool.read { db in
+                guard let row = try Row.fetchOne(db, sql: "SELECT file, did FROM node"),
+                    let file = Hash32(row[0] as Data), let did = DID(row[1] as Data)
+                else { throw StorageRefusal.corrupt(detail: "whose node this is, is not told") }
+                return (file, did)
+            }
+        } catch {
+            throw StorageRefusal(error)
+        }
+        let database = Database(
+            pool: pool, did: node.did, file: node.file, machine: machine,
+            sidecar: Sidecar(path: home.sidecar), lock: lock)
+        _ = try database.inspectSidecar()
+        return database
+    }
+
+    private init(
+        pool: DatabasePool, did: DID, file: Hash32, machine: Hash32, sidecar: Sidecar,
+        lock: HomeLock
+    ) {
+        self.pool = pool
+        self.did = did
+        self.file = file
+        self.machine = machine
+        vigil = Mutex(Vigil(sidecar: sidecar))
+        self.lock = Mutex(lock)
+    }
+
+    /// Lets the home go. Nothing can be asked afterwards; a second time does nothing.
+    public func close() {
+        lock.withLock { lock in
+            // A closed connection must not be asked to checkpoint: SQLite would follow a null pointer.
+            guard lock != nil else { return }
+            try? Database.close(pool)
+            vigil.withLock { $0.sidecar.close() }
+            lock = nil
+        }
+    }
+
+    deinit { vigil.withLock { $0.sidecar.close() } }
+
+    // MARK: - Connections
+
+    /// Kibibytes of page cache of each connection. An idle node stays small; the kernel caches files.
+    private static let cacheKibibytes = 512
+    /// Pages in the log before they move to the file, 4 KiB each. Generous: half the moving, twice the
+    /// inserts in bulk sync; the log is cut back to `logBytesKept` afterwards.
+    private static let checkpointPages = 8_192
+    private static let logBytesKept = 4 << 20
+
+    private static func connect(_ path: String) throws(StorageRefusal) -> DatabasePool {
+        var configuration = Configuration()
+        configuration.maximumReaderCount = 2
+        configuration.busyMode = .timeout(5)
+        configuration.prepareDatabase { db in
+            try db.execute(
+                sql: """
+                    PRAGMA cache_size = -\(cacheKibibytes);
+                    PRAGMA trusted_schema = OFF;
+                    """)
+        }
+        do {
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            // GRDB's pool sets NORMAL after `prepareDatabase`: only from here on does FULL last.
+            try pool.writeWithoutTransaction { db in
+                try db.execute(
+                    sql: """
+                        PRAGMA synchronous = FULL;
+                        PRAGMA wal_autocheckpoint = \(checkpointPages);
+                        PRAGMA journal_size_limit = \(logBytesKept);
+                        """)
+                try assertDurable(db)
+            }
+            return pool
+        } catch {
+            throw StorageRefusal(error)
+        }
+    }
+
+    /// What S6 rests on: FULL syncs the log at every commit; NORMAL loses acknowledged commits when
+    /// the power goes.
+    static func assertDurable(_ db: GRDB.Database) throws {
+        for (pragma, expected) in [
+            ("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"),
+        ] {
+            let found = try String.fetchOne(db, sql: "PRAGMA \(pragma)") ?? ""
+            guard found == expected else {
+                throw StorageRefusal.notDurable(pragma: pragma, found: found)
+            }
+        }
+    }
+
+    /// Moves everything into the file first: a copy of the closed file is whole. SQLite would do so at
+    /// the last close, but the pool closes a reader last, and a reader may not.
+    private static func close(_ pool: DatabasePool) throws {
+        defer { try? pool.close() }
+        _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+    }
+
+    func read<T>(_ body: (GRDB.Database) throws -> T) throws(StorageRefusal) -> T {
+        do { return try pool.read(body) } catch { throw StorageRefusal(error) }
+    }
+
+    func write<T>(_ body: (GRDB.Database) throws -> T) throws(StorageRefusal) -> T {
+        do { return try pool.write(body) } catch { throw StorageRefusal(error) }
+    }
+}
+
+extension Fixed32 {
+    var data: Data { Data(bytes) }
+}
+
+extension Row {
+    /// Refused where the column does not hold 32 bytes.
+    func fixed<K>(_ column: String) throws -> Fixed32<K> {
+        guard let data = self[column] as Data?, let value = Fixed32<K>(data) else {
+            throw StorageRefusal.corrupt(detail: "\(column) is not 32 bytes")
+        }
+        return value
+    }
+}

@@ -1,0 +1,239 @@
+internal import GRDB
+
+/// The tables, and the laws that SQLite holds by itself: whoever gets past the code meets them here.
+///
+/// A version, once released, is never edited; a change is a further version.
+enum Schema {
+    /// The newest version this program writes and reads.
+    static let known = 2
+
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { try $0.execute(sql: version1) }
+        migrator.registerMigration("2") { try $0.execute(sql: version2) }
+        return migrator
+    }
+
+    /// Zero where the file holds no schema of ours.
+    static func version(_ db: GRDB.Database) throws -> Int {
+        try migrator.appliedIdentifiers(db).compactMap { Int($0) }.max() ?? 0
+    }
+
+    private static let version1 = """
+        CREATE TABLE node (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            -- Drawn when this file was made; the sidecar names it.
+            file BLOB NOT NULL CHECK (length(file) = 32),
+            -- Whose node this is.
+            did BLOB NOT NULL CHECK (length(did) = 32),
+            -- The founding body of its alliance; the topic derives from it.
+            founding BLOB NOT NULL
+        ) STRICT;
+
+        -- Log entries. Append-only.
+        CREATE TABLE entry (
+            -- Order of arrival.
+            position INTEGER PRIMARY KEY,
+            -- SHA-256(header ‖ signature).
+            id BLOB NOT NULL UNIQUE CHECK (length(id) = 32),
+            log BLOB NOT NULL CHECK (length(log) = 32),
+            sequence INTEGER NOT NULL CHECK (sequence >= 1),
+            -- The entry before it in its log.
+            previous BLOB CHECK ((previous IS NULL) = (sequence = 1)),
+            author BLOB NOT NULL CHECK (length(author) = 32),
+            -- Below 40: statements have a table of their own.
+            kind INTEGER NOT NULL CHECK (kind < 40),
+            -- The bytes that were signed.
+            header BLOB NOT NULL CHECK (length(header) BETWEEN 1 AND 4096),
+            signature BLOB NOT NULL CHECK (length(signature) = 64),
+            -- NULL where it is withheld from this node.
+            body BLOB,
+            -- 1: stands beside one that is held; proof, never folded.
+            isRival INTEGER NOT NULL CHECK (isRival IN (0, 1)),
+            -- The how manieth of our own log entries; NULL for others'. The high-water mark.
+            ownNumber INTEGER UNIQUE
+                CHECK (ownNumber IS NULL OR (ownNumber >= 1 AND isRival = 0))
+        ) STRICT;
+        -- One entry at one place, ours or another's; only rivals share it.
+        CREATE UNIQUE INDEX entryPlace ON entry (log, sequence) WHERE isRival = 0;
+        CREATE INDEX entryRival ON entry (log, sequence) WHERE isRival = 1;
+        CREATE TRIGGER entryFollows BEFORE INSERT ON entry
+        WHEN NEW.sequence > 1 AND NOT EXISTS (
+            SELECT 1 FROM entry WHERE id = NEW.previous AND log = NEW.log
+                AND sequence = NEW.sequence - 1 AND author = NEW.author)
+        BEGIN SELECT RAISE(ABORT, 'an entry follows the one before it'); END;
+        CREATE TRIGGER entryOwnCounts BEFORE INSERT ON entry
+        WHEN (NEW.ownNumber IS NOT NULL)
+            <> (NEW.isRival = 0 AND NEW.author = (SELECT did FROM node))
+        BEGIN SELECT RAISE(ABORT, 'our own entries are numbered, and no others'); END;
+        CREATE TRIGGER entryOwnNumber BEFORE INSERT ON entry
+        WHEN NEW.ownNumber <> (SELECT coalesce(max(ownNumber), 0) + 1 FROM entry)
+        BEGIN SELECT RAISE(ABORT, 'own entries are numbered without gaps'); END;
+        CREATE TRIGGER entryNeverChanges BEFORE UPDATE ON entry
+        BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+        CREATE TRIGGER entryNeverGoes BEFORE DELETE ON entry
+        BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+
+        -- Two valid entries at one place. Never healed by time.
+        CREATE TABLE fork (
+            position INTEGER PRIMARY KEY,
+            log BLOB NOT NULL CHECK (length(log) = 32),
+            sequence INTEGER NOT NULL CHECK (sequence >= 1),
+            held BLOB NOT NULL REFERENCES entry (id),
+            rival BLOB NOT NULL REFERENCES entry (id) CHECK (rival <> held),
+            UNIQUE (log, held, rival)
+        ) STRICT;
+        CREATE TRIGGER forkNeverChanges BEFORE UPDATE ON fork
+        BEGIN SELECT RAISE(ABORT, 'forks are append-only'); END;
+        CREATE TRIGGER forkNeverGoes BEFORE DELETE ON fork
+        BEGIN SELECT RAISE(ABORT, 'forks are append-only'); END;
+
+        CREATE TABLE contractKey (
+            position INTEGER PRIMARY KEY,
+            -- SHA-256("talea.contract.v1" ‖ key).
+            contract BLOB NOT NULL UNIQUE CHECK (length(contract) = 32),
+            key BLOB NOT NULL UNIQUE CHECK (length(key) = 32)
+        ) STRICT;
+
+        -- Statements sent and received, once each. Append-only.
+        CREATE TABLE statement (
+            position INTEGER PRIMARY KEY,
+            id BLOB NOT NULL UNIQUE CHECK (length(id) = 32),
+            author BLOB NOT NULL CHECK (length(author) = 32),
+            -- The contract it is about.
+            contract BLOB REFERENCES contractKey (contract),
+            header BLOB NOT NULL CHECK (length(header) BETWEEN 1 AND 4096),
+            signature BLOB NOT NULL CHECK (length(signature) = 64),
+            body BLOB
+        ) STRICT;
+        CREATE TRIGGER statementNeverChanges BEFORE UPDATE ON statement
+        BEGIN SELECT RAISE(ABORT, 'statements are append-only'); END;
+        CREATE TRIGGER statementNeverGoes BEFORE DELETE ON statement
+        BEGIN SELECT RAISE(ABORT, 'statements are append-only'); END;
+
+        -- Statements on their way, until the recipient is known to hold them.
+        CREATE TABLE outbox (
+            position INTEGER PRIMARY KEY,
+            statement BLOB NOT NULL REFERENCES statement (id),
+            recipient BLOB NOT NULL CHECK (length(recipient) = 32),
+            -- Sent along with a proposal.
+            contractKey BLOB CHECK (length(contractKey) = 32),
+            -- Milliseconds since 1970 UTC.
+            expires INTEGER NOT NULL CHECK (expires BETWEEN 1 AND 9007199254740991),
+            UNIQUE (statement, recipient)
+        ) STRICT;
+
+        -- Capacity lines as they stand after the newest entry.
+        CREATE TABLE line (
+            log BLOB NOT NULL PRIMARY KEY CHECK (length(log) = 32),
+            issuer BLOB NOT NULL CHECK (length(issuer) = 32),
+            -- Whole units.
+            total INTEGER NOT NULL CHECK (total <= 9007199254740991),
+            remaining INTEGER NOT NULL CHECK (0 <= remaining AND remaining <= total)
+        ) STRICT;
+
+        -- The books: a projection, rebuilt from entries where in doubt. One row per cause: no step
+        -- pays or moves anything twice.
+        CREATE TABLE transfer (
+            contract BLOB NOT NULL CHECK (length(contract) = 32),
+            -- The step that caused it, and its place in that step's effects.
+            step INTEGER NOT NULL,
+            idx INTEGER NOT NULL,
+            kind TEXT NOT NULL
+                CHECK (kind IN ('payment', 'deposit', 'payout', 'capacity', 'claim')),
+            -- Who gives and who takes.
+            debit BLOB NOT NULL CHECK (length(debit) = 32),
+            credit BLOB NOT NULL CHECK (length(credit) = 32),
+            -- Currency code, or resource path with its unit.
+            commodity TEXT NOT NULL,
+            unit TEXT NOT NULL CHECK ((kind = 'capacity') = (unit <> '')),
+            -- Minor or whole units.
+            amount INTEGER NOT NULL CHECK (amount > 0 AND amount <= 9007199254740991),
+            state TEXT NOT NULL CHECK (state IN ('pending', 'posted', 'voided')),
+            posted INTEGER CHECK (posted > 0 AND posted <= amount)
+                CHECK ((posted IS NOT NULL) = (state = 'posted')),
+            -- 1: the taker signed for it; 0: silence counted as receipt.
+            isSigned INTEGER CHECK (isSigned IN (0, 1))
+                CHECK ((isSigned IS NOT NULL) = (state = 'posted')),
+            -- Why it was voided.
+            reason TEXT CHECK ((reason IS NOT NULL) = (state = 'voided')),
+            -- How much of a posted claim its creditor gave up.
+            discharged INTEGER NOT NULL DEFAULT 0
+                CHECK (discharged >= 0 AND discharged <= coalesce(posted, 0))
+                CHECK (discharged = 0 OR kind = 'claim'),
+            -- The order of posting in its contract: which deposit a payout takes first.
+            postedOrder INTEGER CHECK ((postedOrder IS NOT NULL) = (state = 'posted')),
+            PRIMARY KEY (contract, step, idx),
+            UNIQUE (contract, postedOrder),
+            CHECK (debit <> credit)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TRIGGER transferTermsStay
+        BEFORE UPDATE OF contract, step, idx, kind, debit, credit, commodity, unit, amount
+        ON transfer
+        BEGIN SELECT RAISE(ABORT, 'what a transfer moves never changes'); END;
+        CREATE TRIGGER transferResolvesOnce BEFORE UPDATE ON transfer
+        WHEN OLD.state <> 'pending' AND (
+            NEW.state <> OLD.state OR NEW.posted IS NOT OLD.posted
+            OR NEW.isSigned IS NOT OLD.isSigned OR NEW.reason IS NOT OLD.reason
+            OR NEW.postedOrder IS NOT OLD.postedOrder OR NEW.discharged < OLD.discharged)
+        BEGIN SELECT RAISE(ABORT, 'posted and voided are final'); END;
+
+        -- What the transfers add up to. Kept by the same transaction.
+        CREATE TABLE account (
+            owner BLOB NOT NULL CHECK (length(owner) = 32),
+            counterparty BLOB NOT NULL CHECK (length(counterparty) = 32),
+            commodity TEXT NOT NULL,
+            unit TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (
+                kind IN ('due', 'paid', 'escrow', 'owed', 'reserved', 'delivered')),
+            -- Decimal digits: sums may exceed 63 bits.
+            debits TEXT NOT NULL CHECK (debits <> '' AND debits NOT GLOB '*[^0-9]*'),
+            credits TEXT NOT NULL CHECK (credits <> '' AND credits NOT GLOB '*[^0-9]*'),
+            PRIMARY KEY (owner, counterparty, commodity, unit, kind),
+            CHECK (owner <> counterparty),
+            CHECK (debits <> '0' OR credits <> '0')
+        ) STRICT, WITHOUT ROWID;
+
+        -- Contract templates, by the hash of the file's bytes.
+        CREATE TABLE template (
+            position INTEGER PRIMARY KEY,
+            hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+            bytes BLOB NOT NULL CHECK (length(bytes) BETWEEN 1 AND 65536)
+        ) STRICT;
+
+        -- The reader's own names for others.
+        CREATE TABLE petname (
+            did BLOB NOT NULL PRIMARY KEY CHECK (length(did) = 32),
+            name TEXT NOT NULL CHECK (name <> '')
+        ) STRICT;
+
+        CREATE TABLE peer (
+            position INTEGER PRIMARY KEY,
+            host TEXT NOT NULL CHECK (host <> ''),
+            port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+            -- What it must prove to be, where that is known.
+            did BLOB CHECK (length(did) = 32)
+        ) STRICT;
+        CREATE UNIQUE INDEX peerOnce ON peer (host, port, coalesce(did, x''));
+
+        -- Child proposals and the act that their acceptances let this node request.
+        CREATE TABLE pendingChild (
+            child BLOB NOT NULL PRIMARY KEY CHECK (length(child) = 32),
+            parent BLOB NOT NULL REFERENCES contractKey (contract),
+            act BLOB NOT NULL
+        ) STRICT;
+        """
+
+    /// Whether an entry's own signature was checked, or a later one of its run vouches for it. What is
+    /// not known counts as not checked; our own we signed ourselves.
+    private static let version2 = """
+        ALTER TABLE entry ADD COLUMN ownSignatureChecked INTEGER NOT NULL DEFAULT 0
+            CHECK (ownSignatureChecked IN (0, 1));
+        ALTER TABLE statement ADD COLUMN ownSignatureChecked INTEGER NOT NULL DEFAULT 1
+            CHECK (ownSignatureChecked = 1);
+        DROP TRIGGER entryNeverChanges;
+        UPDATE entry SET ownSignatureChecked = 1 WHERE ownNumber IS NOT NULL;
+        CREATE TRIGGER entryNeverChanges BEFORE UPDATE ON entry
+        BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+        """
+}

@@ -1,0 +1,118 @@
+internal import Foundation
+internal import Identity
+internal import NodeCore
+
+/// How far this node has signed, as it is known outside the database.
+struct HighWater: Hashable, Sendable {
+    /// Drawn when the database was made, and in it too.
+    let file: Hash32
+    /// Hash of the machine's id, zero where it has none: a home that was copied elsewhere is noticed.
+    let machine: Hash32
+    /// Own log entries.
+    let count: Int64
+    /// The newest of them.
+    let newest: EntryID
+}
+
+/// The file `high-water`: two slots, written in turn, each in a block of its own.
+///
+/// *Why two*: a write that is torn by a power cut leaves its slot with a wrong checksum. With one slot
+/// that could not be told from a lost or foreign file, and an honest node would sign nothing after a
+/// power cut. With two, the other slot still says what stood before; that is behind the database, which
+/// was committed first, and behind is repaired. No slot ever says more than the database holds.
+///
+///     magic 8 · version 4 · file 32 · machine 32 · count 8 · newest 32 · SHA-256 of these 32
+struct Sidecar: Sendable {
+    let path: String
+    private var file: Int32?
+    private var nextSlot: Int64 = 0
+
+    /// One disk block, so that writing one slot cannot damage the other.
+    static let slotBytes: Int64 = 4096
+    private static let recordBytes = 148
+    private static let magic = Array("taleaHW\n".utf8)
+    private static let version: UInt32 = 1
+
+    init(path: String) { self.path = path }
+
+    /// The slot that knows more; `nil` where no file or no whole slot is.
+    mutating func read() throws(StorageRefusal) -> HighWater? {
+        if file == nil {
+            let opened = Glibc.open(path, O_RDWR | O_CLOEXEC)
+            guard opened >= 0 else {
+                guard errno == ENOENT else { throw StorageRefusal(errno: errno, path) }
+                return nil
+            }
+            file = opened
+            try Home.checkPrivate(path)
+        }
+        var best: HighWater?
+        for slot in [Int64(0), 1] {
+            guard let found = try read(slot: slot) else { continue }
+            if best.map({ $0.count < found.count }) ?? true {
+                best = found
+                nextSlot = 1 - slot
+            }
+        }
+        return best
+    }
+
+    /// Returns once the slot is on the disk.
+    mutating func write(_ mark: HighWater) throws(StorageRefusal) {
+        if file == nil {
+            let made = Glibc.open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+            guard made >= 0 else { throw StorageRefusal(errno: errno, path) }
+            file = made
+        }
+        guard let file else { return }
+        let record = Sidecar.encode(mark)
+        let offset = nextSlot * Sidecar.slotBytes
+        guard pwrite(file, record, record.count, Int(offset)) == record.count,
+            fdatasync(file) == 0
+        else { throw StorageRefusal(errno: errno, path) }
+        nextSlot = 1 - nextSlot
+    }
+
+    mutating func close() {
+        if let file { Glibc.close(file) }
+        file = nil
+    }
+
+    private func read(slot: Int64) throws(StorageRefusal) -> HighWater? {
+        guard let file else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Sidecar.recordBytes)
+        let count = pread(file, &bytes, bytes.count, Int(slot * Sidecar.slotBytes))
+        guard count >= 0 else { throw StorageRefusal(errno: errno, path) }
+        return count == bytes.count ? Sidecar.decode(bytes) : nil
+    }
+
+    static func encode(_ mark: HighWater) -> [UInt8] {
+        var bytes = magic
+        bytes.append(bigEndian: version)
+        bytes += mark.file.bytes + mark.machine.bytes
+        bytes.append(bigEndian: UInt64(mark.count))
+        bytes += mark.newest.bytes
+        return bytes + SHA256.hash(bytes).bytes
+    }
+
+    static func decode(_ bytes: [UInt8]) -> HighWater? {
+        guard bytes.count == recordBytes, Array(bytes.prefix(8)) == magic,
+            SHA256.hash(Array(bytes.prefix(recordBytes - 32))).bytes == Array(bytes.suffix(32)),
+            bytes[8..<12].elementsEqual([0, 0, 0, 1]),
+            let file = Hash32(bytes[12..<44]), let machine = Hash32(bytes[44..<76]),
+            let newest = EntryID(bytes[84..<116])
+        else { return nil }
+        let count = bytes[76..<84].reduce(Int64(0)) { $0 << 8 | Int64($1) }
+        return HighWater(file: file, machine: machine, count: count, newest: newest)
+    }
+}
+
+/// Which machine this is.
+enum Machine {
+    static func hash() -> Hash32 {
+        guard let text = try? String(contentsOfFile: "/etc/machine-id", encoding: .utf8) else {
+            return .zero
+        }
+        return SHA256.hash(tag: "talea.machine.v1", Array(text.utf8))
+    }
+}

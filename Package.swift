@@ -67,6 +67,7 @@ let pureTests: [Target] = [
         "ContractsTests",
         ["Contracts", "Ledger", "Entries", "Identity", "Capacity", "Fixtures"]),
     tests("ReplicationTests", ["Replication", "Identity", "Fixtures"]),
+    tests("MarketTests", ["Market", "Entries", "Identity", "Capacity", "Fixtures"]),
     tests("TidyTests", []),
     tests(
         "ScenarioTests",

@@ -57,6 +57,8 @@ public struct Fold: Sendable {
         case bodyMissing(sequence: Int64)
         case unreadable(sequence: Int64, EntryRefusal)
         case forked(sequence: Int64)
+        /// The key log of someone who signed has not come yet.
+        case keyUnknown(sequence: Int64, DID)
     }
 
     /// Everything of a step that its admission depends on.
@@ -176,8 +178,8 @@ extension Fold {
             for did in Set(child.roles.values.joined()).sorted() where did != actor {
                 guard
                     try acceptance(
-                        of: proposed, by: did, in: candidate.consents, keys: keys,
-                        checker: checker) != nil
+                        of: proposed, by: did, in: candidate.consents, at: candidate.time,
+                        keys: keys, checker: checker) != nil
                 else { throw .childNotAccepted(proposed, by: did) }
             }
         }
@@ -211,7 +213,9 @@ extension Fold {
                 throw FoldRefusal.proposalMisplaced
             }
             guard step.receipts.isEmpty, step.keys.isEmpty, step.epoch == 0 else {
-                throw FoldRefusal.witnessesNewer
+                // Whether it has effect, only a newer program can say.
+                halt = .newer(sequence: place.sequence)
+                return []
             }
             let admission = try decide(candidate, keys: keys, checker: checker)
             guard admission.digest == step.digest, admission.changes == step.records else {
@@ -221,6 +225,11 @@ extension Fold {
             return admission.outcome.transfers
         } catch {
             let refusal = (error as? FoldRefusal) ?? .notAboutThisContract
+            // No verdict yet: the order in which logs arrive must not decide what stands.
+            if case .keyUnknown(let did) = refusal {
+                halt = .keyUnknown(sequence: place.sequence, did)
+                return []
+            }
             steps.append(
                 StepOutline(
                     sequence: place.sequence, id: entry.id, time: entry.header.time,
@@ -242,6 +251,9 @@ extension Fold {
                 act: admission.act, actor: admission.actor, request: request, void: nil,
                 changed: admission.outcome.touched))
     }
+
+    /// Keys came in: the entry that waited for one may be folded again.
+    public mutating func resume() { if case .keyUnknown = halt { halt = nil } }
 
     /// The fork's effect on state: the fold ends below it.
     public mutating func stop(forkedAt sequence: Int64) { halt = .forked(sequence: sequence) }
@@ -276,10 +288,14 @@ extension Fold {
         for participant in proposal.participants where participant != proposalEntry.header.author {
             guard
                 let acceptance = try acceptance(
-                    of: proposalEntry.id, by: participant, in: candidate.consents, keys: keys,
-                    checker: checker)
+                    of: proposalEntry.id, by: participant, in: candidate.consents,
+                    at: candidate.time, keys: keys, checker: checker)
             else { throw .notAccepted(by: participant) }
-            releaseKeys[participant] = acceptance.releaseKey
+            // Its own author says that it came too late.
+            guard acceptance.time <= proposal.acceptBy else {
+                throw .late(deadline: proposal.acceptBy, time: acceptance.time)
+            }
+            releaseKeys[participant] = acceptance.body.releaseKey
         }
         if proposal.parent != nil {
             try checkParentRequest(candidate, keys: keys, checker: checker)
@@ -315,6 +331,7 @@ extension Fold {
             if let parent = proposal.parent, let split = try? entry.read(Split.self) {
                 fits =
                     split.grant == parent.grant && split.units == need.units
+                    && split.units == parent.units
                     && split.releaseKey == releaseKey && split.tag == tag
             } else if proposal.parent == nil, let grant = try? entry.read(Grant.self) {
                 fits =
@@ -400,7 +417,8 @@ extension Fold {
         var consents: Set<DID> = []
         for did in proposal.participants
         where try acceptance(
-            of: request.id, by: did, in: candidate.consents, keys: keys, checker: checker) != nil
+            of: request.id, by: did, in: candidate.consents, at: candidate.time, keys: keys,
+            checker: checker) != nil
         {
             consents.insert(did)
         }
@@ -413,7 +431,9 @@ extension Fold {
         of record: Int64, _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
     ) throws(FoldRefusal) {
         guard let clock = state.record(record)?.clock, clock.sequence > 1,
-            let step = steps.first(where: { $0.sequence == clock.sequence }), step.request == nil
+            let step = steps.first(where: { $0.sequence == clock.sequence }),
+            // By its own right or by a request of its own: both are its own word.
+            step.actor == proposal.sequencer
         else { return }
         for silent in state.awaited(record).sorted() where silent != proposal.sequencer {
             let acknowledged = candidate.consents.contains { entry in
@@ -500,15 +520,15 @@ extension Fold {
     }
 
     private func acceptance(
-        of statement: EntryID, by did: DID, in entries: [Entry], keys: KeyLookup,
-        checker: SignatureChecker
-    ) throws(FoldRefusal) -> Acceptance? {
+        of statement: EntryID, by did: DID, in entries: [Entry], at time: Instant,
+        keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) -> (body: Acceptance, time: Instant)? {
         for entry in entries where entry.header.author == did && entry.kind == .acceptance {
-            guard let body = try? entry.read(Acceptance.self), body.statement == statement else {
-                continue
-            }
+            guard let body = try? entry.read(Acceptance.self), body.statement == statement,
+                let expires = entry.header.statement?.expires, time <= expires
+            else { continue }
             try check(entry, keys: keys, checker: checker)
-            return body
+            return (body, entry.header.time)
         }
         return nil
     }

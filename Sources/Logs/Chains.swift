@@ -111,6 +111,7 @@ public struct Chains: Sendable {
             guard place.log == start.log, place.sequence == start.sequence + Int64(offset) else {
                 throw .runUneven(at: place.sequence)
             }
+            // Each of them: a key change inside the run must not bring in another author.
             guard entry.header.author == run[0].header.author,
                 entry.header.topic == run[0].header.topic
             else { throw .foreign(entry.id) }

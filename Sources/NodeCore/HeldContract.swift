@@ -17,6 +17,8 @@ public struct HeldContract: Sendable {
     /// Requests not yet admitted or refused.
     public internal(set) var requests: [EntryID: PendingRequest] = [:]
     public internal(set) var refused: [RefusedRequest] = []
+    /// Consents to requests that have not come yet.
+    var earlyConsents: [EntryID: [Entry]] = [:]
     /// Acknowledgements of steps, for defaults.
     var acknowledgements: [Entry] = []
     /// Log entries held while the fold is missing.

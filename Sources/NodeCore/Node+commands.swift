@@ -19,6 +19,12 @@ extension Node {
         }
     }
 
+    /// What this node does by itself it signs as well.
+    var maySign: Bool {
+        do { try checkMaySign() } catch { return false }
+        return true
+    }
+
     // MARK: - Lines
 
     /// Opens the line if it is not open and declares its total.

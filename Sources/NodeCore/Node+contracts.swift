@@ -40,10 +40,28 @@ extension Node {
         // Moved out and back, so that the records are not copied.
         guard var fold = contracts[id]?.fold else { return }
         contracts[id]?.fold = nil
+        let before = fold.head.sequence
         let events = fold.fold(entry, keys: keyLookup, checker: checker)
         contracts[id]?.fold = fold
+        if case .keyUnknown = fold.halt {
+            contracts[id]?.unfolded.append(entry)
+            return
+        }
+        guard fold.head.sequence > before else { return }
         post(events)
         stepTaken(in: id)
+    }
+
+    /// Folds what waited for a key.
+    mutating func resumeFolds() {
+        for id in contracts.keys.sorted() {
+            guard case .keyUnknown = contracts[id]?.fold?.halt else { continue }
+            contracts[id]?.fold?.resume()
+            let entries = contracts[id]?.unfolded ?? []
+            contracts[id]?.unfolded = []
+            for entry in entries { foldStep(entry, in: id) }
+            advance(id)
+        }
     }
 
     mutating func post(_ events: [TransferEvent]) {
@@ -75,10 +93,16 @@ extension Node {
         }
         contracts[id] = held
         for key in outbox.keys.sorted() {
-            guard let item = outbox[key], item.statement.kind == .acknowledgement,
-                item.statement.header.statement?.about == held.log
+            guard let item = outbox[key], item.statement.header.statement?.about == held.log,
+                let body = try? item.statement.read(Acknowledgement.self), let fold = held.fold
             else { continue }
-            settle(key)
+            // As long as the clock it speaks of runs, the sequencer may still need it.
+            let runs = fold.state.records.contains { record in
+                fold.steps.contains {
+                    $0.id == body.entry && $0.sequence == record.clock?.sequence
+                }
+            }
+            if !runs || fold.state.isEnded { settle(key) }
         }
         acknowledgeClock(in: id, step)
     }
@@ -86,10 +110,9 @@ extension Node {
     /// With no witnesses, a clock that the sequencer alone started counts against this node only once it
     /// has said that it knows (design §4, N = 0).
     private mutating func acknowledgeClock(in id: ContractID, _ step: Fold.StepOutline) {
-        guard let held = contracts[id], let fold = held.fold, step.void == nil,
-            step.request == nil, step.sequence > 1, held.proposal.sequencer != own.did,
-            connections.isEmpty == false || !directives.isEmpty || !changes.isEmpty,
-            readOnly == nil
+        guard !isRestoring, maySign, let held = contracts[id], let fold = held.fold,
+            step.void == nil, step.actor == held.proposal.sequencer, step.sequence > 1,
+            held.proposal.sequencer != own.did
         else { return }
         let awaited = step.changed.contains { number in
             fold.state.record(number)?.clock?.sequence == step.sequence
@@ -107,11 +130,12 @@ extension Node {
     /// Does whatever this node already agreed to and can do now: grants, step 1, line entries for
     /// requests, admissions, child requests. Asks nobody anything.
     mutating func advance(_ id: ContractID) {
-        guard readOnly == nil, ledgerFault == nil, let held = contracts[id],
-            let fold = held.fold, fold.halt == nil, held.declined == nil
+        guard maySign, ledgerFault == nil, let held = contracts[id], let fold = held.fold,
+            fold.halt == nil
         else { return }
         if !fold.isSequenced {
-            guard held.isAgreed, now <= held.proposal.grantBy else { return }
+            // Once sequenced, a refusal of the proposal comes too late to stop anything.
+            guard held.declined == nil, held.isAgreed, now <= held.proposal.grantBy else { return }
             if held.proposal.parent == nil {
                 writeGrants(id)
                 open(id)
@@ -174,6 +198,14 @@ extension Node {
             let pending = held.requests[request]
         else { return }
         let sequences = held.proposal.sequencer == own.did
+        // Stale or late requests are refused as what they are, whatever else is wrong with them.
+        if sequences {
+            do {
+                try fold.checkFresh(pending.entry, at: now)
+            } catch {
+                return refuse(request, in: id, error)
+            }
+        }
         var consents = pending.consents + acknowledgements(for: pending.act, held)
         if let child = pending.act.child {
             guard let childHeld = contract(proposed: child), childHeld.isAgreed else { return }
@@ -195,14 +227,6 @@ extension Node {
         } catch {
             if sequences { refuse(request, in: id, .contract(error)) }
             return
-        }
-        // Stale or late requests are refused before a line entry is written for them.
-        if sequences {
-            do {
-                try fold.checkFresh(pending.entry, at: now)
-            } catch {
-                return refuse(request, in: id, error)
-            }
         }
         var entries: [Entry] = []
         for need in outcome.lines where need.units > 0 {
@@ -402,10 +426,12 @@ extension Node {
 
     /// Issuer and third parties accept a child by themselves iff only what the template lists differs.
     mutating func acceptChild(_ id: ContractID) {
-        guard readOnly == nil, let child = contracts[id], let parentTerms = child.proposal.parent,
+        guard maySign, let child = contracts[id], let parentTerms = child.proposal.parent,
             let parent = contracts[parentTerms.contract], let fold = parent.fold,
             fold.isSequenced, parent.proposal.participants.contains(own.did),
-            child.fold != nil, differsAsListed(child.proposal, from: parent, fold)
+            child.fold != nil,
+            differsAsListed(
+                child.proposal, by: child.proposalEntry.header.author, from: parent, fold)
         else { return }
         let newcomerRoles = fold.template.childVaries.roles
         let ours = child.proposal.roles.filter { $0.identities.contains(own.did) }.map(\.role)
@@ -417,9 +443,9 @@ extension Node {
         advance(id)
     }
 
-    private func differsAsListed(_ child: Proposal, from parent: HeldContract, _ fold: Fold)
-        -> Bool
-    {
+    private func differsAsListed(
+        _ child: Proposal, by holder: DID, from parent: HeldContract, _ fold: Fold
+    ) -> Bool {
         let varies = fold.template.childVaries
         func fixed(_ proposal: Proposal) -> [Argument] {
             proposal.arguments.filter { !varies.parameters.contains($0.name) }
@@ -433,7 +459,7 @@ extension Node {
             && child.witnesses == parent.proposal.witnesses
             && child.lines == parent.proposal.lines && fixed(child) == fixed(parent.proposal)
             && fixedRoles(child) == fixedRoles(parent.proposal)
-            && fold.grants.contains { $0.grant == child.parent?.grant }
+            && fold.grants.contains { $0.grant == child.parent?.grant && $0.holder == holder }
     }
 
     /// Ours: the child is accepted by all, so the transfer can be asked for.

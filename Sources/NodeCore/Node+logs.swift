@@ -123,8 +123,11 @@ extension Node {
         if let ahead = entries.firstIndex(where: {
             $0.header.time > now.advanced(by: futureSkewMilliseconds)
         }) {
+            let time = entries[ahead].header.time.advanced(by: -futureSkewMilliseconds)
+            let last = UInt64(place.sequence) + UInt64(entries.count) - 1
             entries.removeSubrange(ahead...)
-            if entries.isEmpty { return wait(for: place.log, upTo: UInt64(place.sequence), peer) }
+            wait(for: place.log, upTo: last, peer, ahead: time)
+            if entries.isEmpty { return }
         }
         do {
             if first.kind == .key {
@@ -142,12 +145,17 @@ extension Node {
                     }
                     for entry in valid { take(entry, from: peer) }
                 case .forks(let fork, let rival):
-                    for entry in rival { changes.append(.rival(entry)) }
-                    if chains.chain(place.log)?.fork != fork {
+                    // Any one proof is enough, and the lowest sequence counts: what is known says nothing.
+                    let known = chains.chain(place.log)?.fork?.sequence
+                    if known.map({ fork.sequence < $0 }) ?? true {
+                        for entry in rival { changes.append(.rival(entry)) }
                         changes.append(.fork(place.log, fork))
                         chains.apply(fork, in: place.log)
                         directives.append(.reload)
                     }
+                    // One proof is enough: asking on for what stands on the rival would never end.
+                    connections[peer]?.session.gaveUp(on: place.log)
+                    return
                 }
             }
         } catch {
@@ -155,7 +163,10 @@ extension Node {
         }
         report(place.log, to: peer)
         if first.kind == .key || first.header.topic == alliance.topic { retryWaiting() }
-        if first.kind == .key { retryStatements() }
+        if first.kind == .key {
+            resumeFolds()
+            retryStatements()
+        }
         if let contract = contractOfLog[place.log] { advance(contract) }
         if lines[place.log] != nil { for id in contracts.keys.sorted() { advance(id) } }
     }
@@ -191,15 +202,20 @@ extension Node {
         }
     }
 
-    private mutating func wait(for log: LogID, upTo: UInt64, _ peer: PeerID) {
+    private mutating func wait(
+        for log: LogID, upTo: UInt64, _ peer: PeerID, ahead: Instant? = nil
+    ) {
         guard waitingLogs.count < waitingMax else { return }
-        let waiting = WaitingLog(peer: peer, log: log, upTo: upTo)
+        let waiting = WaitingLog(peer: peer, log: log, upTo: upTo, ahead: ahead)
         if !waitingLogs.contains(waiting) { waitingLogs.append(waiting) }
     }
 
-    private mutating func retryWaiting() {
-        let all = waitingLogs
-        waitingLogs = []
+    mutating func retryWaiting(ofTimeOnly: Bool = false) {
+        func isDue(_ waiting: WaitingLog) -> Bool {
+            waiting.ahead.map { $0 <= now } ?? !ofTimeOnly
+        }
+        let all = waitingLogs.filter(isDue)
+        waitingLogs.removeAll(where: isDue)
         for waiting in all {
             let from = UInt64(chains.head(waiting.log)) + 1
             guard from <= waiting.upTo else { continue }

@@ -18,6 +18,10 @@ extension Node: Catalogue {
         return Message.Head(log: log, sequence: UInt64(chain.head), id: id)
     }
 
+    public func id(in log: LogID, at sequence: UInt64) -> EntryID? {
+        chains.chain(log)?.id(at: Int64(clamping: sequence))
+    }
+
     public func contains(_ log: LogID, in topic: TopicID) -> Bool {
         guard let chain = chains.chain(log) else { return false }
         return (chain.topic ?? alliance.topic) == topic

@@ -105,7 +105,13 @@ extension Node {
         guard let valid = try? ValidEntry(entry, by: key, checker: checker) else { return }
         switch entry.kind {
         case .proposal: receiveProposal(valid, key: sealed.contractKey)
-        case .acceptance, .request, .refusal, .acknowledgement: receiveAnswer(valid)
+        case .acceptance, .request, .refusal, .acknowledgement:
+            // An answer may overtake the proposal that it is about.
+            if let about = entry.header.statement?.about, contractOfLog[about] == nil {
+                if waitingStatements.count < waitingMax { waitingStatements.append(sealed) }
+                return
+            }
+            receiveAnswer(valid)
         default: break
         }
     }
@@ -125,6 +131,7 @@ extension Node {
         acknowledge(valid.entry)
         topicsChanged()
         acceptChild(key.contract)
+        retryStatements()
     }
 
     private mutating func receiveAnswer(_ valid: ValidEntry) {
@@ -136,9 +143,13 @@ extension Node {
         statementsSeen.insert(valid.id)
         keep(valid.entry, contract: id, key: held.key)
         advance(id)
+        // A transfer waits in the parent for all to accept the child.
+        if let parent = held.proposal.parent?.contract { advance(parent) }
         // The step that admits a request, or the refusal, answers it; everything else is acknowledged.
         let pending = contracts[id]?.requests[valid.id] != nil
-        if valid.entry.kind == .acceptance || pending { acknowledge(valid.entry) }
+        if valid.entry.kind == .acceptance || valid.entry.kind == .refusal || pending {
+            acknowledge(valid.entry)
+        }
     }
 
     /// "I hold this." Sent once and never kept: who misses it says the statement again.
@@ -181,14 +192,18 @@ extension Node {
             guard let body = try? entry.read(Acceptance.self) else { return }
             if body.statement == held.proposalEntry.id {
                 if held.acceptances[author] == nil { held.acceptances[author] = entry }
-            } else {
+            } else if held.requests[body.statement] != nil {
                 held.requests[body.statement]?.consents.append(entry)
+            } else {
+                held.earlyConsents[body.statement, default: []].append(entry)
             }
         case .request:
             guard let body = try? entry.read(Request.self),
                 held.fold?.steps.contains(where: { $0.request == entry.id }) != true
             else { return }
-            held.requests[entry.id] = .init(entry: entry, act: body.act)
+            held.requests[entry.id] = .init(
+                entry: entry, act: body.act,
+                consents: held.earlyConsents.removeValue(forKey: entry.id) ?? [])
         case .refusal:
             guard let body = try? entry.read(Refusal.self) else { return }
             if body.statement == held.proposalEntry.id {

@@ -41,6 +41,8 @@ public struct Node: Sendable {
     /// The first broken invariant of the books; a node that sees one stops trading on it.
     public internal(set) var ledgerFault: LedgerRefusal?
 
+    /// Storage is being replayed: nothing is said.
+    var isRestoring = false
     var changes: [Change] = []
     var directives: [Directive] = []
     var dice = Dice(seed: .zero)
@@ -55,6 +57,8 @@ public struct Node: Sendable {
         let peer: PeerID
         let log: LogID
         let upTo: UInt64
+        /// Its time is ahead of our clock until then; `nil` where another log has to come first.
+        var ahead: Instant?
     }
 
     public struct OutboxKey: Hashable, Comparable, Sendable {
@@ -112,6 +116,9 @@ public struct Node: Sendable {
         let moment = now.milliseconds
         for id in connections.keys.sorted() { converse(id) { $0.tick(now: moment) } }
         for (key, item) in sorted(outbox) where item.expires < now { settle(key) }
+        // What was ahead of our clock may have come into its time.
+        retryWaiting(ofTimeOnly: true)
+        retryStatements()
         for id in contracts.keys.sorted() { advance(id) }
     }
 
@@ -129,6 +136,8 @@ public struct Node: Sendable {
 
     /// Replays what storage kept. Nothing of it is changed or announced again.
     private mutating func restore(_ snapshot: Snapshot) {
+        isRestoring = true
+        defer { isRestoring = false }
         readOnly = snapshot.readOnly
         petnames = Dictionary(snapshot.petnames, uniquingKeysWith: { _, last in last })
         peers = snapshot.peers

@@ -66,6 +66,8 @@ public enum ReplicationLimit {
     /// Heads in one frame: 72 bytes each, well inside a frame.
     public static let headsPerFrame = 2_000
     public static let topics = 4_096
+    /// Logs whose heads we remember of one peer.
+    public static let logs = 262_144
     /// Range requests we have in the air with one peer.
     public static let rangesOpen = 16
     /// Ranges we still want to ask one peer for.
@@ -92,7 +94,7 @@ extension Message {
             out += hello.versions
             out += hello.nonce.bytes
             out.append(bigEndian: hello.time)
-            out += hello.agent.utf8.prefix(ReplicationLimit.agentBytes)
+            out += Self.cut(hello.agent, to: ReplicationLimit.agentBytes)
             return Frame(type: 1, payload: out)
         case .topics(let alliances, let contracts):
             out.append(bigEndian: UInt32(alliances.count))
@@ -120,8 +122,18 @@ extension Message {
         case .ping: return Frame(type: 18, payload: [])
         case .pong: return Frame(type: 19, payload: [])
         case .goodbye(let code, let text):
-            return Frame(type: 17, payload: [code] + Array(text.utf8.prefix(512)))
+            return Frame(type: 17, payload: [code] + Self.cut(text, to: 512))
         }
+    }
+
+    /// Whole characters: half of one is no UTF-8, and refused.
+    private static func cut(_ text: String, to count: Int) -> [UInt8] {
+        var kept: [UInt8] = []
+        for character in text {
+            guard kept.count + character.utf8.count <= count else { break }
+            kept += character.utf8
+        }
+        return kept
     }
 
     /// Strict: every byte is accounted for.

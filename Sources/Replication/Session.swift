@@ -9,6 +9,8 @@ public protocol Catalogue {
     /// Heads of every log that belongs to `topic`, key logs of its members with them.
     func heads(in topic: TopicID) -> [Message.Head]
     func head(of log: LogID) -> Message.Head?
+    /// The id held at a sequence of a log.
+    func id(in log: LogID, at sequence: UInt64) -> EntryID?
     /// Whether `log` is one of `topic`'s, its members' key logs included.
     func contains(_ log: LogID, in topic: TopicID) -> Bool
 }
@@ -192,9 +194,13 @@ public struct Session: Sendable {
     {
         var directives: [Directive] = []
         for head in heads {
+            // A peer that names logs without end fills its own frames, not our memory.
+            guard theirHeads[head.log] != nil || theirHeads.count < ReplicationLimit.logs else {
+                continue
+            }
             theirHeads[head.log] = head.sequence
             let held = catalogue.head(of: head.log)
-            if let held, held.sequence == head.sequence, held.id != head.id {
+            if let mine = catalogue.id(in: head.log, at: head.sequence), mine != head.id {
                 // Two ids at one sequence: fetch the rival, it is a proof.
                 directives += want(.init(log: head.log, from: head.sequence, to: head.sequence))
             } else if held?.sequence ?? 0 < head.sequence {

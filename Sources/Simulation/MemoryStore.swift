@@ -1,6 +1,6 @@
 internal import Capacity
-internal import Entries
-internal import Identity
+public import Entries
+public import Identity
 public import NodeCore
 internal import Replication
 
@@ -8,7 +8,8 @@ internal import Replication
 public struct MemoryStore: Sendable {
     public private(set) var snapshot = Snapshot()
     private var byLog: [LogID: [Entry]] = [:]
-    private var rivals: [Entry] = []
+    /// Branches beside what is held, kept as proof.
+    public private(set) var rivals: [Entry] = []
 
     public init() {}
 
@@ -45,6 +46,9 @@ public struct MemoryStore: Sendable {
     }
 
     public mutating func add(template bytes: [UInt8]) { snapshot.templates.append(bytes) }
+
+    /// The entries of a log, as they were kept.
+    public func entries(of log: LogID) -> [Entry] { byLog[log] ?? [] }
 
     /// Entries of `request`, from the first on, as many as an answer holds.
     func answer(_ request: Message.RangeRequest) -> Message {

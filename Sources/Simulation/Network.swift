@@ -1,8 +1,8 @@
 public import Capacity
-internal import Entries
+public import Entries
 public import Identity
 public import NodeCore
-internal import Replication
+public import Replication
 
 /// Named nodes that exchange frames in memory.
 public struct Network: Sendable {
@@ -15,6 +15,10 @@ public struct Network: Sendable {
     private var queue: [Flight] = []
     private var dice: Dice
     private var nextPeer: UInt64 = 1
+    /// By how much a node's clock is off, milliseconds.
+    public var clockError: [String: Int64] = [:]
+    /// Why connections were closed by a node.
+    public private(set) var closed: [(by: String, reason: String)] = []
     /// Every frame that was sent, for replaying: who, to whom, what.
     public private(set) var recorded: [Flight] = []
 
@@ -24,10 +28,10 @@ public struct Network: Sendable {
     }
 
     public struct Flight: Sendable {
-        let from: String
-        let to: String
+        public let from: String
+        public let to: String
         let peer: PeerID
-        let frame: Frame
+        public let frame: Frame
     }
 
     public init(seed: UInt64, now: Instant) {
@@ -62,6 +66,8 @@ public struct Network: Sendable {
 
     // MARK: - The world
 
+    private func clock(_ name: String) -> Instant { now.advanced(by: clockError[name] ?? 0) }
+
     public mutating func pass(milliseconds: Int64) { now = now.advanced(by: milliseconds) }
 
     public mutating func connect(_ left: String, _ right: String) {
@@ -77,6 +83,17 @@ public struct Network: Sendable {
                     initiated: initiated)
             }
         }
+    }
+
+    /// The connections between two nodes end.
+    public mutating func disconnect(_ left: String, _ right: String) {
+        for link in links where Set([link.left.name, link.right.name]) == [left, right] {
+            drop(link)
+        }
+    }
+
+    public func isConnected(_ left: String, _ right: String) -> Bool {
+        links.contains { Set([$0.left.name, $0.right.name]) == [left, right] }
     }
 
     public mutating func connectAll() {
@@ -98,7 +115,7 @@ public struct Network: Sendable {
     public mutating func start(_ name: String) {
         guard let own = owns[name], let alliance, let store = stores[name] else { return }
         var node = Node(own: own, alliance: alliance, snapshot: store.snapshot)
-        node.begin(at: now, seed: dice.roll())
+        node.begin(at: clock(name), seed: dice.roll())
         nodes[name] = node
     }
 
@@ -118,7 +135,7 @@ public struct Network: Sendable {
         _ name: String, _ body: (inout Node) throws -> T
     ) throws -> T {
         var node = nodes[name]!
-        node.begin(at: now, seed: dice.roll())
+        node.begin(at: clock(name), seed: dice.roll())
         let value = try body(&node)
         nodes[name] = node
         finish(name)
@@ -140,15 +157,42 @@ public struct Network: Sendable {
         return count
     }
 
+    /// As `settle`, but frames of different links overtake each other by chance.
+    public mutating func settleShuffled(limit: Int = 100_000) {
+        var count = 0
+        while !queue.isEmpty, count < limit {
+            var first: [PeerID: Int] = [:]
+            for (index, flight) in queue.enumerated() where first[flight.peer] == nil {
+                first[flight.peer] = index
+            }
+            let ways = first.values.sorted()
+            deliver(queue.remove(at: ways[Int(dice.roll().bytes[0]) % ways.count]))
+            count += 1
+        }
+    }
+
     /// Delivers `frame` again to its receiver, as a replaying peer would.
     public mutating func replay(_ flight: Flight) {
-        guard let node = nodes[flight.to] else { return }
-        // The old connection is gone: the frame comes over whichever one its sender has now.
-        let sender = owns[flight.from]?.did
-        guard let peer = node.connections.filter({ $0.value.did == sender }).keys.min() else {
-            return
-        }
-        turn(flight.to) { $0.received(flight.frame, from: peer) }
+        inject(flight.frame, from: flight.from, to: flight.to)
+    }
+
+    /// A frame that no program of ours would send, over the connection that its sender has now.
+    public mutating func inject(_ frame: Frame, from sender: String, to receiver: String) {
+        guard let node = nodes[receiver], let did = owns[sender]?.did,
+            let peer = node.connections.filter({ $0.value.did == did }).keys.min()
+        else { return }
+        turn(receiver) { $0.received(frame, from: peer) }
+    }
+
+    /// A hand-made statement, sealed to its receiver as every statement is.
+    public mutating func inject(
+        _ statement: Entry, key: [UInt8]? = nil, from sender: String, to receiver: String
+    ) {
+        guard let their = owns[receiver]?.key.publicKey,
+            let box = SealedBox.seal(
+                Sealed(statement: statement, contractKey: key).wire, to: their)
+        else { return }
+        inject(Message.put(box).frame, from: sender, to: receiver)
     }
 
     private mutating func deliver(_ flight: Flight) {
@@ -158,7 +202,8 @@ public struct Network: Sendable {
 
     private mutating func turn(_ name: String, _ body: (inout Node) -> Void) {
         guard nodes[name] != nil else { return }
-        nodes[name]?.begin(at: now, seed: dice.roll())
+        let (moment, seed) = (clock(name), dice.roll())
+        nodes[name]?.begin(at: moment, seed: seed)
         body(&nodes[name]!)
         finish(name)
     }
@@ -173,7 +218,8 @@ public struct Network: Sendable {
             switch directive {
             case .send(let peer, let frame): send(frame, by: name, over: peer)
             case .raiseFrameLimit: break
-            case .close(let peer, _):
+            case .close(let peer, let reason):
+                closed.append((name, reason))
                 if let link = link(name, peer) { drop(link) }
             case .serve(let peer, let request):
                 if let answer = stores[name]?.answer(request) {

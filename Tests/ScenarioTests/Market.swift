@@ -28,11 +28,47 @@ struct Market {
         return found
     }()
 
-    init(_ names: String..., seed: UInt64 = 1) throws {
+    let names: [String]
+    /// After each command this node's process ends, so many frames later, and starts again.
+    var crash: (name: String, after: Int)?
+    /// Frames of different links overtake each other.
+    var shuffles = false
+
+    init(_ names: String..., seed: UInt64 = 1, only: String? = nil) throws {
+        try self.init(names: names, seed: seed, only: only)
+    }
+
+    init(names: [String], seed: UInt64 = 1, only: String? = nil) throws {
+        self.names = names
         network = Network(seed: seed, now: Self.start)
-        let files = Self.templates.sorted { $0.key < $1.key }.map(\.value)
+        let files = Self.templates.filter { $0.key == only ?? $0.key }
+            .sorted { $0.key < $1.key }.map(\.value)
         for name in names { try network.add(name, templates: files) }
         network.connectAll()
+        network.settle()
+    }
+
+    mutating func settle() {
+        if let crash {
+            network.settle(limit: crash.after)
+            restart(crash.name)
+        }
+        if shuffles { network.settleShuffled() } else { network.settle() }
+    }
+
+    mutating func restart(_ name: String) {
+        network.stop(name)
+        back(name)
+    }
+
+    /// Starts a node that is off and connects it again.
+    mutating func back(_ name: String) {
+        network.start(name)
+        for other in names where other != name && network.nodes[other] != nil {
+            network.connect(name, other)
+        }
+        network.settle()
+        network.tick()
         network.settle()
     }
 
@@ -53,7 +89,7 @@ struct Market {
             window: try Window(start: at(days: 10), end: at(days: 17), offsetMinutes: 480),
             unit: Self.piece)
         try network.command(name) { try $0.declare(terms, total: total) }
-        network.settle()
+        settle()
         return terms
     }
 
@@ -68,10 +104,10 @@ struct Market {
             roles: roles.mapValues { [did($0)] }, lines: lines, acceptBy: at(days: 1),
             grantBy: at(days: 1))
         let id = try network.command(proposer) { try $0.propose(draft) }
-        network.settle()
+        settle()
         for name in Set(roles.values).sorted() where name != proposer {
             try network.command(name) { try $0.accept(id) }
-            network.settle()
+            settle()
         }
         return id
     }
@@ -85,7 +121,7 @@ struct Market {
             try $0.act(
                 Act(transition: transition, record: record, arguments: arguments), in: contract)
         }
-        network.settle()
+        settle()
         return asked
     }
 

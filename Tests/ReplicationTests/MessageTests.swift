@@ -1,0 +1,95 @@
+import Identity
+import Replication
+import Testing
+
+/// Every frame comes back as it was, and nothing else is a frame.
+@Suite struct MessageTests {
+    static func hash<K>(_ seed: UInt8) -> Fixed32<K> { Fixed32(SHA256.hash([seed])) }
+
+    static let all: [Message] = [
+        .hello(.init(versions: [1], nonce: hash(1), time: 1_795_000_000_000, agent: "talea")),
+        .hello(.init(versions: [1, 2, 9], nonce: hash(1), time: 0, agent: "")),
+        .topics(alliances: [], contracts: []),
+        .topics(alliances: [hash(1)], contracts: [hash(2), hash(3)]),
+        .heads([]),
+        .heads([.init(log: hash(1), sequence: 7, id: hash(2))]),
+        .range(.init(log: hash(1), from: 1, to: 1)),
+        .range(.init(log: hash(1), from: 3, to: .max)),
+        .entries([], done: true),
+        .entries([[1, 2], [], [3]], done: false),
+        .push([1]), .put([2]), .ping, .pong, .goodbye(code: 1, text: "符契"),
+    ]
+
+    @Test(arguments: all)
+    func `a message comes back from its frame`(_ message: Message) throws {
+        #expect(try Message(message.frame) == message)
+    }
+
+    @Test(arguments: all)
+    func `no frame that lost its end, or got one more byte, traps`(_ message: Message) {
+        let frame = message.frame
+        for count in 0..<frame.payload.count {
+            let cut = Frame(type: frame.type, payload: Array(frame.payload.prefix(count)))
+            // What still reads is another message, and says so when written again.
+            if let other = try? Message(cut) { #expect(other.frame == cut) }
+        }
+        if let longer = try? Message(Frame(type: frame.type, payload: frame.payload + [0])) {
+            #expect(longer != message)
+        }
+    }
+
+    /// What a table row says: type, payload, why.
+    static let refused: [(UInt8, [UInt8], String)] = [
+        (1, [], "no versions counted"),
+        (1, [0] + [UInt8](repeating: 0, count: 40), "no version at all"),
+        (1, [1, 1] + [UInt8](repeating: 0, count: 39), "a nonce cut short"),
+        (1, [1, 1] + [UInt8](repeating: 0, count: 40) + [0xff], "an agent that is no text"),
+        (
+            1, [1, 1] + [UInt8](repeating: 0, count: 40) + [UInt8](repeating: 65, count: 65),
+            "an agent too long"
+        ),
+        (2, [0, 0, 0], "no count"),
+        (2, [0, 0, 0, 1], "one topic counted, none there"),
+        (2, [0, 0, 0, 0, 1], "a hash cut short"),
+        (2, [0xff, 0xff, 0xff, 0xff], "topics without end"),
+        (3, [UInt8](repeating: 0, count: 71), "a head cut short"),
+        (3, [UInt8](repeating: 0, count: 72 * 2_001), "too many heads"),
+        (7, [UInt8](repeating: 0, count: 48), "a range from 0"),
+        (7, [UInt8](repeating: 0, count: 47), "a range cut short"),
+        (
+            7, [UInt8](repeating: 0, count: 39) + [2] + [UInt8](repeating: 0, count: 7) + [1],
+            "a range that ends before it starts"
+        ),
+        (8, [], "no flag"),
+        (8, [2], "a flag of 2"),
+        (8, [1, 0, 0, 0, 2, 9], "an entry cut short"),
+        (8, [1] + [UInt8](repeating: 0, count: 4 * 257), "more entries than a range has"),
+        (17, [], "no code"),
+        (17, [1, 0xff], "a text that is none"),
+        (18, [0], "a ping with a body"),
+        (19, [0], "a pong with a body"),
+    ]
+
+    @Test func `what is not strict is malformed`() {
+        for (type, payload, why) in Self.refused {
+            #expect(throws: MessageRefusal.malformed(type: type), "\(why)") {
+                try Message(Frame(type: type, payload: payload))
+            }
+        }
+        for type: UInt8 in [0, 4, 5, 6, 11, 16, 20, 255] {
+            #expect(throws: MessageRefusal.unknownType(type)) {
+                try Message(Frame(type: type, payload: []))
+            }
+        }
+    }
+
+    @Test func `a long name is cut between characters`() throws {
+        let hello = Message.Hello(
+            versions: [1], nonce: Self.hash(1), time: 1, agent: String(repeating: "契", count: 30))
+        guard case .hello(let read) = try Message(Message.hello(hello).frame) else { return }
+        #expect(read.agent == String(repeating: "契", count: 21))
+        let goodbye = Message.goodbye(code: 1, text: String(repeating: "契", count: 200))
+        guard case .goodbye(_, let text) = try Message(goodbye.frame) else { return }
+        #expect(text.count == 170)
+    }
+}

@@ -1,0 +1,271 @@
+import Identity
+import Replication
+import Testing
+
+/// Dialogues of two sessions, and of one session with whoever knows no manners.
+@Suite struct SessionTests {
+    static func hash<K>(_ seed: UInt8) -> Fixed32<K> { Fixed32(SHA256.hash([seed])) }
+    static let alliance: TopicID = hash(100)
+    static let contract: TopicID = hash(101)
+    static let secret: TopicID = hash(102)
+
+    /// Ids by sequence, of logs by topic.
+    struct Shelf: Catalogue {
+        var allianceTopics: [TopicID] = [alliance]
+        var contractTopics: [TopicID] = []
+        var logs: [LogID: (topic: TopicID, ids: [EntryID])] = [:]
+
+        func heads(in topic: TopicID) -> [Message.Head] {
+            logs.keys.sorted().filter { logs[$0]?.topic == topic }.compactMap(head)
+        }
+        func head(of log: LogID) -> Message.Head? {
+            logs[log].flatMap { held in
+                held.ids.last.map { .init(log: log, sequence: UInt64(held.ids.count), id: $0) }
+            }
+        }
+        func id(in log: LogID, at sequence: UInt64) -> EntryID? {
+            guard let ids = logs[log]?.ids, sequence >= 1, sequence <= UInt64(ids.count) else {
+                return nil
+            }
+            return ids[Int(sequence) - 1]
+        }
+        func contains(_ log: LogID, in topic: TopicID) -> Bool { logs[log]?.topic == topic }
+    }
+
+    /// Two sessions that exchanged hellos and topics.
+    static func pair(_ left: Shelf, _ right: Shelf) -> (Session, Session, [[Session.Directive]]) {
+        var one = Session(isInitiator: true, nonce: hash(1), now: 0)
+        var two = Session(isInitiator: false, nonce: hash(2), now: 0)
+        var heard: [[Session.Directive]] = [[], []]
+        var air: [(Bool, Message)] = []
+        func sort(_ orders: [Session.Directive], from first: Bool) {
+            for case .send(let message) in orders { air.append((!first, message)) }
+            heard[first ? 0 : 1] += orders
+        }
+        sort(one.begin(now: 0, agent: "one"), from: true)
+        sort(two.begin(now: 0, agent: "two"), from: false)
+        while !air.isEmpty {
+            let (first, message) = air.removeFirst()
+            if case .range = message { continue }
+            sort(
+                first
+                    ? one.received(message.frame, now: 0, left)
+                    : two.received(message.frame, now: 0, right), from: first)
+        }
+        return (one, two, heard)
+    }
+
+    static func ranges(_ orders: [Session.Directive]) -> [Message.RangeRequest] {
+        orders.compactMap { if case .send(.range(let request)) = $0 { request } else { nil } }
+    }
+
+    // MARK: - Hello
+
+    @Test func `a peer of other versions is told so and left`() {
+        var session = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
+        let hello = Message.Hello(versions: [2, 3], nonce: Self.hash(2), time: 0, agent: "newer")
+        let orders = session.received(Message.hello(hello).frame, now: 0, Shelf())
+        #expect(
+            orders == [
+                .send(.goodbye(code: 1, text: "wire version")),
+                .close(.newerPeer(versions: [2, 3])),
+            ])
+        #expect(!session.isEstablished)
+    }
+
+    @Test func `a peer that also speaks our version is welcome`() {
+        var session = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
+        let hello = Message.Hello(versions: [1, 2], nonce: Self.hash(2), time: 5, agent: "newer")
+        let orders = session.received(Message.hello(hello).frame, now: 0, Shelf())
+        #expect(orders.first == .established(agent: "newer", time: 5))
+    }
+
+    @Test func `nothing goes before the hello, and no second hello after it`() {
+        for message in MessageTests.all {
+            var session = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
+            let orders = session.received(message.frame, now: 0, Shelf())
+            switch message {
+            case .hello: #expect(session.isEstablished)
+            case .goodbye(let code, let text):
+                #expect(orders == [.close(.goodbye(code: code, text: text))])
+            default:
+                #expect(orders == [.close(.outOfOrder(type: message.frame.type))])
+            }
+        }
+        var (session, _, _) = Self.pair(Shelf(), Shelf())
+        let again = session.received(MessageTests.all[0].frame, now: 0, Shelf())
+        #expect(again == [.close(.outOfOrder(type: 1))])
+    }
+
+    @Test func `a frame of a newer program is skipped after the hello and refused before`() {
+        let frame = Frame(type: 99, payload: [1])
+        var session = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
+        #expect(
+            session.received(frame, now: 0, Shelf()) == [.close(.malformed(.unknownType(99)))])
+        (session, _, _) = Self.pair(Shelf(), Shelf())
+        #expect(session.received(frame, now: 0, Shelf()) == [])
+    }
+
+    @Test func `a frame that does not read ends the conversation`() {
+        var (session, _, _) = Self.pair(Shelf(), Shelf())
+        let orders = session.received(Frame(type: 8, payload: [2]), now: 0, Shelf())
+        #expect(orders == [.close(.malformed(.malformed(type: 8)))])
+    }
+
+    // MARK: - Topics
+
+    @Test func `contracts are named so that only who knows them recognises them`() {
+        var left = Shelf()
+        left.contractTopics = [Self.contract, Self.secret]
+        var right = Shelf()
+        right.contractTopics = [Self.contract]
+        let (one, two, heard) = Self.pair(left, right)
+        #expect(one.shared == [Self.alliance, Self.contract])
+        #expect(two.shared == [Self.alliance, Self.contract])
+        // Neither the topic itself nor the same hash twice is ever on the wire.
+        var seen: [Hash32] = []
+        for case .send(.topics(_, let contracts)) in heard.joined() { seen += contracts }
+        #expect(Set(seen).count == seen.count)
+        #expect(!seen.contains { $0.bytes == Self.contract.bytes || $0.bytes == Self.secret.bytes })
+    }
+
+    @Test func `what one side says cannot be said back to it`() {
+        var left = Shelf()
+        left.contractTopics = [Self.contract]
+        var one = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
+        let hello = Message.Hello(versions: [1], nonce: Self.hash(2), time: 0, agent: "")
+        let orders = one.received(Message.hello(hello).frame, now: 0, left)
+        for case .send(let message) in orders {
+            _ = one.received(message.frame, now: 0, left)
+        }
+        #expect(one.shared == [Self.alliance])
+    }
+
+    @Test func `a topic that comes later is matched later`() {
+        var (one, two, _) = Self.pair(Shelf(), Shelf())
+        var left = Shelf()
+        left.contractTopics = [Self.contract]
+        left.logs[Self.hash(1)] = (Self.contract, [Self.hash(11)])
+        for case .send(let message) in one.topicsChanged(left) {
+            #expect(two.received(message.frame, now: 0, left).count >= 1)
+        }
+        for case .send(let message) in two.topicsChanged(left) {
+            _ = one.received(message.frame, now: 0, left)
+        }
+        #expect(one.shared.contains(Self.contract))
+        #expect(two.shared.contains(Self.contract))
+    }
+
+    // MARK: - Heads and ranges
+
+    @Test func `who holds less asks for the rest, and for nothing else`() {
+        var left = Shelf()
+        left.logs[Self.hash(1)] = (Self.alliance, [Self.hash(11), Self.hash(12), Self.hash(13)])
+        left.logs[Self.hash(2)] = (Self.alliance, [Self.hash(21)])
+        left.logs[Self.hash(3)] = (Self.secret, [Self.hash(31)])
+        var right = Shelf()
+        right.logs[Self.hash(1)] = (Self.alliance, [Self.hash(11)])
+        right.logs[Self.hash(2)] = (Self.alliance, [Self.hash(21)])
+        let (_, _, heard) = Self.pair(left, right)
+        #expect(Self.ranges(heard[0]) == [])
+        #expect(Self.ranges(heard[1]) == [.init(log: Self.hash(1), from: 2, to: 3)])
+    }
+
+    @Test(arguments: [1, 3])
+    func `who holds another branch asks for it, however long its own is`(_ length: Int) {
+        var left = Shelf()
+        left.logs[Self.hash(1)] = (Self.alliance, [Self.hash(11), Self.hash(12)])
+        var right = Shelf()
+        right.logs[Self.hash(1)] = (
+            Self.alliance, [Self.hash(11)] + (0..<length).map { Self.hash(UInt8(50 + $0)) }
+        )
+        let (_, _, heard) = Self.pair(left, right)
+        #expect(Self.ranges(heard[1]) == [.init(log: Self.hash(1), from: 2, to: 2)])
+        #expect(Self.ranges(heard[0]).count == 1)
+    }
+
+    @Test func `a range is served in shared topics alone`() {
+        var left = Shelf()
+        left.contractTopics = [Self.secret]
+        left.logs[Self.hash(1)] = (Self.alliance, [Self.hash(11)])
+        left.logs[Self.hash(3)] = (Self.secret, [Self.hash(31)])
+        var (one, _, _) = Self.pair(left, Shelf())
+        let open = Message.RangeRequest(log: Self.hash(1), from: 1, to: 1)
+        let closed = Message.RangeRequest(log: Self.hash(3), from: 1, to: 1)
+        #expect(one.received(Message.range(open).frame, now: 0, left) == [.serve(open)])
+        #expect(
+            one.received(Message.range(closed).frame, now: 0, left)
+                == [.send(.entries([], done: true))])
+    }
+
+    @Test func `what was not asked for is not taken`() {
+        var (one, _, _) = Self.pair(Shelf(), Shelf())
+        let orders = one.received(Message.entries([[1]], done: true).frame, now: 0, Shelf())
+        #expect(orders == [.close(.outOfOrder(type: 8))])
+    }
+
+    @Test func `sixteen ranges are in the air, each of 256 entries at most`() {
+        var (one, _, _) = Self.pair(Shelf(), Shelf())
+        let heads = (1...40).map {
+            Message.Head(log: Self.hash($0), sequence: 1_000, id: Self.hash($0))
+        }
+        let first = Self.ranges(one.received(Message.heads(heads).frame, now: 0, Shelf()))
+        #expect(first.count == ReplicationLimit.rangesOpen)
+        #expect(first.allSatisfy { $0.from == 1 && $0.to == 256 })
+        let next = one.received(Message.entries([], done: true).frame, now: 0, Shelf())
+        #expect(Self.ranges(next).count == 1)
+        // What came is reported, and the rest of that log is asked for.
+        _ = one.received(Message.entries([[1]], done: true).frame, now: 0, Shelf())
+        for number: UInt8 in 3...40 {
+            _ = one.received(Message.entries([], done: true).frame, now: 0, Shelf())
+            _ = one.took(Self.hash(number), head: 1_000)
+        }
+        #expect(
+            Self.ranges(one.took(Self.hash(1), head: 256))
+                == [.init(log: Self.hash(1), from: 257, to: 512)])
+    }
+
+    @Test func `heads without end fill no memory and trap nothing`() {
+        var (one, _, _) = Self.pair(Shelf(), Shelf())
+        let far = [Message.Head(log: Self.hash(1), sequence: .max, id: Self.hash(1))]
+        var asked = Self.ranges(one.received(Message.heads(far).frame, now: 0, Shelf()))
+        #expect(asked.map(\.to) == [256])
+        for seed: UInt8 in 0..<8 {
+            let heads = (0..<1_000).map { number in
+                let id = SHA256.hash([seed, UInt8(number >> 8), UInt8(number & 255)])
+                return Message.Head(log: LogID(id), sequence: 1, id: EntryID(id))
+            }
+            asked += Self.ranges(one.received(Message.heads(heads).frame, now: 0, Shelf()))
+        }
+        #expect(asked.count == ReplicationLimit.rangesOpen)
+        #expect(one.took(Self.hash(1), head: .max) == [])
+    }
+
+    // MARK: - Pushes
+
+    @Test func `a new entry is pushed to who shares its topic, once`() {
+        var (one, _, _) = Self.pair(Shelf(), Shelf())
+        let head = Message.Head(log: Self.hash(1), sequence: 1, id: Self.hash(11))
+        #expect(one.added([1], head, in: [Self.secret]) == [])
+        #expect(one.added([1], head, in: [Self.alliance]) == [.send(.push([1]))])
+        #expect(one.added([1], head, in: [Self.alliance]) == [])
+        // What the peer named as its own head is not pushed to it.
+        let theirs = Message.Head(log: Self.hash(2), sequence: 5, id: Self.hash(25))
+        _ = one.received(Message.heads([theirs]).frame, now: 0, Shelf())
+        let old = Message.Head(log: Self.hash(2), sequence: 5, id: Self.hash(25))
+        #expect(one.added([2], old, in: [Self.alliance]) == [])
+    }
+
+    @Test func `a push is handed on as it is, and silence is broken by a ping`() {
+        var (one, _, _) = Self.pair(Shelf(), Shelf())
+        #expect(
+            one.received(Message.push([1, 2]).frame, now: 5, Shelf())
+                == [.ingest([[1, 2]], run: false)])
+        #expect(one.received(Message.put([3]).frame, now: 5, Shelf()) == [.open(sealed: [3])])
+        #expect(one.received(Message.ping.frame, now: 5, Shelf()) == [.send(.pong)])
+        #expect(one.tick(now: 60_004) == [])
+        #expect(one.tick(now: 60_005) == [.send(.ping)])
+        #expect(one.received(Message.pong.frame, now: 60_006, Shelf()) == [])
+        #expect(one.tick(now: 60_007) == [])
+    }
+}

@@ -101,7 +101,9 @@ import Testing
 
     // MARK: - Lines
 
-    static func draft(_ market: Market, _ line: LineTerms, units: Int64) throws -> Node.ProposalDraft {
+    static func draft(_ market: Market, _ line: LineTerms, units: Int64) throws
+        -> Node.ProposalDraft
+    {
         Node.ProposalDraft(
             template: try market.template("capacity-option").hash, currency: Market.cny,
             arguments: [
@@ -492,7 +494,8 @@ import Testing
                 ("arbiter", "judge"), ("holder", "carol"), ("issuer", "bob"), ("seller", "alice"),
             ].map { .init(role: $0.0, identities: [story.market.did($0.1)]) }
             proposal.parent = .init(contract: story.parent, grant: grant.grant, units: 40)
-            proposal.releaseKey = story.market.network.own("alice")?.releaseKey(key.contract)
+            proposal.releaseKey =
+                story.market.network.own("alice")?.releaseKey(key.contract)
                 .publicKey
             let own = try #require(story.market.network.own("alice"))
             let body = proposal.wire

@@ -70,8 +70,8 @@ import Testing
             var payload = flight.frame.payload
             guard !payload.isEmpty else { continue }
             if Bool.random(using: &noise) {
-                payload[Int.random(in: payload.indices, using: &noise)]
-                    ^= 1 << UInt8.random(in: 0...7, using: &noise)
+                payload[Int.random(in: payload.indices, using: &noise)] ^=
+                    1 << UInt8.random(in: 0...7, using: &noise)
             } else {
                 payload.removeLast(Int.random(in: 1...payload.count, using: &noise))
             }

@@ -173,7 +173,8 @@ struct OptionStory {
             { story in
                 let id = contract(story)
                 try story.market.act(
-                    "bob", id, "deliver", record: story.market.record("bob", id, "exercise", "open"),
+                    "bob", id, "deliver",
+                    record: story.market.record("bob", id, "exercise", "open"),
                     ["n": Market.units(units), "evidence": StoryTests.evidence])
             },
             { story in

@@ -82,7 +82,7 @@ let edges: [Target] = [
     .executableTarget(
         name: "talea",
         dependencies: [
-            "NodeDaemon", "Simulation",
+            "NodeDaemon", "Simulation", "Dashboard", "Contracts", "Entries", "Identity", "Capacity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], exclude: ["README.md"], swiftSettings: settings),
     room(
@@ -115,7 +115,8 @@ let edges: [Target] = [
     room(
         "Dashboard",
         [
-            "NodeCore", "Contracts", "Market", "Logs", "Ledger", "Entries", "Capacity", "Identity",
+            "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries",
+            "Capacity", "Identity",
             .product(name: "Hummingbird", package: "hummingbird"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
@@ -142,6 +143,15 @@ let edgeTests: [Target] = [
             .product(name: "Crypto", package: "swift-crypto"),
             .product(name: "SwiftASN1", package: "swift-asn1"),
             .product(name: "Logging", package: "swift-log"),
+        ]),
+    tests(
+        "DashboardTests",
+        [
+            "talea", "Dashboard", "NodeCore", "Contracts", "Market", "Logs", "Ledger", "Entries",
+            "Capacity", "Identity", "Fixtures",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
         ]),
     tests("ProcessTests", ["NodeDaemon", "Fixtures", "Identity", "Entries"]),
 ]

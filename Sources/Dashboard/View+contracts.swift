@@ -216,6 +216,11 @@ extension View {
             return words(
                 "unreadable", "step \(sequence) cannot be read: \(put.message.en)",
                 "第 \(sequence) 步无法读取：\(put.message.zh)")
+        case .keyUnknown(let sequence, let did):
+            return words(
+                "key_unknown",
+                "incomplete: step \(sequence) waits for the key log of \(name(did))",
+                "不完整：第 \(sequence) 步等待 \(name(did)) 的密钥日志")
         case .forked(let sequence):
             return words(
                 "forked", "the sequencer signed two different steps \(sequence); nothing after counts",

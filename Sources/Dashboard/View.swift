@@ -45,7 +45,7 @@ struct View: Sendable {
     }
 
     /// The value for people.
-    func text(_ value: Value, _ kind: Contracts.Kind?) -> String {
+    func text(_ value: Value, _ kind: ValueKind?) -> String {
         switch value {
         case .integer(let number): return Self.text(number, kind)
         case .money(let money): return Self.text(Int128(money.minor), .money(money.currency))
@@ -55,7 +55,7 @@ struct View: Sendable {
         case .text(let text): return text
         case .identity(let did): return name(did)
         case .list(let values):
-            var inner: Contracts.Kind?
+            var inner: ValueKind?
             switch kind {
             case .list(let item): inner = item
             case .schedule: inner = .bp
@@ -65,7 +65,7 @@ struct View: Sendable {
         }
     }
 
-    private static func text(_ number: Int64, _ kind: Contracts.Kind?) -> String {
+    private static func text(_ number: Int64, _ kind: ValueKind?) -> String {
         switch kind {
         case .bp:
             let tail = number % 100

@@ -13,10 +13,8 @@ public enum Daemon {
     public enum Refusal: Error, Sendable {
         /// libsodium could not start.
         case cryptography
-        case passphraseNeeded
         case address(String)
         case portBusy(String, Int)
-        case alreadyRunning(String)
     }
 
     /// `listen` is HOST:PORT for peers, `httpPort` the local door's; 0 is any free port. Returns when the

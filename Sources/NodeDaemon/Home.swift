@@ -1,5 +1,4 @@
 public import Capacity
-internal import Dashboard
 internal import Entries
 internal import Foundation
 public import Identity
@@ -30,21 +29,22 @@ public struct Home: Sendable {
     public struct Made: Sendable {
         public let did: DID
         public let recoveryCode: String
-        public let invitation: String
+        public let foundingBody: [UInt8]
     }
 
     /// Makes a new home. `passphrase` nil: the key file lies in clear, by the owner's own choice.
     public static func initialise(
-        at path: String, name: String, role: String, invitation: String?, alliance: String,
+        at path: String, name: String, role: String, invitation: [UInt8]?, alliance: String,
         passphrase: String?, templatesFrom folder: String?
     ) throws -> Made {
         guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
         let home = Home(path)
         let files = FileManager.default
         guard !files.fileExists(atPath: home.keyFile) else { throw Refusal.exists(home.path) }
-        let joined = try invitation.map { text in
-            guard let body = Invitation.read(text), let alliance = try? Alliance(foundingBody: body)
-            else { throw Refusal.invitation(text) }
+        let joined = try invitation.map { body in
+            guard let alliance = try? Alliance(foundingBody: body) else {
+                throw Refusal.invitation(body.hex)
+            }
             return alliance
         }
         let templates = try Templates.shipped(folder)
@@ -85,10 +85,11 @@ public struct Home: Sendable {
         else { throw Refusal.unwritable(home.keyFile) }
         return Made(
             did: genesis.own.did, recoveryCode: code.text,
-            invitation: Invitation.code(foundingBody: genesis.alliance.foundingBody))
+            foundingBody: genesis.alliance.foundingBody)
     }
 
-    var needsPassphrase: Bool {
+    /// Whether the key file is encrypted.
+    public var needsPassphrase: Bool {
         get throws { KeyFile.needsPassphrase(try keyText()) }
     }
 

@@ -1,0 +1,80 @@
+import Contracts
+import Dashboard
+import Identity
+import NodeDaemon
+
+/// The one place where the command line meets the daemon.
+enum Daemon {
+    /// What `talea init` was asked for.
+    struct Beginning: Sendable {
+        var home: String
+        var name: String
+        var role: String
+        /// The founding body of the alliance to join; `nil` founds one called `alliance`.
+        var invitation: [UInt8]?
+        var alliance: String
+        /// `nil`: knowingly none.
+        var passphrase: String?
+        /// A folder of templates to copy into the home.
+        var contracts: String?
+    }
+
+    /// What `talea init` made.
+    struct Begun: Sendable {
+        var did: String
+        var short: String
+        /// Shown once, kept nowhere.
+        var recoveryCode: String
+        var foundingBody: [UInt8]
+    }
+
+    /// Why the daemon could not begin or go on, in words; the process ends with `exit`.
+    struct Failure: Error, Sendable {
+        var message: Localized
+        var exit: Int32 = 2
+    }
+
+    /// Refuses a home that holds an identity already.
+    static func initialise(_ beginning: Beginning) throws -> Begun {
+        try inWords {
+            let made = try Home.initialise(
+                at: beginning.home, name: beginning.name, role: beginning.role,
+                invitation: beginning.invitation, alliance: beginning.alliance,
+                passphrase: beginning.passphrase, templatesFrom: beginning.contracts)
+            return Begun(
+                did: made.did.did, short: made.did.shortDID, recoveryCode: made.recoveryCode,
+                foundingBody: made.foundingBody)
+        }
+    }
+
+    /// Whether the key file of this home is encrypted.
+    static func needsPassphrase(home: String) throws -> Bool {
+        try inWords { try Home(home).needsPassphrase }
+    }
+
+    /// Runs until SIGTERM or SIGINT. `http` 0: any free port.
+    static func run(home: String, listen: String, http: Int, passphrase: String?) async throws {
+        do {
+            try await NodeDaemon.Daemon.run(
+                home: home, listen: listen, httpPort: http, passphrase: passphrase, verbose: false
+            ) { did, peers, door in
+                Terminal.tell("\(did)\npeers    \(peers)\ndoor     \(door)")
+            }
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    /// The door of a home whose node is stopped.
+    static func offline(home: String) throws -> any NodeDoor {
+        try inWords { try NodeDaemon.Daemon.offline(home: home) }
+    }
+
+    private static func inWords<T>(_ body: () throws -> T) throws -> T {
+        do { return try body() } catch { throw failure(error) }
+    }
+
+    private static func failure(_ error: any Error) -> any Error {
+        NodeDaemon.Daemon.words(for: error).map { Failure(message: $0) } ?? error
+    }
+}

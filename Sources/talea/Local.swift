@@ -1,0 +1,297 @@
+import ArgumentParser
+import Contracts
+import Dashboard
+import FoundationEssentials
+import Glibc
+import Identity
+
+/// The four commands that need no running node.
+enum Local {
+    static func run(_ arguments: [String], _ line: Line) async -> Int32 {
+        do {
+            switch line.words.first {
+            case "init": try Init.parse(rest(arguments, after: ["init"])).act(line)
+            case "run": try await Run.parse(rest(arguments, after: ["run"])).act(line)
+            case "verify": return try VerifyFile.parse(rest(arguments, after: ["verify"])).act(line)
+            default:
+                return try CheckTemplate.parse(rest(arguments, after: ["template", "check"]))
+                    .act(line)
+            }
+            return 0
+        } catch let failure as Daemon.Failure {
+            Terminal.complain(failure.message[line.language])
+            return failure.exit
+        } catch let failure as DoorServer.Failure {
+            Terminal.complain(failure.words[line.language])
+            return Main.Exit.refused
+        } catch let refusal as DoorRefusal {
+            Terminal.complain(refusal.message[line.language])
+            return Main.Exit.refused
+        } catch {
+            Terminal.complain(Init.message(for: error))
+            return Main.Exit.refused
+        }
+    }
+
+    /// The arguments without the command's own words, wherever these stand.
+    private static func rest(_ arguments: [String], after words: [String]) -> [String] {
+        var left = words[...]
+        return arguments.filter { argument in
+            guard argument == left.first else { return true }
+            left = left.dropFirst()
+            return false
+        }
+    }
+
+    static func read(_ file: String, field: String) throws -> [UInt8] {
+        guard let data = try? Data(contentsOf: URL(filePath: file)) else {
+            throw DoorRefusal(
+                "file_unreadable", field: field, value: file,
+                en: "\(field) “\(file)”: cannot be read; wanted a file that exists",
+                zh: "\(field)“\(file)”：无法读取；应为已有的文件")
+        }
+        return [UInt8](data)
+    }
+
+    /// The first line of a file; what remains of a text editor's newline is no part of it.
+    static func passphrase(file: String) throws -> String {
+        let bytes = try read(file, field: "--passphrase-file")
+        let text = String(decoding: bytes.prefix { $0 != 10 && $0 != 13 }, as: UTF8.self)
+        guard !text.isEmpty else {
+            throw DoorRefusal(
+                "passphrase_empty", field: "passphrase-file", value: file,
+                en: "--passphrase-file “\(file)”: its first line is empty",
+                zh: "--passphrase-file “\(file)”：首行为空")
+        }
+        return text
+    }
+}
+
+/// What every command takes. Read by `Line`; declared here so that the parser knows them.
+struct Common: ParsableArguments {
+    @Option(help: "The node's folder.") var home = "~/.talea"
+    @Option(help: "en or zh; the environment's otherwise.") var lang: String?
+    @Flag(help: "Print JSON.") var json = false
+    @Flag(help: "Ask nothing.") var yes = false
+}
+
+struct Init: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Make an identity and its home.")
+
+    @OptionGroup var common: Common
+    @Option(help: "What others see you called.") var name: String
+    @Option(help: "What you do: printer, custodian, …") var role = ""
+    @Option(help: "Join the alliance of this code (talea-invite:…).") var invitation: String?
+    @Option(help: "Found an alliance of this name.") var alliance: String?
+    @Option(help: "Read the passphrase from the first line of this file.")
+    var passphraseFile: String?
+    @Flag(help: "Keep the key file unencrypted, knowingly.") var noPassphrase = false
+    @Option(help: "Copy the templates of this folder into the home.") var contracts: String?
+
+    func act(_ line: Line) throws {
+        var founding: [UInt8]?
+        if let invitation {
+            guard let body = Invitation.read(invitation) else {
+                throw DoorRefusal(
+                    "invitation_unreadable", field: "invitation", value: invitation,
+                    en: "--invitation: wanted the whole code that talea id prints (talea-invite:…)",
+                    zh: "--invitation：应为 talea id 打印的完整邀请码（talea-invite:…）")
+            }
+            founding = body
+        }
+        guard (founding == nil) != (alliance == nil) else {
+            throw DoorRefusal(
+                "alliance_or_invitation", field: "alliance",
+                en: "give one of --invitation CODE (join) and --alliance NAME (found)",
+                zh: "请给 --invitation 邀请码（加入）或 --alliance 名称（创建）之一")
+        }
+        guard !name.isEmpty, name.utf8.count <= 64 else {
+            throw DoorRefusal(
+                "value_unreadable", field: "name", value: name,
+                en: "--name: wanted 1 to 64 bytes", zh: "--name：应为 1 至 64 字节")
+        }
+        let begun = try Daemon.initialise(
+            .init(
+                home: line.home, name: name, role: role, invitation: founding,
+                alliance: alliance ?? "", passphrase: try passphrase(line.language),
+                contracts: contracts))
+        let code = Invitation.code(foundingBody: begun.foundingBody)
+        if common.json {
+            print(
+                ([
+                    "did": .string(begun.did), "short": .string(begun.short),
+                    "home": .string(line.home), "recovery_code": .string(begun.recoveryCode),
+                    "invitation": .string(code),
+                ] as JSON).text(pretty: true))
+        } else {
+            print(Self.words(begun, code, line))
+        }
+    }
+
+    private func passphrase(_ language: Language) throws -> String? {
+        if noPassphrase { return nil }
+        if let passphraseFile { return try Local.passphrase(file: passphraseFile) }
+        guard Terminal.isPresent else {
+            throw DoorRefusal(
+                "passphrase_needed", field: "passphrase-file",
+                en: "no terminal to ask for a passphrase; give --passphrase-file FILE or --no-passphrase",
+                zh: "没有终端可输入口令；请给 --passphrase-file 文件 或 --no-passphrase")
+        }
+        let first = Terminal.secret(language == .en ? "Passphrase: " : "口令：") ?? ""
+        let again = Terminal.secret(language == .en ? "Again: " : "再输一次：") ?? ""
+        guard !first.isEmpty, first == again else {
+            throw DoorRefusal(
+                "passphrase_differs", field: "passphrase",
+                en: "the passphrases are empty or differ; nothing was made",
+                zh: "口令为空或两次不同；没有创建")
+        }
+        return first
+    }
+
+    private static func words(_ begun: Daemon.Begun, _ code: String, _ line: Line) -> String {
+        switch line.language {
+        case .en:
+            """
+            Your identity   \(begun.did)
+            Its home        \(line.home)
+
+            Recovery code   \(begun.recoveryCode)
+              Shown this once and kept nowhere. Write it on paper and keep it away from this computer:
+              it brings your identity back after a lost disk, and whoever has it can take it over.
+
+            Invitation      \(code)
+              Give it to whoever shall join this alliance (talea init --invitation …).
+
+            Start the node  talea run --home \(line.home)
+            """
+        case .zh:
+            """
+            您的身份   \(begun.did)
+            主目录     \(line.home)
+
+            恢复码     \(begun.recoveryCode)
+              仅显示这一次，不作任何保存。请抄在纸上，与本机分开保管：
+              硬盘丢失后可凭它找回身份，持有它的人也能接管您的身份。
+
+            邀请码     \(code)
+              交给要加入此联盟的人（talea init --invitation …）。
+
+            启动节点   talea run --home \(line.home)
+            """
+        }
+    }
+}
+
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run the node of a home until it is stopped.")
+
+    @OptionGroup var common: Common
+    @Option(help: "Where peers reach it, HOST:PORT; port 0 is any free one.")
+    var listen = "127.0.0.1:0"
+    @Option(help: "The loopback port of the command door; 0 is any free one.") var http = 0
+    @Option(help: "Read the passphrase from the first line of this file.")
+    var passphraseFile: String?
+
+    func act(_ line: Line) async throws {
+        guard (0...65_535).contains(http) else {
+            throw DoorRefusal(
+                "value_unreadable", field: "http", value: "\(http)",
+                en: "--http “\(http)”: wanted a port from 0 to 65535",
+                zh: "--http “\(http)”：应为 0 至 65535 的端口")
+        }
+        var passphrase: String?
+        if try Daemon.needsPassphrase(home: line.home) {
+            if let passphraseFile {
+                passphrase = try Local.passphrase(file: passphraseFile)
+            } else if Terminal.isPresent {
+                passphrase = Terminal.secret(line.language == .en ? "Passphrase: " : "口令：")
+            } else {
+                throw DoorRefusal(
+                    "passphrase_needed", field: "passphrase-file",
+                    en: "the key file of \(line.home) is encrypted and there is no terminal to ask; give "
+                        + "--passphrase-file FILE",
+                    zh: "\(line.home) 的密钥文件已加密而没有终端可询问；请给 --passphrase-file 文件")
+            }
+        }
+        try await Daemon.run(
+            home: line.home, listen: listen, http: http, passphrase: passphrase)
+    }
+}
+
+struct VerifyFile: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Check an exported proof offline.")
+
+    @OptionGroup var common: Common
+    @Argument(help: "What talea proof export wrote.") var file: String
+
+    func act(_ line: Line) throws -> Int32 {
+        let verify = Verify(try Local.read(file, field: "FILE"))
+        print(common.json ? verify.json().text(pretty: true) : verify.text(line.language))
+        return verify.passed ? 0 : Main.Exit.checkFailed
+    }
+}
+
+struct CheckTemplate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "template check", abstract: "Read a template file as a node would.")
+
+    @OptionGroup var common: Common
+    @Argument(help: "A YAML file.") var file: String
+
+    func act(_ line: Line) throws -> Int32 {
+        let bytes = try Local.read(file, field: "FILE")
+        do {
+            let template = try Template.read(bytes)
+            let json = Self.json(template)
+            print(common.json ? json.text(pretty: true) : Self.text(template, line.language))
+            return 0
+        } catch {
+            if common.json {
+                print(
+                    ([
+                        "valid": false, "line": .number(Int64(error.line)),
+                        "column": .number(Int64(error.column)),
+                        "message": ["en": .string(error.words(.en)), "zh": .string(error.words(.zh))],
+                    ] as JSON).text(pretty: true))
+            }
+            Terminal.complain("\(file): \(error.words(line.language))")
+            return Main.Exit.checkFailed
+        }
+    }
+
+    private static func json(_ template: Template) -> JSON {
+        [
+            "valid": true, "name": .string(template.name), "hash": .string(template.hash.hex),
+            "title": ["en": .string(template.title.en), "zh": .string(template.title.zh)],
+            "verb": template.verb.map { .string($0) } ?? .null,
+            "roles": .array(template.roles.map { .string($0.name) }),
+            "parameters": .array(template.parameters.map { .string($0.name) }),
+            "verbs": .array(verbs(template).map { .string($0) }),
+        ]
+    }
+
+    private static func verbs(_ template: Template) -> [String] {
+        Set(template.transitions.filter { !$0.isDefault }.map(\.verb)).sorted()
+    }
+
+    private static func text(_ template: Template, _ language: Language) -> String {
+        let english = language == .en
+        let parameters = template.parameters.map { parameter in
+            [
+                "  --" + parameter.name, parameter.title[language], parameter.kind.words(language),
+                parameter.defaultText.map { (english ? "default " : "默认 ") + $0 } ?? "",
+            ]
+        }
+        return """
+            \(template.name): \(template.title[language]) (\(template.hash.short)…)
+            \(english ? "roles" : "角色"): \
+            \(template.roles.map { "\($0.name) (\($0.title[language]))" }.joined(separator: ", "))
+            \(english ? "verbs" : "命令"): \
+            \(([template.verb].compactMap(\.self) + verbs(template)).joined(separator: ", "))
+            \(Table.text([english ? "parameter" : "参数", "", "", ""], parameters))
+            """
+    }
+}

@@ -1,0 +1,143 @@
+import Contracts
+import Dashboard
+import FoundationEssentials
+import Identity
+
+/// A verb that the running node answers.
+struct Remote {
+    let line: Line
+
+    private var language: Language { line.language }
+
+    func run() async -> Int32 {
+        do {
+            return try await ask()
+        } catch let refusal as DoorRefusal {
+            return refuse(refusal)
+        } catch let failure as DoorClient.Failure {
+            return unreachable(failure)
+        } catch let failure as Daemon.Failure {
+            Terminal.complain(failure.message[language])
+            return failure.exit
+        } catch {
+            Terminal.complain("\(error)")
+            return Main.Exit.refused
+        }
+    }
+
+    private func ask() async throws -> Int32 {
+        let verb = line.verb
+        guard line.words.count <= 2 || verb == "proof export" else {
+            throw DoorRefusal(
+                "words", field: "verb", value: verb,
+                en: "“\(verb)”: a command is one or two words, everything else stands behind --option",
+                zh: "“\(verb)”：命令为一到两个词，其余请写成 --选项")
+        }
+        let request = CommandRequest(
+            verb: verb, options: try options(), dryRun: line.has("dry-run"))
+        let signs = !Manual.unsigned.contains(verb)
+        // Without a person to ask and without --yes nothing is even looked up.
+        if signs, !request.dryRun, !line.has("yes"), !Terminal.isPresent {
+            throw DoorRefusal(
+                "not_confirmed", field: "yes",
+                en: "“\(verb)” signs, and standard input is no terminal to confirm on; add --yes",
+                zh: "“\(verb)”会签署，而标准输入不是终端，无法确认；请加 --yes")
+        }
+        let ask = try answerer(signs: signs && !request.dryRun)
+        if signs, !request.dryRun, !line.has("yes") {
+            var trial = request
+            trial.dryRun = true
+            let preview = try await ask(trial)
+            Terminal.tell(Show.preview(preview, language))
+            guard Terminal.confirms(language == .en ? "Sign this?" : "签署吗？", language) else {
+                Terminal.tell(language == .en ? "Nothing was signed." : "没有签署。")
+                return Main.Exit.refused
+            }
+        }
+        let answer = try await ask(request)
+        return try show(answer, verb)
+    }
+
+    /// The running node, or with --offline the home itself, read only.
+    private func answerer(signs: Bool) throws -> (CommandRequest) async throws -> JSON {
+        guard line.has("offline") else {
+            let client = try DoorClient(home: line.home)
+            return { try await client.run($0).get() }
+        }
+        guard !signs else {
+            throw DoorRefusal(
+                "offline_signs", field: "offline", value: line.verb,
+                en: "--offline only reads; start the node to sign: talea run --home \(line.home)",
+                zh: "--offline 仅供读取；要签署请先启动节点：talea run --home \(line.home)")
+        }
+        let commands = Commands(door: try Daemon.offline(home: line.home))
+        return { try await commands.run($0).get() }
+    }
+
+    /// What goes to the node: all but what only this program reads; files become their hashes here, so
+    /// that none ever leaves this place.
+    private func options() throws -> [String: [String]] {
+        var options = line.options
+        for name in ["home", "lang", "out"] { options[name] = nil }
+        if line.has("check") { options["check"] = [] }
+        if let files = options["evidence"] { options["evidence"] = try files.map(hash) }
+        return options
+    }
+
+    private func hash(_ file: String) throws -> String {
+        if let data = try? Data(contentsOf: URL(filePath: file)) {
+            return SHA256.hash([UInt8](data)).hex
+        }
+        if Hash32(hex: file) != nil { return file.lowercased() }
+        throw DoorRefusal(
+            "file_unreadable", field: "evidence", value: file,
+            en: "--evidence “\(file)”: no such file can be read; wanted a file, or a SHA-256 in 64 digits",
+            zh: "--evidence “\(file)”：无法读取；应为文件，或 64 位 SHA-256")
+    }
+
+    private func show(_ answer: JSON, _ verb: String) throws -> Int32 {
+        if let file = line.options["out"]?.last {
+            // An export's text as it is, everything else as JSON.
+            let text = answer["format"] == nil ? answer.text(pretty: true) + "\n" : answer["text"]?.string
+            do {
+                try Data((text ?? "").utf8).write(to: URL(filePath: file), options: .atomic)
+            } catch {
+                throw DoorRefusal(
+                    "file_unwritable", field: "out", value: file,
+                    en: "-o “\(file)”: cannot be written; wanted a file in a folder that exists",
+                    zh: "-o “\(file)”：无法写入；应为已有文件夹中的文件")
+            }
+            if line.has("json") { print(answer.text(pretty: true)) } else { print(file) }
+        } else if line.has("json") {
+            print(answer.text(pretty: true))
+        } else if line.has("dry-run"), answer["dry_run"] != nil {
+            print(Show.preview(answer, language))
+        } else {
+            print(Show.text(answer, verb: verb, language))
+        }
+        let isCheck = verb == "ledger rebuild" && line.has("check")
+        return isCheck && answer["equal"]?.bool == false ? Main.Exit.checkFailed : 0
+    }
+
+    private func refuse(_ refusal: DoorRefusal) -> Int32 {
+        if line.has("json") { print((["refusal": refusal.json] as JSON).text(pretty: true)) }
+        Terminal.complain(refusal.message[language])
+        return Main.Exit.refused
+    }
+
+    private func unreachable(_ failure: DoorClient.Failure) -> Int32 {
+        switch failure {
+        case .notRunning:
+            Terminal.complain(
+                language == .en
+                    ? "no node answers for \(line.home); is it running? start it with: talea run --home \(line.home)"
+                    : "\(line.home) 的节点没有应答；是否在运行？请用 talea run --home \(line.home) 启动")
+        case .refused(let status, let what):
+            Terminal.complain(
+                language == .en
+                    ? "the program at this home's port answers \(status) (\(what)); restart the node: talea run --home \(line.home)"
+                    : "此端口上的程序回答 \(status)（\(what)）；请重启节点：talea run --home \(line.home)")
+        }
+        return Main.Exit.notRunning
+    }
+}

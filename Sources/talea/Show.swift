@@ -1,0 +1,376 @@
+import Contracts
+import Dashboard
+
+/// The node's JSON as people read it. Lists are tables, the rest short lines.
+enum Show {
+    static func text(_ json: JSON, verb: String, _ language: Language) -> String {
+        let en = language == .en
+        if json["asked"] != nil { return asked(json, language) }
+        switch verb {
+        case "line show": return lines(json["lines"]?.array ?? [], en)
+        case "line declare", "line adjust": return lines([json], en)
+        case "offer list": return offers(json["offers"]?.array ?? [], en)
+        case "contract list": return contracts(json["contracts"]?.array ?? [], en)
+        case "template list":
+            return table(
+                json["templates"]?.array ?? [],
+                [(en ? "name" : "名称", "name"), (en ? "proposed by" : "提议命令", "verb")], en,
+                extra: (en ? "title" : "标题", { words($0["title"], language) }))
+        case "template show": return json["text"]?.string ?? ""
+        case "name list":
+            return table(
+                json["names"]?.array ?? [],
+                [
+                    (en ? "petname" : "备注名", "petname"), (en ? "profile" : "档案名", "profile_name"),
+                    (en ? "role" : "角色", "role"), ("did", "did"),
+                ], en)
+        case "peer list", "peer add", "peer remove":
+            return table(
+                json["peers"]?.array ?? [], [(en ? "address" : "地址", "address"), ("did", "did")], en)
+        case "ledger balance": return balance(json, en)
+        case "ledger statement": return statement(json, language)
+        case "ledger export": return json["text"]?.string ?? ""
+        case "ledger rebuild": return rebuild(json, en)
+        case "status": return status(json, language)
+        default: break
+        }
+        if json["grade"] != nil { return contract(json, language) }
+        if json["envelope"] != nil { return json.text(pretty: true) }
+        return plain(json, language)
+    }
+
+    static func preview(_ json: JSON, _ language: Language) -> String {
+        let en = language == .en
+        var lines: [String] = []
+        if let says = json["says"], says != .null { lines.append(words(says, language)) }
+        let moves = json["would_move"]?.array ?? []
+        if moves.isEmpty {
+            lines.append(en ? "It would move nothing." : "不会移动任何东西。")
+        } else {
+            lines.append(en ? "It would move:" : "将会移动：")
+            lines += moves.map { "  " + words($0["says"], language) }
+        }
+        if let worst = json["worst"], worst != .null {
+            lines.append((en ? "At worst: " : "最坏情形：") + words(worst, language))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    // MARK: - Pieces
+
+    static func words(_ json: JSON?, _ language: Language) -> String {
+        json?[language.rawValue]?.string ?? json?.string ?? ""
+    }
+
+    private static func cell(_ json: JSON?) -> String {
+        switch json {
+        case .string(let text): text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : time(text)
+        case .number(let number): "\(number)"
+        case .bool(let truth): truth ? "✓" : ""
+        case .array(let items): items.map { cell($0) }.joined(separator: ", ")
+        case .object, .null, nil: ""
+        }
+    }
+
+    private static func isHex(_ text: String) -> Bool {
+        text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
+
+    /// `2026-11-21T09:00:00.000Z` without its fraction.
+    private static func time(_ text: String) -> String {
+        guard text.utf8.count == 24, text.hasSuffix("Z"), text.dropFirst(10).first == "T" else {
+            return text
+        }
+        return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z"
+    }
+
+    private static func table(
+        _ items: [JSON], _ columns: [(String, String)], _ en: Bool,
+        extra: (String, (JSON) -> String)? = nil
+    ) -> String {
+        guard !items.isEmpty else { return en ? "(none)" : "（无）" }
+        var head = columns.map(\.0)
+        if let extra { head.append(extra.0) }
+        let rows = items.map { item in
+            columns.map { cell(item[$0.1]) } + (extra.map { [$0.1(item)] } ?? [])
+        }
+        var right: Set<Int> = []
+        for (index, column) in columns.enumerated() {
+            if case .number? = items.first?[column.1] { right.insert(index) }
+        }
+        return Table.text(head, rows, rightAligned: right)
+    }
+
+    private static func lines(_ items: [JSON], _ en: Bool) -> String {
+        table(
+            items,
+            en
+                ? [
+                    ("line", "id"), ("issuer", "issuer_name"), ("resource", "resource"),
+                    ("unit", "unit"), ("total", "total"), ("left", "remaining"),
+                    ("granted", "granted"), ("from", "start"), ("until", "end"),
+                ]
+                : [
+                    ("产能线", "id"), ("出让方", "issuer_name"), ("资源", "resource"), ("单位", "unit"),
+                    ("总量", "total"), ("剩余", "remaining"), ("已授予", "granted"), ("起", "start"),
+                    ("止", "end"),
+                ], en,
+            extra: (
+                en ? "fault" : "问题",
+                {
+                    words($0["fault"]?["message"], en ? .en : .zh)
+                        + ($0["forked"]?.bool == true ? (en ? "forked" : "分叉") : "")
+                }
+            ))
+    }
+
+    private static func offers(_ items: [JSON], _ en: Bool) -> String {
+        table(
+            items,
+            en
+                ? [
+                    ("offer", "id"), ("by", "issuer_name"), ("template", "template"),
+                    ("resource", "resource"), ("up to", "max_units"), ("lot", "lot"),
+                    ("until", "until"),
+                ]
+                : [
+                    ("报价", "id"), ("发布者", "issuer_name"), ("模板", "template"), ("资源", "resource"),
+                    ("至多", "max_units"), ("每批", "lot"), ("有效至", "until"),
+                ], en,
+            extra: (en ? "terms" : "条款", { arguments($0["parameters"]) }))
+    }
+
+    private static func arguments(_ json: JSON?) -> String {
+        (json?.fields ?? []).map { "\($0.name) \(cell($0.value["text"]))" }.joined(separator: ", ")
+    }
+
+    private static func contracts(_ items: [JSON], _ en: Bool) -> String {
+        table(
+            items,
+            en
+                ? [
+                    ("contract", "id"), ("template", "template"), ("grade", "grade"),
+                    ("outcome", "outcome"), ("my part", "my_roles"), ("child of", "parent"),
+                    ("you may", "verbs"),
+                ]
+                : [
+                    ("合同", "id"), ("模板", "template"), ("等级", "grade"), ("结果", "outcome"),
+                    ("我的角色", "my_roles"), ("母合同", "parent"), ("您可以", "verbs"),
+                ], en)
+    }
+
+    private static func balance(_ json: JSON, _ en: Bool) -> String {
+        var text = table(
+            json["positions"]?.array ?? [],
+            en
+                ? [
+                    ("with", "counterparty_name"), ("kind", "kind"), ("commodity", "commodity"),
+                    ("amount", "text"),
+                ]
+                : [
+                    ("对方", "counterparty_name"), ("类别", "kind"), ("物", "commodity"), ("数额", "text"),
+                ], en)
+        for field in json["net_paid"]?.fields ?? [] {
+            let minor = cell(field.value)
+            text +=
+                en
+                ? "\nnet paid, signed by both: \(minor) \(field.name) (minor units)"
+                : "\n净付（双方签署）：\(minor) \(field.name)（最小单位）"
+        }
+        return text
+    }
+
+    private static func statement(_ json: JSON, _ language: Language) -> String {
+        let en = language == .en
+        var text = table(
+            json["rows"]?.array ?? [],
+            en
+                ? [
+                    ("date", "date"), ("contract", "contract"), ("what", "kind"), ("", "direction"),
+                    ("who", "who"), ("commodity", "commodity"), ("amount", "text"),
+                    ("state", "state"), ("signed", "signed"), ("reason", "reason"),
+                ]
+                : [
+                    ("日期", "date"), ("合同", "contract"), ("事项", "kind"), ("", "direction"),
+                    ("对方", "who"), ("物", "commodity"), ("数额", "text"), ("状态", "state"),
+                    ("已签", "signed"), ("理由", "reason"),
+                ], en)
+        for contract in json["contracts"]?.array ?? [] {
+            text +=
+                "\n\n\(cell(contract["id"]))  \(words(contract["title"], language)): "
+                + "\(cell(contract["grade"])), \(cell(contract["outcome"]))"
+            text += "\n  " + words(contract["prose"], language)
+            for note in contract["notes"]?.array ?? [] { text += "\n  " + words(note, language) }
+        }
+        return text
+    }
+
+    private static func rebuild(_ json: JSON, _ en: Bool) -> String {
+        if json["equal"]?.bool == true {
+            return en ? "equal: the ledger is what the entries say" : "一致：账本与条目相符"
+        }
+        return table(
+            json["differences"]?.array ?? [],
+            en
+                ? [("differs", "name"), ("stored", "stored"), ("rebuilt", "rebuilt")]
+                : [("不符", "name"), ("存储", "stored"), ("重建", "rebuilt")], en)
+    }
+
+    private static func status(_ json: JSON, _ language: Language) -> String {
+        let en = language == .en
+        var lines = [
+            (en ? "node       " : "节点   ") + "\(cell(json["name"])) \(cell(json["did"]))",
+            (en ? "listening  " : "监听   ") + cell(json["listening"]),
+            (en ? "since      " : "自     ") + cell(json["started"]),
+            (en ? "data       " : "数据   ") + cell(json["data_bytes"]) + " B",
+        ]
+        for name in ["read_only", "ledger_fault"] {
+            if let problem = json[name], problem != .null {
+                lines.append("! " + words(problem["message"], language))
+            }
+        }
+        let grades = (json["contracts"]?.fields ?? []).filter { $0.value != .number(0) }
+            .map { "\($0.name) \(cell($0.value))" }
+        lines.append((en ? "contracts  " : "合同   ") + grades.joined(separator: ", "))
+        lines.append("")
+        lines.append(
+            table(
+                json["peers"]?.array ?? [],
+                en
+                    ? [("peer", "name"), ("clock ms", "skew_ms"), ("waiting", "lag"), ("agent", "agent")]
+                    : [("对端", "name"), ("时钟差 ms", "skew_ms"), ("待送", "lag"), ("程序", "agent")], en))
+        let outbox = json["outbox"]?.array ?? []
+        if !outbox.isEmpty {
+            lines.append("")
+            lines.append(
+                table(
+                    outbox,
+                    en
+                        ? [("to send", "kind"), ("to", "to_name"), ("age ms", "age_ms")]
+                        : [("待送", "kind"), ("收件人", "to_name"), ("已等 ms", "age_ms")], en))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func asked(_ json: JSON, _ language: Language) -> String {
+        let en = language == .en
+        let grade = cell(json["contract"]?["grade"])
+        switch json["asked"]?.string {
+        case "transfer_proposed":
+            let child = cell(json["child"])
+            return en
+                ? "Proposed as the new contract \(child); the transfer follows when all have accepted."
+                : "已提议新合同 \(child)；各方接受后完成转让。"
+        case "requested" where json["step"]?.number == nil:
+            let request = cell(json["request"])
+            return en
+                ? "Asked, request \(request); the sequencer's step will answer."
+                : "已请求 \(request)；等待排序方写步骤。"
+        default:
+            return en
+                ? "Done: step \(cell(json["step"])), the contract is \(grade)."
+                : "完成：第 \(cell(json["step"])) 步，合同\(grade)。"
+        }
+    }
+
+    private static func contract(_ json: JSON, _ language: Language) -> String {
+        let en = language == .en
+        var lines = [
+            "\(json["id"]?.string ?? "")",
+            "\(words(json["title"], language))  \(cell(json["grade"])), \(cell(json["outcome"]))",
+        ]
+        if let prose = json["prose"] { lines.append(words(prose, language)) }
+        func section(_ title: String, _ rows: [String]) {
+            if !rows.isEmpty { lines += ["", title] + rows.map { "  " + $0 } }
+        }
+        if let problem = json["problem"], problem != .null {
+            lines.append("! " + words(problem["message"], language))
+        }
+        section(
+            en ? "People" : "各方",
+            (json["roles"]?.fields ?? []).map { role in
+                let people = role.value.array.map { person in
+                    person.string
+                        ?? (cell(person["name"]) + (person["accepted"]?.bool == true ? " ✓" : ""))
+                }
+                return "\(role.name): " + people.joined(separator: ", ")
+            })
+        section(
+            en ? "Terms" : "条款",
+            (json["parameters"]?.fields ?? []).map { "\($0.name): \(cell($0.value["text"]))" })
+        section(
+            en ? "Records" : "记录",
+            (json["records"]?.array ?? []).map { record in
+                var text = "\(cell(record["number"])) \(cell(record["family"])): \(cell(record["state"]))"
+                for hold in record["holds"]?.fields ?? [] { text += ", \(hold.name) \(cell(hold.value))" }
+                if let pay = record["pay"], pay != .null {
+                    text += ", \(cell(pay["text"])) \(cell(pay["from_name"])) → \(cell(pay["to_name"]))"
+                }
+                if let until = record["until"], until != .null {
+                    text += (en ? ", until " : "，至 ") + cell(until)
+                }
+                return text
+            })
+        section(
+            en ? "Steps" : "步骤",
+            (json["steps"]?.array ?? []).map { step in
+                let void = step["void"].flatMap { $0 == .null ? nil : words($0["message"], language) }
+                return "\(cell(step["sequence"])) \(cell(step["time"])) \(cell(step["actor_name"])): "
+                    + "\(cell(step["transition"])) \(arguments(step["arguments"]))"
+                    + (void.map { (en ? " (no effect: " : "（未生效：") + $0 + ")" } ?? "")
+            })
+        section(
+            en ? "Pending requests" : "待定请求",
+            (json["requests"]?.array ?? []).map { request in
+                "\(cell(request["id"])) \(cell(request["by_name"])): \(words(request["says"], language))"
+            })
+        section(
+            en ? "Refused requests" : "被拒请求",
+            (json["refused"]?.array ?? []).map {
+                "\(cell($0["request"])) \(cell($0["transition"])): \(words($0["reason"], language))"
+            })
+        section(
+            en ? "Notes" : "附注", (json["notes"]?.array ?? []).map { words($0, language) })
+        section(
+            en ? "Claims" : "债权",
+            (json["claims"]?.array ?? []).map {
+                "\(cell($0["from_name"])) → \(cell($0["to_name"])): \(cell($0["text"]))"
+            })
+        section(
+            en ? "You may" : "您可以",
+            (json["choices"]?.array ?? []).map { choice in
+                let options = (choice["arguments"]?.array ?? []).map { " --\(cell($0["option"]))" }
+                return "\(cell(choice["verb"]))\(options.joined()) (--record \(cell(choice["record"]))): "
+                    + words(choice["says"], language)
+            })
+        if let worst = json["worst"], worst != .null {
+            section(en ? "At worst" : "最坏情形", [words(worst, language)])
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Whatever has no form of its own.
+    private static func plain(_ json: JSON, _ language: Language) -> String {
+        let rows = json.fields.compactMap { field -> [String]? in
+            let text: String
+            switch field.value {
+            case .object:
+                let put = words(field.value, language)
+                text = put.isEmpty ? arguments(field.value) : put
+            case .null: return nil
+            case .string(let whole): text = whole
+            default: text = cell(field.value)
+            }
+            return text.isEmpty ? nil : [field.name, text]
+        }
+        return rows.isEmpty ? json.text() : Table.text(["", ""], rows).trimmingFirstLine
+    }
+}
+
+extension String {
+    /// A table without its empty head.
+    fileprivate var trimmingFirstLine: String {
+        guard let newline = firstIndex(of: "\n") else { return self }
+        return String(self[index(after: newline)...])
+    }
+}

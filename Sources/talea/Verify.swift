@@ -1,0 +1,276 @@
+import Capacity
+import Contracts
+import Dashboard
+import Entries
+import FoundationEssentials
+import Identity
+
+/// What an exported proof is worth, found out offline: no home, no node, no network.
+struct Verify {
+    struct Check: Hashable {
+        let passed: Bool
+        let what: Localized
+    }
+
+    private(set) var checks: [Check] = []
+    private(set) var entry: Entry?
+    private(set) var step: Entries.Step?
+    private(set) var signer: PublicKey?
+
+    var passed: Bool { !checks.isEmpty && checks.allSatisfy(\.passed) }
+
+    init(_ bytes: [UInt8]) {
+        Sodium.start() ? run(bytes) : fail("libsodium does not start", "libsodium 无法启动")
+    }
+
+    private mutating func pass(_ en: String, _ zh: String) {
+        checks.append(Check(passed: true, what: Localized(en: en, zh: zh)))
+    }
+
+    private mutating func fail(_ en: String, _ zh: String) {
+        checks.append(Check(passed: false, what: Localized(en: en, zh: zh)))
+    }
+
+    /// Everything a proof holds, and nothing else.
+    private struct Shape {
+        let payload: [UInt8], type: String, keyid: String, sig: [UInt8], body: [UInt8]
+        let bodyKey: [UInt8]?
+
+        init?(_ bytes: [UInt8]) {
+            guard let json = try? JSON(reading: bytes), Self.has(json, ["envelope", "body", "body_key"]),
+                let envelope = json["envelope"],
+                Self.has(envelope, ["payload", "payloadType", "signatures"]),
+                let signatures = envelope["signatures"]?.array, signatures.count == 1,
+                let signature = signatures.first, Self.has(signature, ["keyid", "sig"]),
+                let payload = Self.base64(envelope["payload"]),
+                let type = envelope["payloadType"]?.string, let keyid = signature["keyid"]?.string,
+                let sig = Self.base64(signature["sig"]), let body = Self.base64(json["body"])
+            else { return nil }
+            (self.payload, self.type, self.keyid, self.sig, self.body) = (
+                payload, type, keyid, sig, body
+            )
+            if let key = json["body_key"], key != .null {
+                guard let bytes = Self.base64(key) else { return nil }
+                bodyKey = bytes
+            } else {
+                bodyKey = nil
+            }
+        }
+
+        static func has(_ json: JSON, _ names: Set<String>) -> Bool {
+            guard case .object(let fields) = json else { return false }
+            return fields.allSatisfy { names.contains($0.name) }
+        }
+
+        /// Standard base64 in its one form.
+        static func base64(_ json: JSON?) -> [UInt8]? {
+            guard let text = json?.string, let data = Data(base64Encoded: text),
+                data.base64EncodedString() == text
+            else { return nil }
+            return [UInt8](data)
+        }
+    }
+
+    private mutating func run(_ bytes: [UInt8]) {
+        guard bytes.count <= 1 << 20, let shape = Shape(bytes) else {
+            return fail(
+                "the file is no proof: wanted the JSON that talea proof export writes",
+                "文件不是证明：应为 talea proof export 写出的 JSON")
+        }
+        pass("the file has the shape of a proof", "文件具有证明的格式")
+        guard shape.type == DSSE.payloadType else {
+            return fail(
+                "the payload type is “\(shape.type)”, not \(DSSE.payloadType)",
+                "载荷类型为“\(shape.type)”，而非 \(DSSE.payloadType)")
+        }
+        pass("the payload type is \(shape.type)", "载荷类型为 \(shape.type)")
+        guard let signature = Signature(shape.sig) else {
+            return fail("the signature is not 64 bytes long", "签名不是 64 字节")
+        }
+        let entry: Entry
+        do {
+            entry = try Entry(headerBytes: shape.payload, signature: signature, body: shape.body)
+        } catch {
+            let put = DoorRefusal(error).message
+            return fail(
+                "header and body do not hold together: \(put.en)", "条目头与正文不一致：\(put.zh)")
+        }
+        pass(
+            "the header is strictly well-formed; size and SHA-256 of the body are as signed",
+            "条目头严格合规；正文大小与 SHA-256 和签名一致")
+        guard let key = PublicKey(did: shape.keyid), key.did == shape.keyid, key.isPrimeOrder else {
+            return fail(
+                "the keyid “\(shape.keyid)” is no did:key of a valid Ed25519 key",
+                "keyid“\(shape.keyid)”不是有效 Ed25519 密钥的 did:key")
+        }
+        do {
+            _ = try ValidEntry(entry, by: key, checker: SignatureChecker())
+        } catch {
+            return fail(
+                "the Ed25519 signature does not verify with \(shape.keyid)",
+                "以 \(shape.keyid) 验证 Ed25519 签名不通过")
+        }
+        pass(
+            "the Ed25519 signature over the DSSE encoding verifies with \(shape.keyid)",
+            "以 \(shape.keyid) 验证 DSSE 编码上的 Ed25519 签名通过")
+        self.entry = entry
+        signer = key
+        open(entry, shape)
+    }
+
+    private mutating func open(_ entry: Entry, _ shape: Shape) {
+        guard entry.kind == .step, let place = entry.header.log else {
+            guard shape.bodyKey == nil else {
+                return fail("a body key for a body that is not private", "正文并非私密，却给了密钥")
+            }
+            return pass(
+                "the body is public; its kind (\(entry.header.kind)) is no contract step",
+                "正文公开；类型（\(entry.header.kind)）不是合同步骤")
+        }
+        guard let bodyKey = shape.bodyKey, bodyKey.count == 32 else {
+            return fail("the key of the private body is missing", "缺少私密正文的密钥")
+        }
+        do {
+            let plain = try PrivateBody.open(
+                shape.body, key: bodyKey, author: entry.header.author, place: place)
+            pass(
+                "the body commits to this key and opens with it", "正文承诺了此密钥，并由其打开")
+            let step = try Entries.Step(strict: plain)
+            pass("the opened step is strictly well-formed", "打开的步骤严格合规")
+            self.step = step
+        } catch {
+            let put = DoorRefusal(error).message
+            fail("the body does not open: \(put.en)", "正文打不开：\(put.zh)")
+        }
+    }
+
+    // MARK: - In words
+
+    /// The act: the sequencer's own, or the embedded request's.
+    var act: SignedAct? {
+        guard let step else { return nil }
+        return step.act ?? (try? step.request?.read(Request.self))?.act
+    }
+
+    func text(_ language: Language) -> String {
+        var lines: [String] = []
+        func say(_ en: String, _ zh: String) { lines.append(language == .en ? en : zh) }
+        if let entry, let signer {
+            let header = entry.header
+            say("Signed by  \(header.author.did)", "签署者    \(header.author.did)")
+            if signer.did != header.author.did {
+                say("  with key \(signer.did)", "  所用密钥 \(signer.did)")
+            }
+            say("When       \(header.time) (the signer's clock)", "时间      \(header.time)（签署者时钟）")
+            if let place = header.log {
+                say(
+                    "Where      contract log \(place.log.hex), step \(place.sequence)",
+                    "位置      合同日志 \(place.log.hex)，第 \(place.sequence) 步")
+            }
+        }
+        if let act {
+            say(
+                "What       \(act.transition) on record \(act.record)",
+                "内容      \(act.transition)，记录 \(act.record)")
+            for argument in act.arguments {
+                lines.append("             \(argument.name) = \(Self.text(argument.value))")
+            }
+        }
+        if let request = step?.request {
+            say("Asked by   \(request.header.author.did)", "请求方    \(request.header.author.did)")
+        }
+        for check in checks {
+            lines.append((check.passed ? "✓ " : "✗ ") + check.what[language])
+        }
+        for note in unchecked { lines.append("– " + note[language]) }
+        say(
+            passed ? "VALID: every check passed." : "NOT VALID: a check failed.",
+            passed ? "有效：各项检查通过。" : "无效：有检查未通过。")
+        return lines.joined(separator: "\n")
+    }
+
+    /// What this file alone cannot tell.
+    var unchecked: [Localized] {
+        guard passed, let entry, let signer else { return [] }
+        var notes: [Localized] = []
+        if signer.did == entry.header.author.did {
+            notes.append(
+                Localized(
+                    en: "not checked: whether this first key of the signer was still in force (needs its key log)",
+                    zh: "未检查：签署者的首个密钥当时是否仍有效（需其密钥日志）"))
+        } else {
+            notes.append(
+                Localized(
+                    en: "not checked: whether this key belongs to the signer (needs its key log)",
+                    zh: "未检查：此密钥是否属于签署者（需其密钥日志）"))
+        }
+        if let request = step?.request {
+            let author = PublicKey(request.header.author)
+            if (try? ValidEntry(request, by: author, checker: SignatureChecker())) != nil {
+                notes.append(
+                    Localized(
+                        en: "the request inside is signed by the first key of \(request.header.author.did)",
+                        zh: "其中的请求由 \(request.header.author.did) 的首个密钥签署"))
+            } else {
+                notes.append(
+                    Localized(
+                        en: "not checked: the request inside is not signed by its author's first key",
+                        zh: "未检查：其中的请求不是由其作者的首个密钥签署"))
+            }
+        }
+        notes.append(
+            Localized(
+                en: "not checked: whether the step had effect in its contract (needs the whole contract log)",
+                zh: "未检查：此步骤在合同中是否生效（需完整的合同日志）"))
+        return notes
+    }
+
+    func json() -> JSON {
+        var fields: [JSON.Field] = [.init("valid", .bool(passed))]
+        func add(_ name: String, _ text: String?) {
+            fields.append(.init(name, text.map { .string($0) } ?? .null))
+        }
+        add("signer", entry?.header.author.did)
+        add("keyid", signer?.did)
+        add("time", entry.map { "\($0.header.time)" })
+        add("entry", entry?.id.hex)
+        add("log", entry?.header.log?.log.hex)
+        fields.append(
+            .init("sequence", entry?.header.log.map { .number($0.sequence) } ?? .null))
+        add("transition", act?.transition)
+        fields.append(.init("record", act.map { .number($0.record) } ?? .null))
+        fields.append(
+            .init(
+                "arguments",
+                .object((act?.arguments ?? []).map { .init($0.name, .string(Self.text($0.value))) })))
+        add("requested_by", step?.request?.header.author.did)
+        fields.append(
+            .init(
+                "checks",
+                .array(
+                    checks.map {
+                        [
+                            "passed": .bool($0.passed), "en": .string($0.what.en),
+                            "zh": .string($0.what.zh),
+                        ]
+                    })))
+        fields.append(
+            .init(
+                "not_checked",
+                .array(unchecked.map { ["en": .string($0.en), "zh": .string($0.zh)] })))
+        return .object(fields)
+    }
+
+    static func text(_ value: Value) -> String {
+        switch value {
+        case .integer(let number): "\(number)"
+        case .money(let money): "\(money.minor) \(money.currency.code) (minor units)"
+        case .quantity(let quantity): "\(quantity.units) \(quantity.unit.code)"
+        case .instant(let instant): "\(instant)"
+        case .hash(let hash): hash.hex
+        case .text(let text): "“\(text)”"
+        case .identity(let did): did.did
+        case .list(let values): "[" + values.map(Self.text).joined(separator: ", ") + "]"
+        }
+    }
+}

@@ -43,7 +43,7 @@ class Studio:
         line = [self.talea, "--home", self.home, "--lang", "en", *words]
         for name, values in options.items():
             for value in values if isinstance(values, list) else [values]:
-                line += ["--" + name.replace("_", "-")] + ([] if value is True else [str(value)])
+                line += [("-" if len(name) == 1 else "--") + name.replace("_", "-")] + ([] if value is True else [str(value)])
         done = subprocess.run(line, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout, done.stderr.strip()
 
@@ -161,19 +161,28 @@ class Story:
 
     def pay(self, payer, payee, contract, record=1):
         number = {"contract": contract, "record": record}
-        until(lambda: self.state(payer, contract, record).endswith("due"), f"{payer.name} owes")
+        until(lambda: self.paying(payer, contract, record) == "due", f"{payer.name} owes")
         payer("pay", "state", channel="bank", reference=f"T{contract[:6]}-{record}", **number)
-        until(lambda: self.state(payee, contract, record).endswith("stated"), f"{payee.name} was paid")
+        until(lambda: self.paying(payee, contract, record) == "stated", f"{payee.name} was paid")
         payee("pay", "receive", **number)
         for studio in (payer, payee):
-            until(lambda: not self.waits(studio, contract, record), f"{studio.name} sees the receipt")
+            until(lambda: not self.paying(studio, contract, record), f"{studio.name} sees the receipt")
+
+    def found(self, studio, contract, record):
+        for one in studio.show(contract)["records"]:
+            if one["number"] == record:
+                return one
 
     def state(self, studio, contract, record):
-        found = [r for r in studio.show(contract)["records"] if r["number"] == record]
-        return found[0]["state"] if found else ""
+        one = self.found(studio, contract, record)
+        return one["state"] if one else ""
 
-    def waits(self, studio, contract, record):
-        return self.state(studio, contract, record).endswith((".due", ".stated"))
+    def paying(self, studio, contract, record):
+        """due, stated, denied, or nothing where the record waits for no payment."""
+        one = self.found(studio, contract, record)
+        if not one or not one["pay"]:
+            return None
+        return one["state"].partition(".")[2] or "due"
 
     def line(self, studio, resource, total):
         made = studio("line", "declare", resource=resource, start="+20d", end="+27d", unit=PIECE,
@@ -304,17 +313,17 @@ class Story:
     def kill_the_custodian(self, contract, tranche):
         """SIGKILL between the admission of tranche 2 and its receipt."""
         w, d = self.wenchuang, self.dongguan
-        until(lambda: self.state(w, contract, tranche).endswith("due"), "tranche 2 is admitted")
+        until(lambda: self.paying(w, contract, tranche) == "due", "tranche 2 is admitted")
         w("pay", "state", contract=contract, record=tranche, channel="bank", reference="T2")
         w.stop(signal.SIGKILL)
         with contextlib.suppress(Broken):
-            until(lambda: self.state(d, contract, tranche).endswith("stated"), "", seconds=0.3)
+            until(lambda: self.paying(d, contract, tranche) == "stated", "", seconds=0.3)
         w.start()
         w.ready()
         w.refused("pay", "state", contract=contract, record=tranche, channel="bank", reference="T2")
-        until(lambda: self.state(d, contract, tranche).endswith("stated"), "dongguan sees tranche 2")
+        until(lambda: self.paying(d, contract, tranche) == "stated", "dongguan sees tranche 2")
         d("pay", "receive", contract=contract, record=tranche)
-        until(lambda: not self.waits(d, contract, tranche), "tranche 2 is received")
+        until(lambda: not self.paying(d, contract, tranche), "tranche 2 is received")
         for studio in (w, d, self.zhijian):
             shown = studio.show(contract)
             stated = [s for s in shown["steps"] if s["transition"] == "pay_state"
@@ -498,7 +507,7 @@ def main():
     parser.add_argument("--keep", action="store_true")
     given = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="talea-demo-")
-    story = Story(given.talea, folder)
+    story = Story(os.path.abspath(given.talea), folder)
     print(f"The journal story; homes and logs in {folder}")
     report = None
     try:

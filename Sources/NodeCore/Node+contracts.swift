@@ -197,27 +197,37 @@ extension Node {
         guard let held = contracts[id], let fold = held.fold,
             let pending = held.requests[request]
         else { return }
-        let sequences = held.proposal.sequencer == own.did
-        // Stale or late requests are refused as what they are, whatever else is wrong with them.
-        if sequences {
-            do {
-                try fold.checkFresh(pending.entry, at: now)
-            } catch {
-                return refuse(request, in: id, error)
-            }
+        // On a copy: a request gets all that follows from it, or nothing.
+        var trial = self
+        do {
+            guard try trial.admit(pending, held, fold) else { return }
+            self = trial
+        } catch {
+            if held.proposal.sequencer == own.did { refuse(request, in: id, error) }
         }
+    }
+
+    /// True where something was written for the request, false where it waits for others.
+    private mutating func admit(
+        _ pending: HeldContract.PendingRequest, _ held: HeldContract, _ fold: Fold
+    ) throws(FoldRefusal) -> Bool {
+        // A stale or late request is refused as what it is, and gets no line entry either.
+        try fold.checkFresh(pending.entry, at: now)
         var consents = pending.consents + acknowledgements(for: pending.act, held)
-        if let child = pending.act.child {
-            guard let childHeld = contract(proposed: child), childHeld.isAgreed else { return }
-            consents += sortedAcceptances(childHeld)
+        var child: HeldContract?
+        if let proposed = pending.act.child {
+            guard let found = contract(proposed: proposed), found.isAgreed else { return false }
+            guard now <= found.proposal.grantBy else {
+                throw .late(deadline: found.proposal.grantBy, time: now)
+            }
+            child = found
+            consents += sortedAcceptances(found)
         }
-        let act = Act(
-            transition: pending.act.transition, record: pending.act.record,
-            arguments: pending.act.arguments.byName)
+        let act = Act(pending.act)
         let given = Set(pending.consents.map(\.header.author))
         let needed = fold.state.consentsNeeded(for: act)
         guard needed.subtracting(given).subtracting([pending.entry.header.author]).isEmpty else {
-            return
+            return false
         }
         let outcome: Outcome
         do {
@@ -225,36 +235,31 @@ extension Node {
                 act, by: pending.entry.header.author, consents: given, at: now,
                 sequence: fold.head.sequence + 1)
         } catch {
-            if sequences { refuse(request, in: id, .contract(error)) }
-            return
+            throw .contract(error)
         }
+        let sequences = held.proposal.sequencer == own.did
+        let before = changes.count
         var entries: [Entry] = []
-        for need in outcome.lines where need.units > 0 {
-            do {
-                guard let entry = try lineEntry(for: need, pending.act, fold) else { return }
-                entries.append(entry)
-            } catch {
-                if sequences { refuse(request, in: id, error) }
-                return
-            }
+        for need in outcome.lines where need.units > 0 && (sequences || need.issuer == own.did) {
+            guard let entry = try lineEntry(for: need, pending.act, fold) else { return false }
+            entries.append(entry)
         }
-        guard sequences else { return }
+        guard sequences else { return changes.count > before }
         do {
             try writeStep(
-                in: id, act: nil, request: pending.entry, consents: consents, lines: entries)
-            if let child = pending.act.child, let childID = contract(proposed: child)?.id {
-                openChild(childID, request: pending.entry, lines: entries)
+                in: held.id, act: nil, request: pending.entry, consents: consents, lines: entries)
+            if let child {
+                try writeStep(
+                    in: child.id,
+                    act: SignedAct(transition: Fold.opening, record: 0, arguments: []),
+                    request: nil, consents: sortedAcceptances(child) + [pending.entry],
+                    lines: entries)
             }
         } catch {
-            if case .fold(let refusal) = error { refuse(request, in: id, refusal) }
+            if case .fold(let refusal) = error { throw refusal }
+            throw .notAboutThisContract
         }
-    }
-
-    private mutating func openChild(_ id: ContractID, request: Entry, lines: [Entry]) {
-        guard let child = contracts[id] else { return }
-        _ = try? writeStep(
-            in: id, act: SignedAct(transition: Fold.opening, record: 0, arguments: []),
-            request: nil, consents: sortedAcceptances(child) + [request], lines: lines)
+        return true
     }
 
     // MARK: - Line entries
@@ -352,6 +357,43 @@ extension Node {
         return valid.entry
     }
 
+    /// Units of our lines that a finished contract did not use go back once their time is over. What was
+    /// delivered is used up and never returns.
+    mutating func releaseLapsed() {
+        guard maySign else { return }
+        for id in contracts.keys.sorted() where !released.contains(id) {
+            guard let fold = contracts[id]?.fold, fold.isSequenced, fold.state.isEnded else {
+                continue
+            }
+            var waits = false
+            for (index, grant) in fold.grants.enumerated() where grant.issuer == own.did {
+                guard let held = lines[grant.line]?.line.grants[grant.grant], held.units > 0 else {
+                    continue
+                }
+                guard held.until < now else {
+                    waits = true
+                    continue
+                }
+                let resource = fold.proposal.lines[index].resource
+                let delivered = ledger.rows.reduce(Int64(0)) { sum, row in
+                    guard row.transfer.cause.contract == id, row.transfer.kind == .capacity,
+                        row.transfer.from == own.did,
+                        case .capacity(resource, _) = row.transfer.commodity
+                    else { return sum }
+                    return sum + row.postedAmount
+                }
+                let units = min(held.units - delivered, held.looseUnits)
+                guard units > 0 else { continue }
+                _ = try? appendLine(grant.line) { remaining in
+                    Release(
+                        grant: grant.grant, units: units, holderSignature: nil,
+                        remaining: remaining + units)
+                }
+            }
+            if !waits { released.insert(id) }
+        }
+    }
+
     // MARK: - Steps
 
     /// Decides, signs and keeps the next step of a contract that this node sequences.
@@ -395,7 +437,7 @@ extension Node {
         let code: Refusal.Code =
             switch reason {
             case .stale, .basisUnknown: .stale
-            case .late: .late
+            case .late, .contract(.tooLate): .late
             case .lineMissing: .lineExceeded
             default: .notAdmissible
             }

@@ -33,9 +33,13 @@ extension Node {
     public mutating func connected(
         _ id: PeerID, did: DID, keyEntry: EntryID, key: PublicKey, initiated: Bool
     ) {
-        // A key we know to be superseded is no longer anyone's identity.
-        if let held = keyLogs.inForce(did), held.key != key, keyLogs.key(did, keyEntry) != nil {
-            directives.append(.close(id, "the peer's key is no longer in force"))
+        // The certificate proves possession of `key`; whose key it is, the key log says. A first key is its
+        // own proof, as long as no later one is known.
+        let isTheirs =
+            keyLogs.inForce(did).map { $0.id == keyEntry && $0.key == key }
+            ?? (PublicKey(did) == key)
+        guard isTheirs else {
+            directives.append(.close(id, "the peer's key is not the one in force"))
             return
         }
         let session = Session(isInitiator: initiated, nonce: dice.roll(), now: now.milliseconds)

@@ -154,7 +154,8 @@ extension Node {
 
     /// "I hold this." Sent once and never kept: who misses it says the statement again.
     private mutating func acknowledge(_ statement: Entry) {
-        guard statement.kind != .acknowledgement, let place = statement.header.statement,
+        guard readOnly == nil, statement.kind != .acknowledgement,
+            let place = statement.header.statement,
             let about = place.about, let id = contractOfLog[about], let held = contracts[id],
             let peer = connection(to: statement.header.author)
         else { return }

@@ -33,6 +33,8 @@ public struct Node: Sendable {
     /// Child proposals of ours and the act to request once they are accepted.
     var transfers: [EntryID: PendingTransfer] = [:]
     var statementsSeen: Set<EntryID> = []
+    /// Finished contracts of which our lines wait for nothing more.
+    var released: Set<ContractID> = []
     /// Sealed statements whose author's key log has not come yet.
     var waitingStatements: [Sealed] = []
     /// Logs that could not be taken until another log comes.
@@ -120,13 +122,14 @@ public struct Node: Sendable {
         retryWaiting(ofTimeOnly: true)
         retryStatements()
         for id in contracts.keys.sorted() { advance(id) }
+        releaseLapsed()
     }
 
     /// Takes a template file that came to this home.
     public mutating func add(template bytes: [UInt8]) throws(NodeRefusal) {
+        guard templates[SHA256.hash(bytes)] == nil else { return }
         let template: Template
         do { template = try Template.read(bytes) } catch { throw .template(error) }
-        guard templates[template.hash] == nil else { return }
         templates[template.hash] = template
         changes.append(.template(template.hash, bytes))
         for id in contracts.keys.sorted() { refold(id) }

@@ -17,7 +17,7 @@ final class Dialer: Sendable {
         var dueIn = 0
         var state = State.away
 
-        enum State { case away, dialing, connected(DID) }
+        enum State: Equatable { case away, dialing, connected(DID) }
     }
 
     init(transport: Transport) { self.transport = transport }
@@ -35,34 +35,37 @@ final class Dialer: Sendable {
         targets.withLock { $0.removeAll { $0.address == address } }
     }
 
-    func connected(to did: DID) {
-        targets.withLock { targets in
-            for index in targets.indices where targets[index].address.did == did {
-                targets[index].state = .connected(did)
-                targets[index].wait = 1
-            }
+    /// A connection to `did` stands; `address` is where we dialed, if we did.
+    func connected(to did: DID, at address: String?) {
+        update({ $0.did == did || ($0.did == nil && $0.text == address) }) { target in
+            target.state = .connected(did)
+            target.wait = 1
         }
     }
 
     func lost(_ did: DID) {
         targets.withLock { targets in
-            for index in targets.indices where targets[index].address.did == did {
+            for index in targets.indices {
+                guard case .connected(did) = targets[index].state else { continue }
                 targets[index].state = .away
                 targets[index].dueIn = 0
             }
         }
     }
 
-    func failed(address: String, did: DID?) {
+    func failed(address: String) {
+        update({ $0.text == address }) { target in
+            guard case .dialing = target.state else { return }
+            target.state = .away
+            target.dueIn = target.wait
+            target.wait = min(target.wait * 2, Self.waitMax)
+        }
+    }
+
+    private func update(_ which: (PeerAddress) -> Bool, _ change: (inout Target) -> Void) {
         targets.withLock { targets in
-            for index in targets.indices {
-                let target = targets[index].address
-                guard "\(target.host):\(target.port)" == address || target.did == did,
-                    case .dialing = targets[index].state
-                else { continue }
-                targets[index].state = .away
-                targets[index].dueIn = targets[index].wait
-                targets[index].wait = min(targets[index].wait * 2, Self.waitMax)
+            for index in targets.indices where which(targets[index].address) {
+                change(&targets[index])
             }
         }
     }
@@ -86,4 +89,8 @@ final class Dialer: Sendable {
             transport.dial(host: address.host, port: address.port, expecting: address.did)
         }
     }
+}
+
+extension PeerAddress {
+    fileprivate var text: String { "\(host):\(port)" }
 }

@@ -34,3 +34,38 @@ final class Inbox: Sendable {
         }
     }
 }
+
+/// Lets so many in at once; the next waits until one has left. One waiter at a time.
+final class Turnstile: Sendable {
+    private let limit: Int
+    private let state = Mutex<(inside: Int, waiter: CheckedContinuation<Void, Never>?)>((0, nil))
+
+    init(limit: Int) { self.limit = limit }
+
+    func enter() async {
+        await withCheckedContinuation { continuation in
+            let enters = state.withLock { state in
+                guard state.inside >= limit else {
+                    state.inside += 1
+                    return true
+                }
+                state.waiter = continuation
+                return false
+            }
+            if enters { continuation.resume() }
+        }
+    }
+
+    func leave() {
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard let waiter = state.waiter else {
+                state.inside -= 1
+                return nil
+            }
+            // The place goes to the one who waits.
+            state.waiter = nil
+            return waiter
+        }
+        waiter?.resume()
+    }
+}

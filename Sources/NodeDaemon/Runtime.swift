@@ -20,7 +20,7 @@ final class Runtime: Service {
     private let transport: Transport
     private let inbox = Inbox()
     private let logger: Logger
-    /// The last value, for the loop alone; kept here so that readers are inputs like all others.
+    private let frames = Turnstile(limit: Inbox.batchMax)
     private let dialer: Dialer
     private let links = Mutex(Links())
     private let start: Node
@@ -180,16 +180,20 @@ final class Runtime: Service {
                 connected(id, certificate, dialed: dialed, address: address)
             case .frame(let id, let frame):
                 guard let peer = links.withLock({ $0.peerOf[id] }) else { continue }
+                // Frames wait at their sockets while the node is busy: never more than this here.
+                await frames.enter()
+                let frames = frames
                 inbox.put { node in
                     node.received(frame, from: peer)
+                    frames.leave()
                     return nil
                 }
             case .closed(let id, let reason):
                 logger.debug("connection \(id) closed: \(reason)")
                 closed(id)
-            case .dialFailed(let address, let did, let reason):
+            case .dialFailed(let address, _, let reason):
                 logger.debug("dialing \(address) failed: \(reason)")
-                dialer.failed(address: address, did: did)
+                dialer.failed(address: address)
             }
         }
     }
@@ -212,7 +216,7 @@ final class Runtime: Service {
                 && other.value.initiator == min(own.did, certificate.did)
             return (peer, keepsOther ? id : other.key)
         }
-        dialer.connected(to: certificate.did)
+        dialer.connected(to: certificate.did, at: dialed ? address : nil)
         if let doubled {
             transport.close(doubled, reason: .byNode(code: 1))
             if doubled == id { return }

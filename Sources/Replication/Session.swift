@@ -53,6 +53,7 @@ public struct Session: Sendable {
     private var waiting: [Message.RangeRequest] = []
     private var open: [Message.RangeRequest] = []
     private var lastHeard: Int64
+    private var lastPinged: Int64 = 0
 
     /// `nonce`: 32 fresh random bytes. `now`: milliseconds.
     public init(isInitiator: Bool, nonce: Hash32, now: Int64) {
@@ -145,9 +146,10 @@ public struct Session: Sendable {
     public mutating func gaveUp(on log: LogID) { wanted[log] = nil }
 
     public mutating func tick(now: Int64) -> [Directive] {
-        guard isEstablished, now - lastHeard >= ReplicationLimit.pingAfterMilliseconds else {
-            return []
-        }
+        guard isEstablished,
+            now - max(lastHeard, lastPinged) >= ReplicationLimit.pingAfterMilliseconds
+        else { return [] }
+        lastPinged = now
         return [.send(.ping)]
     }
 

@@ -3,6 +3,7 @@ import Contracts
 import Entries
 import Identity
 import Ledger
+import Logs
 import NodeCore
 import Simulation
 import Testing
@@ -66,6 +67,44 @@ import Testing
         for name in ["alice", "bob", "carol", "judge"] {
             #expect(market.network[name].ledgerFault == nil)
             #expect(market.network[name].outbox.isEmpty, "\(name)")
+        }
+    }
+
+    @Test func `units of a lapsed option go back to the line once their time is over`() throws {
+        var market = try Market("alice", "bob", "judge")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let option = try Self.option(&market, line)
+        let log = LogID.line(author: market.did("bob"), line)
+        market.network.pass(milliseconds: 9 * 86_400_000)
+        try market.act("bob", option, "pay_unpaid")
+        #expect(try market.held("alice", option).outcome == .lapsed)
+        market.network.tick()
+        #expect(market.network["bob"].lines[log]?.line.remaining == 200)
+        market.network.pass(milliseconds: 60 * 86_400_000)
+        market.network.tick()
+        market.network.tick()
+        market.network.settle()
+        for name in ["alice", "bob", "judge"] {
+            #expect(market.network[name].lines[log]?.line.remaining == 300, "\(name)")
+        }
+    }
+
+    @Test func `a certificate that names another's identity with its own key is turned away`()
+        throws
+    {
+        let market = try Market("alice", "bob", "judge")
+        let eve = try #require(SigningKey(seed: SecretBytes([UInt8](repeating: 9, count: 32))))
+        let alice = market.did("alice")
+        var bob = market.network["bob"]
+        for keyEntry in [EntryID.zero, try #require(bob.keyLogs.inForce(alice)?.id)] {
+            bob.begin(at: market.network.now, seed: .zero)
+            bob.connected(
+                PeerID(99), did: alice, keyEntry: keyEntry, key: eve.publicKey, initiated: false)
+            let closes = bob.takeDirectives().contains {
+                if case .close(PeerID(99), _) = $0 { true } else { false }
+            }
+            #expect(closes)
+            #expect(bob.connections[PeerID(99)] == nil)
         }
     }
 }

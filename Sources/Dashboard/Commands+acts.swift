@@ -41,7 +41,8 @@ extension Commands {
         let list = words.sorted().joined(separator: ", ")
         return DoorRefusal(
             "verb_unknown", field: "verb", value: verb,
-            en: "“\(verb)” is no command; talea --help lists those built in, the templates here add: \(list)",
+            en:
+                "“\(verb)” is no command; talea --help lists those built in, the templates here add: \(list)",
             zh: "“\(verb)”不是命令；内建命令见 talea --help，此处模板另有：\(list)")
     }
 
@@ -147,7 +148,9 @@ extension Commands {
                 $0.family == transition.family && (record == nil || $0.number == record)
             }
             let waiting = fitting.filter { $0.state == transition.state }
-            guard let one = waiting.count == 1 ? waiting.first : fitting.count == 1 ? fitting.first : nil
+            guard
+                let one = waiting.count == 1
+                    ? waiting.first : fitting.count == 1 ? fitting.first : nil
             else { continue }
             return Move(
                 act: Act(transition: transition.name, record: one.number),
@@ -168,16 +171,19 @@ extension Commands {
         throw nothing(wanted.text, view.myChoices(held))
     }
 
-    private static func ambiguous(_ text: String, _ choices: [Choice], _ fold: Fold) -> DoorRefusal {
+    private static func ambiguous(_ text: String, _ choices: [Choice], _ fold: Fold) -> DoorRefusal
+    {
         func list(_ language: Language) -> String {
             choices.map { choice in
                 let family = fold.state.record(choice.act.record)?.family ?? ""
-                return "\(choice.act.record) (\(family): \(choice.act.transition), \(choice.says[language]))"
+                return
+                    "\(choice.act.record) (\(family): \(choice.act.transition), \(choice.says[language]))"
             }.joined(separator: "; ")
         }
         return DoorRefusal(
             "record_ambiguous", field: "record", value: text,
-            en: "“\(text)” fits \(choices.count) records; give --record (or --transition): \(list(.en))",
+            en:
+                "“\(text)” fits \(choices.count) records; give --record (or --transition): \(list(.en))",
             zh: "“\(text)”对应 \(choices.count) 个记录；请给 --record（或 --transition）：\(list(.zh))")
     }
 
@@ -241,7 +247,8 @@ extension Commands {
         guard hash == given else {
             throw DoorRefusal(
                 "evidence_differs", field: "evidence", value: given.hex,
-                en: "--evidence: this file hashes to \(given.short)…, but step \(step) signed \(hash.short)…; "
+                en:
+                    "--evidence: this file hashes to \(given.short)…, but step \(step) signed \(hash.short)…; "
                     + "it is not the same file",
                 zh: "--evidence：此文件哈希为 \(given.short)…，而第 \(step) 步签署的是 \(hash.short)…，不是同一文件")
         }
@@ -250,14 +257,17 @@ extension Commands {
     // MARK: - Answer
 
     private static func asked(_ asked: Node.Asked, _ id: ContractID, _ node: Node) -> JSON {
-        var (what, step, request, child) = ("sequenced", Int64?.none, EntryID?.none, ContractID?.none)
+        var (what, step, request, child) = (
+            "sequenced", Int64?.none, EntryID?.none, ContractID?.none
+        )
         switch asked {
         case .sequenced(let sequence): step = sequence
         case .requested(let entry):
             what = "requested"
             request = entry
             // Where this node sequences, the request may be admitted already.
-            step = node.contracts[id]?.fold?.steps.first { $0.request == entry && $0.void == nil }?
+            step =
+                node.contracts[id]?.fold?.steps.first { $0.request == entry && $0.void == nil }?
                 .sequence
         case .transferProposed(let contract):
             what = "transfer_proposed"
@@ -273,7 +283,8 @@ extension Commands {
 extension Value {
     fileprivate func checked(_ field: String) throws -> Value {
         if case .text(let text) = self, text.utf8.count > 1024 {
-            throw Options.wrong(field, String(text.prefix(20)) + "…", "at most 1024 bytes", "至多 1024 字节")
+            throw Options.wrong(
+                field, String(text.prefix(20)) + "…", "at most 1024 bytes", "至多 1024 字节")
         }
         return self
     }

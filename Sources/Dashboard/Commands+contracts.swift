@@ -214,7 +214,8 @@ extension Commands {
         let list = missing.joined(separator: ", ")
         throw DoorRefusal(
             "parameter_missing", field: String(first.dropFirst(2)),
-            en: "missing: \(list); talea template show --template \(template.name) says what each is",
+            en:
+                "missing: \(list); talea template show --template \(template.name) says what each is",
             zh: "缺少：\(list)；说明见 talea template show --template \(template.name)")
     }
 
@@ -262,14 +263,17 @@ extension Commands {
     ) throws {
         guard let rule = template.lines.first, rule.units.text == "units",
             case .quantity(let quantity)? = arguments["units"], let terms = lines.first,
-            let issuer = rule.issuer.split(separator: ".").first.flatMap({ roles[String($0)]?.first }),
+            let issuer = rule.issuer.split(separator: ".").first.flatMap({
+                roles[String($0)]?.first
+            }),
             let line = node.lines[.line(author: issuer, terms)]?.line,
             quantity.units > line.remaining
         else { return }
         throw exceeded(quantity.units, line.total ?? 0, line.remaining)
     }
 
-    private static func exceeded(_ asked: Int64, _ total: Int64, _ remaining: Int64) -> DoorRefusal {
+    private static func exceeded(_ asked: Int64, _ total: Int64, _ remaining: Int64) -> DoorRefusal
+    {
         DoorRefusal(
             "line_exceeded", field: "units", value: "\(asked)",
             en: "--units “\(asked)”: the line has \(remaining) left of \(total) declared",

@@ -10,7 +10,8 @@ import NodeCore
 
 extension Commands {
     static func balance(_ view: View, _ options: inout Options) throws -> JSON {
-        let owner = try options.one("owner").map { try view.node.party($0, field: "owner") }
+        let owner =
+            try options.one("owner").map { try view.node.party($0, field: "owner") }
             ?? view.node.own.did
         try options.finish()
         let books = view.node.ledger
@@ -141,7 +142,8 @@ extension Commands {
                 ],
             ],
             "body": base64(body),
-            "body_key": isPrivate ? base64(place.2.bodyKey(log: place.0, sequence: place.1)) : .null,
+            "body_key": isPrivate
+                ? base64(place.2.bodyKey(log: place.0, sequence: place.1)) : .null,
         ]
     }
 }

@@ -11,7 +11,8 @@ extension Commands {
 
     static func declareLine(_ node: inout Node, _ options: inout Options) throws -> Done {
         let path = try options.need(
-            "resource", Localized(en: "a name such as print/notebook/a5", zh: "资源名，如 print/notebook/a5"))
+            "resource",
+            Localized(en: "a name such as print/notebook/a5", zh: "资源名，如 print/notebook/a5"))
         let start = try options.needInstant("start")
         let end = try options.needInstant("end")
         let unitText = try options.one("unit") ?? "C62"
@@ -112,7 +113,8 @@ extension Commands {
         return Done(
             value: node.book.offer(id).map(view.offer) ?? ["id": .string(id.hex)],
             says: Localized(
-                en: "I offer up to \(maxUnits) in lots of \(lot) until \(until.iso), as \(template.title.en).",
+                en:
+                    "I offer up to \(maxUnits) in lots of \(lot) until \(until.iso), as \(template.title.en).",
                 zh: "我发布报价：\(template.title.zh)，至多 \(maxUnits)，每批 \(lot)，至 \(until.iso)。"))
     }
 

@@ -163,7 +163,8 @@ public struct Commands: Sendable {
         guard !matching.isEmpty else {
             throw DoorRefusal(
                 "peer_unknown", field: "address", value: "\(address.host):\(address.port)",
-                en: "--address “\(address.host):\(address.port)” is not among your peers; see: talea peer list",
+                en:
+                    "--address “\(address.host):\(address.port)” is not among your peers; see: talea peer list",
                 zh: "--address “\(address.host):\(address.port)”不在您的节点列表中；请看 talea peer list")
         }
         for one in matching { node.removePeer(one) }
@@ -202,11 +203,14 @@ public struct Commands: Sendable {
 
     static func name(_ node: inout Node, _ options: inout Options) throws -> Done {
         let did = try node.party(
-            try options.need("did", Localized(en: "did:key:z6Mk…", zh: "did:key:z6Mk…")), field: "did")
+            try options.need("did", Localized(en: "did:key:z6Mk…", zh: "did:key:z6Mk…")),
+            field: "did")
         let name = try options.need("name", Localized(en: "a name of your own", zh: "您起的名称"))
         try options.finish()
-        let lawful = name.unicodeScalars.allSatisfy { !$0.properties.isDefaultIgnorableCodePoint
-            && $0.properties.generalCategory != .control }
+        let lawful = name.unicodeScalars.allSatisfy {
+            !$0.properties.isDefaultIgnorableCodePoint
+                && $0.properties.generalCategory != .control
+        }
         guard lawful, name.utf8.count <= 64, name != "me", !name.hasPrefix("did:") else {
             throw Options.wrong(
                 "name", name, "a visible name of at most 64 bytes, not “me”, not a did",
@@ -248,7 +252,8 @@ extension View {
                 grade.rawValue,
                 .number(node.contracts.values.count { $0.grade == grade && $0.declined == nil }))
         }
-        grades.append(.init("declined", .number(node.contracts.values.count { $0.declined != nil })))
+        grades.append(
+            .init("declined", .number(node.contracts.values.count { $0.declined != nil })))
         var readOnly = JSON.null
         if let reason = node.readOnly {
             let put = reason.wording.refusal

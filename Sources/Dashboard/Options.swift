@@ -109,7 +109,8 @@ struct Options: Sendable {
         en: "an instant: 2026-11-21T09:00+08:00, or +5d, +2h, +30m, +90s from now",
         zh: "时刻：2026-11-21T09:00+08:00，或从现在起 +5d、+2h、+30m、+90s")
 
-    func moment(_ text: String, _ name: String) throws(DoorRefusal) -> (Instant, offsetMinutes: Int) {
+    func moment(_ text: String, _ name: String) throws(DoorRefusal) -> (Instant, offsetMinutes: Int)
+    {
         if let span = Self.span(text) { return (now.advanced(by: span), 0) }
         guard let read = CivilTime.read(text) else {
             throw Self.wrong(name, text, Self.instantWords.en, Self.instantWords.zh)
@@ -119,7 +120,8 @@ struct Options: Sendable {
 
     /// `+5d` in milliseconds.
     static func span(_ text: String) -> Int64? {
-        guard text.hasPrefix("+"), let unit = text.last, let count = Int64(text.dropFirst().dropLast()),
+        guard text.hasPrefix("+"), let unit = text.last,
+            let count = Int64(text.dropFirst().dropLast()),
             (0...wholeNumberMax / 86_400_000).contains(count)
         else { return nil }
         switch unit {
@@ -232,15 +234,19 @@ extension Node {
                 let list = found.map(\.shortDID).joined(separator: ", ")
                 throw DoorRefusal(
                     "name_ambiguous", field: field, value: text,
-                    en: "--\(field) “\(text)”: \(found.count) people bear this name (\(list)); give a "
+                    en:
+                        "--\(field) “\(text)”: \(found.count) people bear this name (\(list)); give a "
                         + "petname with talea name, or the did",
-                    zh: "--\(field) “\(text)”：有 \(found.count) 人叫此名（\(list)）；请用 talea name 起备注名，或给 did")
+                    zh:
+                        "--\(field) “\(text)”：有 \(found.count) 人叫此名（\(list)）；请用 talea name 起备注名，或给 did"
+                )
             }
             return did
         }
         throw DoorRefusal(
             "name_unknown", field: field, value: text,
-            en: "--\(field) “\(text)”: nobody is known by this name; wanted a petname (talea name list), "
+            en:
+                "--\(field) “\(text)”: nobody is known by this name; wanted a petname (talea name list), "
                 + "a profile name or a did",
             zh: "--\(field) “\(text)”：没有叫此名的人；应为备注名（talea name list）、档案名或 did")
     }

@@ -223,7 +223,8 @@ extension View {
                 "不完整：第 \(sequence) 步等待 \(name(did)) 的密钥日志")
         case .forked(let sequence):
             return words(
-                "forked", "the sequencer signed two different steps \(sequence); nothing after counts",
+                "forked",
+                "the sequencer signed two different steps \(sequence); nothing after counts",
                 "排序方签署了两个不同的第 \(sequence) 步；其后均不算数")
         }
     }

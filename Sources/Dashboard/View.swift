@@ -105,7 +105,9 @@ struct View: Sendable {
                 switch event {
                 case .reserve(let transfer):
                     reserved[transfer.cause] = transfer
-                    (cause, word, amount, detail) = (transfer.cause, "reserve", transfer.amount, nil)
+                    (cause, word, amount, detail) = (
+                        transfer.cause, "reserve", transfer.amount, nil
+                    )
                 case .post(let posted, let units, _):
                     (cause, word, amount, detail) = (posted, "post", units, nil)
                 case .void(let voided, let reason):
@@ -140,8 +142,10 @@ struct View: Sendable {
             "commodity": .string(what), "amount": .number(units), "text": .string(text),
             "reason": .text(reason),
             "says": [
-                "en": .string("\(text) (\(transfer.kind.rawValue), \(what)) \(from) → \(to) \(verbs.en)"),
-                "zh": .string("\(text)（\(transfer.kind.rawValue)，\(what)）\(from) → \(to) \(verbs.zh)"),
+                "en": .string(
+                    "\(text) (\(transfer.kind.rawValue), \(what)) \(from) → \(to) \(verbs.en)"),
+                "zh": .string(
+                    "\(text)（\(transfer.kind.rawValue)，\(what)）\(from) → \(to) \(verbs.zh)"),
             ],
         ]
     }
@@ -257,7 +261,9 @@ struct View: Sendable {
         [
             "name": .string(parameter.name), "option": .string(Options.plain(parameter.name)),
             "title": parameter.title.json,
-            "kind": ["en": .string(parameter.kind.words(.en)), "zh": .string(parameter.kind.words(.zh))],
+            "kind": [
+                "en": .string(parameter.kind.words(.en)), "zh": .string(parameter.kind.words(.zh)),
+            ],
             "default": .text(parameter.defaultText),
             "optional": .bool(parameter.optional || parameter.defaultText != nil),
             "only_child": .bool(parameter.onlyChild),

@@ -73,7 +73,8 @@ extension CapacityRefusal {
         case .overflow: return make("overflow", "", "the number grows too large", "数字过大")
         case .currencyMalformed(let code):
             return make(
-                "currency_malformed", code, "“\(code)” is no currency; wanted three letters such as CNY",
+                "currency_malformed", code,
+                "“\(code)” is no currency; wanted three letters such as CNY",
                 "“\(code)”不是货币；应为三个大写字母，如 CNY")
         case .unitMalformed(let code):
             return make(
@@ -87,7 +88,8 @@ extension CapacityRefusal {
                 "“\(path)”不是资源名；应为 a-z 0-9 - 以 / 相连，至多 8 段，如 print/notebook/a5")
         case .windowEmpty(let start, let end):
             return make(
-                "window_empty", end.iso, "the window ends (\(end.iso)) before it starts (\(start.iso))",
+                "window_empty", end.iso,
+                "the window ends (\(end.iso)) before it starts (\(start.iso))",
                 "时间窗结束 \(end.iso) 早于开始 \(start.iso)")
         case .windowOffset(let minutes):
             return make(
@@ -95,10 +97,12 @@ extension CapacityRefusal {
                 "时区偏移 \(minutes) 分钟；至多 ±18 小时")
         case .unitsMixed(let one, let other):
             return make(
-                "units_mixed", one, "units \(one) and \(other) do not mix", "单位 \(one) 与 \(other) 不能混用")
+                "units_mixed", one, "units \(one) and \(other) do not mix",
+                "单位 \(one) 与 \(other) 不能混用")
         case .lineNotDeclared:
             return make(
-                "line_not_declared", "", "the line has no declared total yet; see: talea line declare",
+                "line_not_declared", "",
+                "the line has no declared total yet; see: talea line declare",
                 "产能线尚未申报总量；请用 talea line declare")
         case .lineAlreadyDeclared(let total):
             return make(
@@ -111,7 +115,8 @@ extension CapacityRefusal {
                 "数量 \(units)；至少为 1")
         case .lineExceeded(let remaining, let requested):
             return make(
-                "line_exceeded", "\(requested)", "the line has \(remaining) left, you asked \(requested)",
+                "line_exceeded", "\(requested)",
+                "the line has \(remaining) left, you asked \(requested)",
                 "产能线剩余 \(remaining)，您要 \(requested)")
         case .totalBelowGranted(let granted, let total):
             return make(
@@ -170,7 +175,9 @@ extension LineLog.Reason {
 extension EntryRefusal {
     var wording: Wording {
         func wire(_ code: String, _ field: Int, _ en: String, _ zh: String) -> Wording {
-            Wording(code, "entry", "\(field)", "field \(field) of the bytes: \(en)", "字节第 \(field) 栏：\(zh)")
+            Wording(
+                code, "entry", "\(field)", "field \(field) of the bytes: \(en)",
+                "字节第 \(field) 栏：\(zh)")
         }
         switch self {
         case .tooLarge(let what, let bytes, let limit):
@@ -210,7 +217,8 @@ extension EntryRefusal {
                 "条目头不合规则：\(rule)")
         case .bodySize(let stated, let found):
             return Wording(
-                "body_size", "body", "\(found)", "the header states \(stated) bytes, the body has \(found)",
+                "body_size", "body", "\(found)",
+                "the header states \(stated) bytes, the body has \(found)",
                 "条目头写明 \(stated) 字节，正文有 \(found)")
         case .bodyHash:
             return Wording(

@@ -144,7 +144,8 @@ extension NodeRefusal {
                 "此处没有模板 \(template)；请把文件放入 contracts 文件夹，或看 talea template list")
         case .parameterMissing(let parameter):
             return Wording(
-                "parameter_missing", parameter, "", "--\(parameter) is missing", "缺少 --\(parameter)")
+                "parameter_missing", parameter, "", "--\(parameter) is missing", "缺少 --\(parameter)"
+            )
         case .parameterUnknown(let parameter):
             return Wording(
                 "parameter_unknown", parameter, "", "the template has no --\(parameter)",

@@ -31,7 +31,8 @@ extension Home.Refusal {
                 zh: "--home“\(path)”没有身份；请先运行 talea init --home \(path)")
         case .keyFileOpenToOthers(let path, let mode):
             Localized(
-                en: "\(path) can be read by others (mode \(String(mode, radix: 8))); run: chmod 600 \(path)",
+                en:
+                    "\(path) can be read by others (mode \(String(mode, radix: 8))); run: chmod 600 \(path)",
                 zh: "\(path) 可被他人读取（权限 \(String(mode, radix: 8))）；请运行 chmod 600 \(path)")
         case .keyFile(.passphraseNeeded):
             Localized(
@@ -47,7 +48,8 @@ extension Home.Refusal {
                 zh: "打开密钥文件需要 64 MiB 内存；请关闭其他程序")
         case .keyFile(.malformed(let line)):
             Localized(
-                en: "the key file is damaged at line \(line); bring the identity back from the recovery code",
+                en:
+                    "the key file is damaged at line \(line); bring the identity back from the recovery code",
                 zh: "密钥文件第 \(line) 行损坏；请用恢复码找回身份")
         case .invitation:
             Localized(
@@ -55,7 +57,8 @@ extension Home.Refusal {
                 zh: "--invitation：应为 talea id 打印的完整邀请码（talea-invite:…）")
         case .templatesMissing(let places):
             Localized(
-                en: "no templates found; give --contracts FOLDER (looked in \(places.joined(separator: ", ")))",
+                en:
+                    "no templates found; give --contracts FOLDER (looked in \(places.joined(separator: ", ")))",
                 zh: "找不到模板；请给 --contracts 文件夹（已找过 \(places.joined(separator: "、"))）")
         case .unwritable(let path):
             Localized(
@@ -76,7 +79,8 @@ extension Daemon.Refusal {
                 zh: "--listen“\(text)”：应为 主机:端口，如 0.0.0.0:7001")
         case .portBusy(let host, let port):
             Localized(
-                en: "--listen \(host):\(port): another program listens there; choose another port, or 0",
+                en:
+                    "--listen \(host):\(port): another program listens there; choose another port, or 0",
                 zh: "--listen \(host):\(port)：端口已被占用；请换一个端口，或用 0")
         }
     }
@@ -105,12 +109,14 @@ extension StorageRefusal {
                 zh: "磁盘已满；没有签署任何内容。请腾出空间后重新启动")
         case .newerSchema(let found, let known):
             Localized(
-                en: "the ledger was written by a newer talea (schema \(found), this one knows \(known)); "
+                en:
+                    "the ledger was written by a newer talea (schema \(found), this one knows \(known)); "
                     + "install the newer version",
                 zh: "账本由更新的 talea 写成（结构版本 \(found)，本版为 \(known)）；请安装新版本")
         default:
             Localized(
-                en: "the ledger cannot be used: \(self); keep the folder as it is and restore a backup",
+                en:
+                    "the ledger cannot be used: \(self); keep the folder as it is and restore a backup",
                 zh: "账本无法使用：\(self)；请保留文件夹原样并恢复备份")
         }
     }

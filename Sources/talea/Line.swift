@@ -40,7 +40,8 @@ struct Line: Sendable {
         }
     }
 
-    private mutating func take(_ name: String, _ rest: inout ArraySlice<String>) throws(DoorRefusal) {
+    private mutating func take(_ name: String, _ rest: inout ArraySlice<String>) throws(DoorRefusal)
+    {
         guard let value = rest.first, !value.hasPrefix("--") else {
             throw DoorRefusal(
                 "value_missing", field: name,

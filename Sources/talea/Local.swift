@@ -135,7 +135,8 @@ struct Init: ParsableCommand {
         guard Terminal.isPresent else {
             throw DoorRefusal(
                 "passphrase_needed", field: "passphrase-file",
-                en: "no terminal to ask for a passphrase; give --passphrase-file FILE or --no-passphrase",
+                en:
+                    "no terminal to ask for a passphrase; give --passphrase-file FILE or --no-passphrase",
                 zh: "没有终端可输入口令；请给 --passphrase-file 文件 或 --no-passphrase")
         }
         let first = Terminal.secret(language == .en ? "Passphrase: " : "口令：") ?? ""
@@ -210,7 +211,8 @@ struct Run: ParsableCommand {
             } else {
                 throw DoorRefusal(
                     "passphrase_needed", field: "passphrase-file",
-                    en: "the key file of \(line.home) is encrypted and there is no terminal to ask; give "
+                    en:
+                        "the key file of \(line.home) is encrypted and there is no terminal to ask; give "
                         + "--passphrase-file FILE",
                     zh: "\(line.home) 的密钥文件已加密而没有终端可询问；请给 --passphrase-file 文件")
             }
@@ -254,7 +256,9 @@ struct CheckTemplate: ParsableCommand {
                     ([
                         "valid": false, "line": .number(Int64(error.line)),
                         "column": .number(Int64(error.column)),
-                        "message": ["en": .string(error.words(.en)), "zh": .string(error.words(.zh))],
+                        "message": [
+                            "en": .string(error.words(.en)), "zh": .string(error.words(.zh)),
+                        ],
                     ] as JSON).text(pretty: true))
             }
             Terminal.complain("\(file): \(error.words(line.language))")

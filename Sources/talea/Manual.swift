@@ -57,7 +57,8 @@ enum Manual {
                     "declare capacity", "申报产能"),
                 Page("line adjust", "--line ID --total N --reason T", "change a total", "调整总量"),
                 Page(
-                    "line show", "[--issuer WHO] [--resource R] [--line ID]", "lines and what is left",
+                    "line show", "[--issuer WHO] [--resource R] [--line ID]",
+                    "lines and what is left",
                     "产能线与余量"),
                 Page(
                     "offer publish",
@@ -65,7 +66,8 @@ enum Manual {
                     "offer a contract", "发布报价"),
                 Page("offer withdraw", "--offer ID", "take it back", "撤回报价"),
                 Page(
-                    "offer list", "[--resource R] [--issuer WHO] [--template NAME]", "standing offers",
+                    "offer list", "[--resource R] [--issuer WHO] [--template NAME]",
+                    "standing offers",
                     "有效报价"),
                 Page("offer show", "--offer ID", "one in full", "查看报价"),
             ]
@@ -77,7 +79,9 @@ enum Manual {
                     "contract propose",
                     "(--template NAME | --offer ID) [--ROLE WHO …] [--PARAM V …] [--line ID …] [--currency C] [--accept-by I] [--grant-by I]",
                     "propose", "提议"),
-                Page("contract accept", "--contract ID [--request ID]", "accept, or consent", "接受或同意"),
+                Page(
+                    "contract accept", "--contract ID [--request ID]", "accept, or consent", "接受或同意"
+                ),
                 Page("contract decline", "--contract ID [--reason T]", "say no", "谢绝"),
                 Page("contract cancel", "--contract ID [--reason T]", "take yours back", "撤回提议"),
                 Page(
@@ -90,9 +94,11 @@ enum Manual {
                 Page("template show", "--template NAME", "one in full", "查看模板"),
                 Page("template check", "FILE", "read a file as a node would", "检查模板文件"),
                 Page(
-                    "TWO WORDS", "--contract ID [--record N] [--units N] [--ARG V …] [--evidence FILE]",
+                    "TWO WORDS",
+                    "--contract ID [--record N] [--units N] [--ARG V …] [--evidence FILE]",
                     "a template's own verb, as option exercise; pay state|receive|deny, rule, agree, discharge, default are everywhere",
-                    "模板自带的命令，如 option exercise；pay state|receive|deny、rule、agree、discharge、default 通用"),
+                    "模板自带的命令，如 option exercise；pay state|receive|deny、rule、agree、discharge、default 通用"
+                ),
             ]
         ),
         (
@@ -101,10 +107,13 @@ enum Manual {
                 Page("ledger balance", "[--owner WHO]", "positions and net paid", "头寸与净付"),
                 Page("ledger statement", "[--contract ID]", "every movement", "流水"),
                 Page(
-                    "ledger export", "--format hledger|beancount|csv [-o FILE]", "for other programs",
+                    "ledger export", "--format hledger|beancount|csv [-o FILE]",
+                    "for other programs",
                     "导出"),
                 Page("ledger rebuild", "[--check]", "rebuild from entries, compare", "重建并核对"),
-                Page("proof export", "--contract ID --step N [-o FILE]", "one step for anyone", "导出一步的证明"),
+                Page(
+                    "proof export", "--contract ID --step N [-o FILE]", "one step for anyone",
+                    "导出一步的证明"),
                 Page("verify", "FILE", "check a proof offline", "离线验证证明"),
             ]
         ),
@@ -133,7 +142,8 @@ enum Manual {
         lines.append(
             english
                 ? "Everywhere: --home PATH (~/.talea) · --json · --lang en|zh · --dry-run (show what it would move) · --yes (ask nothing) · --version"
-                : "通用：--home 路径（~/.talea）· --json · --lang en|zh · --dry-run（只看会移动什么）· --yes（不询问）· --version")
+                : "通用：--home 路径（~/.talea）· --json · --lang en|zh · --dry-run（只看会移动什么）· --yes（不询问）· --version"
+        )
         lines.append(
             english
                 ? "I: 2026-11-21T09:00+08:00 or +5d, +2h, +30m, +90s · ID: its first 6 or more digits · WHO: petname, profile name, did, me"

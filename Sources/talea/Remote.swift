@@ -30,7 +30,8 @@ struct Remote {
         guard line.words.count <= 2 || verb == "proof export" else {
             throw DoorRefusal(
                 "words", field: "verb", value: verb,
-                en: "“\(verb)”: a command is one or two words, everything else stands behind --option",
+                en:
+                    "“\(verb)”: a command is one or two words, everything else stands behind --option",
                 zh: "“\(verb)”：命令为一到两个词，其余请写成 --选项")
         }
         let request = CommandRequest(
@@ -91,14 +92,16 @@ struct Remote {
         if Hash32(hex: file) != nil { return file.lowercased() }
         throw DoorRefusal(
             "file_unreadable", field: "evidence", value: file,
-            en: "--evidence “\(file)”: no such file can be read; wanted a file, or a SHA-256 in 64 digits",
+            en:
+                "--evidence “\(file)”: no such file can be read; wanted a file, or a SHA-256 in 64 digits",
             zh: "--evidence “\(file)”：无法读取；应为文件，或 64 位 SHA-256")
     }
 
     private func show(_ answer: JSON, _ verb: String) throws -> Int32 {
         if let file = line.options["out"]?.last {
             // An export's text as it is, everything else as JSON.
-            let text = answer["format"] == nil ? answer.text(pretty: true) + "\n" : answer["text"]?.string
+            let text =
+                answer["format"] == nil ? answer.text(pretty: true) + "\n" : answer["text"]?.string
             do {
                 try Data((text ?? "").utf8).write(to: URL(filePath: file), options: .atomic)
             } catch {

@@ -26,7 +26,8 @@ enum Show {
                 ], en)
         case "peer list", "peer add", "peer remove":
             return table(
-                json["peers"]?.array ?? [], [(en ? "address" : "地址", "address"), ("did", "did")], en)
+                json["peers"]?.array ?? [], [(en ? "address" : "地址", "address"), ("did", "did")], en
+            )
         case "ledger balance": return balance(json, en)
         case "ledger statement": return statement(json, language)
         case "ledger export": return json["text"]?.string ?? ""
@@ -64,7 +65,8 @@ enum Show {
 
     private static func cell(_ json: JSON?) -> String {
         switch json {
-        case .string(let text): text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : time(text)
+        case .string(let text):
+            text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : time(text)
         case .number(let number): "\(number)"
         case .bool(let truth): truth ? "✓" : ""
         case .array(let items): items.map { cell($0) }.joined(separator: ", ")
@@ -237,7 +239,10 @@ enum Show {
             table(
                 json["peers"]?.array ?? [],
                 en
-                    ? [("peer", "name"), ("clock ms", "skew_ms"), ("waiting", "lag"), ("agent", "agent")]
+                    ? [
+                        ("peer", "name"), ("clock ms", "skew_ms"), ("waiting", "lag"),
+                        ("agent", "agent"),
+                    ]
                     : [("对端", "name"), ("时钟差 ms", "skew_ms"), ("待送", "lag"), ("程序", "agent")], en))
         let outbox = json["outbox"]?.array ?? []
         if !outbox.isEmpty {
@@ -301,10 +306,14 @@ enum Show {
         section(
             en ? "Records" : "记录",
             (json["records"]?.array ?? []).map { record in
-                var text = "\(cell(record["number"])) \(cell(record["family"])): \(cell(record["state"]))"
-                for hold in record["holds"]?.fields ?? [] { text += ", \(hold.name) \(cell(hold.value))" }
+                var text =
+                    "\(cell(record["number"])) \(cell(record["family"])): \(cell(record["state"]))"
+                for hold in record["holds"]?.fields ?? [] {
+                    text += ", \(hold.name) \(cell(hold.value))"
+                }
                 if let pay = record["pay"], pay != .null {
-                    text += ", \(cell(pay["text"])) \(cell(pay["from_name"])) → \(cell(pay["to_name"]))"
+                    text +=
+                        ", \(cell(pay["text"])) \(cell(pay["from_name"])) → \(cell(pay["to_name"]))"
                 }
                 if let until = record["until"], until != .null {
                     text += (en ? ", until " : "，至 ") + cell(until)
@@ -314,8 +323,11 @@ enum Show {
         section(
             en ? "Steps" : "步骤",
             (json["steps"]?.array ?? []).map { step in
-                let void = step["void"].flatMap { $0 == .null ? nil : words($0["message"], language) }
-                return "\(cell(step["sequence"])) \(cell(step["time"])) \(cell(step["actor_name"])): "
+                let void = step["void"].flatMap {
+                    $0 == .null ? nil : words($0["message"], language)
+                }
+                return
+                    "\(cell(step["sequence"])) \(cell(step["time"])) \(cell(step["actor_name"])): "
                     + "\(cell(step["transition"])) \(arguments(step["arguments"]))"
                     + (void.map { (en ? " (no effect: " : "（未生效：") + $0 + ")" } ?? "")
             })
@@ -340,7 +352,8 @@ enum Show {
             en ? "You may" : "您可以",
             (json["choices"]?.array ?? []).map { choice in
                 let options = (choice["arguments"]?.array ?? []).map { " --\(cell($0["option"]))" }
-                return "\(cell(choice["verb"]))\(options.joined()) (--record \(cell(choice["record"]))): "
+                return
+                    "\(cell(choice["verb"]))\(options.joined()) (--record \(cell(choice["record"]))): "
                     + words(choice["says"], language)
             })
         if let worst = json["worst"], worst != .null {

@@ -37,7 +37,8 @@ struct Verify {
         let bodyKey: [UInt8]?
 
         init?(_ bytes: [UInt8]) {
-            guard let json = try? JSON(reading: bytes), Self.has(json, ["envelope", "body", "body_key"]),
+            guard let json = try? JSON(reading: bytes),
+                Self.has(json, ["envelope", "body", "body_key"]),
                 let envelope = json["envelope"],
                 Self.has(envelope, ["payload", "payloadType", "signatures"]),
                 let signatures = envelope["signatures"]?.array, signatures.count == 1,
@@ -196,7 +197,8 @@ struct Verify {
         if signer.did == entry.header.author.did {
             notes.append(
                 Localized(
-                    en: "not checked: whether this first key of the signer was still in force (needs its key log)",
+                    en:
+                        "not checked: whether this first key of the signer was still in force (needs its key log)",
                     zh: "未检查：签署者的首个密钥当时是否仍有效（需其密钥日志）"))
         } else {
             notes.append(
@@ -209,18 +211,21 @@ struct Verify {
             if (try? ValidEntry(request, by: author, checker: SignatureChecker())) != nil {
                 notes.append(
                     Localized(
-                        en: "the request inside is signed by the first key of \(request.header.author.did)",
+                        en:
+                            "the request inside is signed by the first key of \(request.header.author.did)",
                         zh: "其中的请求由 \(request.header.author.did) 的首个密钥签署"))
             } else {
                 notes.append(
                     Localized(
-                        en: "not checked: the request inside is not signed by its author's first key",
+                        en:
+                            "not checked: the request inside is not signed by its author's first key",
                         zh: "未检查：其中的请求不是由其作者的首个密钥签署"))
             }
         }
         notes.append(
             Localized(
-                en: "not checked: whether the step had effect in its contract (needs the whole contract log)",
+                en:
+                    "not checked: whether the step had effect in its contract (needs the whole contract log)",
                 zh: "未检查：此步骤在合同中是否生效（需完整的合同日志）"))
         return notes
     }
@@ -242,7 +247,8 @@ struct Verify {
         fields.append(
             .init(
                 "arguments",
-                .object((act?.arguments ?? []).map { .init($0.name, .string(Self.text($0.value))) })))
+                .object((act?.arguments ?? []).map { .init($0.name, .string(Self.text($0.value))) })
+            ))
         add("requested_by", step?.request?.header.author.did)
         fields.append(
             .init(

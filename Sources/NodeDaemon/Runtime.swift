@@ -150,14 +150,21 @@ final class Runtime: Service {
 
     private func serve(_ request: Message.RangeRequest, to peer: PeerID) {
         let to = min(request.to, request.from + ReplicationLimit.rangeEntries - 1)
-        let entries =
-            (try? database.entries(
+        var wires: [[UInt8]] = []
+        var last: Int64 = 0
+        do {
+            let entries = try database.entries(
                 log: request.log, from: Int64(clamping: request.from), to: Int64(clamping: to),
-                maxBytes: ReplicationLimit.answerBytes)) ?? []
-        let last = entries.last?.header.log.map { UInt64($0.sequence) } ?? 0
-        send(
-            Message.entries(entries.map(\.wire), done: last >= request.to || entries.isEmpty)
-                .frame, to: peer)
+                maxBytes: ReplicationLimit.answerBytes)
+            for entry in entries {
+                wires.append(entry.wire)
+                if let place = entry.header.log { last = place.sequence }
+            }
+        } catch {
+            logger.error("entries of \(request.log.short) cannot be read: \(error)")
+        }
+        let done = wires.isEmpty || last >= Int64(clamping: request.to)
+        send(Message.entries(wires, done: done).frame, to: peer)
     }
 
     // MARK: - Inputs

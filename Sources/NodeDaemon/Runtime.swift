@@ -169,9 +169,15 @@ final class Runtime: Service {
 
     // MARK: - Inputs
 
+    /// By then connections stand and logs are compared.
+    private static let startupSeconds = 3
+
     private func tick() async {
+        var seconds = 0
         while !Task.isCancelled {
             try? await Task.sleep(for: .seconds(1))
+            seconds += 1
+            if seconds == Self.startupSeconds { StartupPages.giveBack() }
             inbox.put { node in
                 node.tick()
                 return nil

@@ -157,18 +157,19 @@ extension Commands {
                 parameters: transition.arguments)
         }
         if let builtIn = wanted.builtIn {
+            // These two take nothing that must be given, so the contract itself can say why not.
             let paying = numbers.filter { $0.pay != nil }
-            if let number = record ?? (paying.count == 1 ? paying.first?.number : nil),
+            if ["pay_receive", "pay_deny"].contains(builtIn),
+                let number = record ?? (paying.count == 1 ? paying.first?.number : nil),
                 fold.state.record(number) != nil
             {
-                // It is not mine to do now: the contract refuses it before it reads an argument.
                 return Move(act: Act(transition: builtIn, record: number), parameters: [])
             }
         } else if transitions.isEmpty {
             throw NodeRefusal.transitionUnknown(wanted.text)
         }
         if let record, fold.state.record(record) == nil { throw NodeRefusal.recordUnknown(record) }
-        throw nothing(wanted.text, view.myChoices(held))
+        throw nothing(wanted.text, fold, view, view.myChoices(held))
     }
 
     private static func ambiguous(_ text: String, _ choices: [Choice], _ fold: Fold) -> DoorRefusal
@@ -187,13 +188,23 @@ extension Commands {
             zh: "“\(text)”对应 \(choices.count) 个记录；请给 --record（或 --transition）：\(list(.zh))")
     }
 
-    private static func nothing(_ text: String, _ choices: [Choice]) -> DoorRefusal {
+    private static func nothing(
+        _ text: String, _ fold: Fold, _ view: View, _ choices: [Choice]
+    ) -> DoorRefusal {
         let list = Set(choices.map(\.verb)).sorted().joined(separator: ", ")
+        let waits = fold.state.records.compactMap { record -> String? in
+            let people = fold.state.awaited(record.number).sorted().map(view.name)
+            guard !people.isEmpty else { return nil }
+            return "\(record.number) (\(record.family) \(record.state)): "
+                + people.joined(separator: ", ")
+        }.joined(separator: "; ")
         return DoorRefusal(
             "nothing_to_do", field: "verb", value: text,
             en: "nothing here waits for “\(text)” from you; you may now: "
-                + (list.isEmpty ? "nothing" : list),
-            zh: "此处没有等您“\(text)”的事；您现在可以：" + (list.isEmpty ? "无" : list))
+                + (list.isEmpty ? "nothing" : list)
+                + (waits.isEmpty ? "" : "; records wait for: \(waits)"),
+            zh: "此处没有等您“\(text)”的事；您现在可以：" + (list.isEmpty ? "无" : list)
+                + (waits.isEmpty ? "" : "；各记录等待：\(waits)"))
     }
 
     // MARK: - Arguments

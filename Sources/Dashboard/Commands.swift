@@ -5,7 +5,6 @@ import FoundationEssentials
 import Identity
 import Market
 import NodeCore
-import Replication
 
 /// Every verb of the command line, on the node's side: options in, JSON or a refusal in words out.
 ///
@@ -276,9 +275,9 @@ extension View {
                     return [
                         "did": .string(connection.did.did), "name": .string(name(connection.did)),
                         "agent": .string(connection.agent),
-                        "established": .bool(connection.session.isEstablished),
+                        // Their clock is known from the hello on.
+                        "established": .bool(connection.skew != nil),
                         "skew_ms": .number(connection.skew), "lag": .number(waiting),
-                        "shared_topics": .number(connection.session.shared.count),
                     ]
                 }),
             "outbox": .array(

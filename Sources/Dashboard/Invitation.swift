@@ -1,3 +1,4 @@
+import Entries
 import FoundationEssentials
 
 /// The founding of an alliance as one word to hand on: `talea-invite:` and the founding body in base64url
@@ -20,6 +21,9 @@ public enum Invitation {
         while base64.utf8.count % 4 != 0 { base64 += "=" }
         guard let data = Data(base64Encoded: base64), !data.isEmpty else { return nil }
         let bytes = [UInt8](data)
-        return code(foundingBody: bytes) == trimmed ? bytes : nil
+        guard code(foundingBody: bytes) == trimmed, (try? Founding(strict: bytes)) != nil else {
+            return nil
+        }
+        return bytes
     }
 }

@@ -50,7 +50,7 @@ struct Remote {
             trial.dryRun = true
             let preview = try await ask(trial)
             Terminal.tell(Show.preview(preview, language))
-            guard Terminal.confirms(language == .en ? "Sign this?" : "签署吗？", language) else {
+            guard Terminal.confirms(language == .en ? "Sign this?" : "签署吗？") else {
                 Terminal.tell(language == .en ? "Nothing was signed." : "没有签署。")
                 return Main.Exit.refused
             }

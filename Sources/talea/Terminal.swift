@@ -1,4 +1,3 @@
-import Contracts
 import Glibc
 
 /// The person at the keyboard, where there is one.
@@ -19,8 +18,8 @@ enum Terminal {
         _ = write(STDERR_FILENO, bytes, bytes.count)
     }
 
-    static func confirms(_ question: String, _ language: Language) -> Bool {
-        put(question + (language == .en ? " [y/N] " : " [y/N] "))
+    static func confirms(_ question: String) -> Bool {
+        put(question + " [y/N] ")
         let answer = readLine(strippingNewline: true)?.lowercased() ?? ""
         return ["y", "yes", "是"].contains(answer)
     }

@@ -1,0 +1,109 @@
+import Contracts
+@testable import Dashboard
+import Entries
+import FoundationEssentials
+import Identity
+
+import Testing
+@testable import talea
+
+@Suite struct VerifyTests {
+    /// A step that Alice signed, as exported.
+    static func proof(step: Int = 1) async throws -> JSON {
+        let (world, contract) = try await inForce()
+        return try await ask(
+            world, "bob", "proof export", ["contract": [contract], "step": ["\(step)"]]
+        ).get()
+    }
+
+    static func verify(_ json: JSON) -> Verify { Verify(Array(json.text().utf8)) }
+
+    @Test func `an exported step is accepted and told in plain words`() async throws {
+        let verify = Self.verify(try await Self.proof())
+        #expect(verify.passed, "\(verify.checks)")
+        #expect(verify.act?.transition == "open")
+        #expect(verify.text(.en).contains("did:key:z6Mk"))
+        #expect(verify.text(.en).contains("VALID: every check passed."))
+        #expect(verify.text(.zh).contains("有效"))
+        #expect(verify.unchecked.count == 2)
+        #expect(verify.json()["valid"]?.bool == true)
+    }
+
+    @Test func `no bit of header, signature, body or key can be flipped`() async throws {
+        let proof = try await Self.proof()
+        func bytes(_ json: JSON?) throws -> [UInt8] {
+            [UInt8](try #require(Data(base64Encoded: json?.string ?? "")))
+        }
+        func base64(_ bytes: [UInt8]) -> JSON { .string(Data(bytes).base64EncodedString()) }
+        let envelope = try #require(proof["envelope"])
+        let signature = try #require(envelope["signatures"]?.array.first)
+        let keyid = try #require(signature["keyid"]?.string)
+        var parts = [
+            try bytes(envelope["payload"]), try bytes(signature["sig"]), try bytes(proof["body"]),
+            try bytes(proof["body_key"]), try #require(PublicKey(did: keyid)).bytes,
+        ]
+        func made() -> JSON {
+            [
+                "envelope": [
+                    "payload": base64(parts[0]), "payloadType": .string(DSSE.payloadType),
+                    "signatures": [
+                        [
+                            "keyid": .string(PublicKey(parts[4])?.did ?? ""),
+                            "sig": base64(parts[1]),
+                        ]
+                    ],
+                ],
+                "body": base64(parts[2]), "body_key": base64(parts[3]),
+            ]
+        }
+        #expect(Self.verify(made()).passed)
+        for part in parts.indices {
+            let bits = parts[part].count * 8
+            for bit in stride(from: 0, to: bits, by: max(1, bits / 97)) {
+                parts[part][bit / 8] ^= 1 << UInt8(bit % 8)
+                #expect(!Self.verify(made()).passed, "part \(part), bit \(bit)")
+                parts[part][bit / 8] ^= 1 << UInt8(bit % 8)
+            }
+        }
+    }
+
+    @Test func `junk is no proof, whatever it is`() async throws {
+        let good = try await Self.proof().text()
+        for junk in [
+            "", "{}", "[]", "null", "not json", good + "x",
+            good.replacing("vnd.talea", with: "vnd.other"),
+            good.replacing("\"body\"", with: "\"extra\":1,\"body\""), String(good.dropLast()),
+        ] {
+            let verify = Verify(Array(junk.utf8))
+            #expect(!verify.passed, "\(junk.prefix(40))")
+            #expect(verify.checks.contains { !$0.passed })
+        }
+    }
+
+    @Test func `the command ends with 1 on junk and 2 on a file that is not there`() async {
+        let path =
+            FileManager.default.temporaryDirectory.path
+            + "/talea-junk-\(UInt64.random(in: 0...UInt64.max))"
+        try? Data("junk".utf8).write(to: URL(filePath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(await Main.run(["verify", path]) == 1)
+        #expect(await Main.run(["verify", path + "-no"]) == 2)
+        #expect(await Main.run(["template", "check", path]) == 1)
+        #expect(await Main.run(["id", "--home", path]) == 3)
+        #expect(await Main.run(["id", "--home"]) == 2)
+        #expect(await Main.run(["--lang", "fr", "id"]) == 2)
+        #expect(await Main.run(["--version"]) == 0)
+    }
+
+    @Test func `a command line comes apart into words, options and flags`() throws {
+        let line = try Line([
+            "--json", "option", "--home", "/h", "buy", "--line", "a", "--line=b", "--yes", "-o",
+            "f",
+        ])
+        #expect(line.words == ["option", "buy"])
+        #expect(line.options["line"] == ["a", "b"])
+        #expect(line.options["out"] == ["f"])
+        #expect(line.has("json") && line.has("yes") && !line.has("dry-run"))
+        #expect(line.home == "/h")
+    }
+}

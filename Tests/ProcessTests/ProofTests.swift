@@ -9,7 +9,9 @@ extension ProcessTests {
             try await trade.publish()
             try await trade.buy()
             let delivery = try await trade.deliver(units: "30")
-            let steps = try await trade.press.show(trade.option)["steps"].items
+            let shown = try await trade.press.show(trade.option)
+            let steps = shown["steps"].items
+            let log = try #require(shown["log"].text.nonEmpty)
             let step = try #require(steps.first { $0["transition"].text == "deliver" })
             #expect(delivery != "1")
             let file = trade.folder.path + "/proof.json"
@@ -24,7 +26,7 @@ extension ProcessTests {
             #expect(good.status == 0, "\(good)")
             let hash = try #require(step["arguments"]["evidence"]["value"].text.nonEmpty)
             for text in [
-                trade.press.did, trade.option, String(step["time"].text.prefix(10)), "deliver",
+                trade.press.did, log, String(step["time"].text.prefix(10)), "deliver",
                 "30 C62", hash, "VALID",
             ] { #expect(good.out.contains(text), "\(text): \(good.out)") }
             let json = try await Programs.run(Programs.talea, ["verify", file, "--json"])

@@ -252,7 +252,7 @@ final class Studio {
         for verb in ["contract list", "line show", "offer list", "name list", "ledger balance"] {
             all.append(try await self(verb))
         }
-        all.append(try await self("status")["outbox"])
+        all.append(.array(try await self("status")["outbox"].items.map { $0["statement"] }))
         return all
     }
 

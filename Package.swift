@@ -153,7 +153,7 @@ let edgeTests: [Target] = [
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
         ]),
-    tests("ProcessTests", ["NodeDaemon", "Fixtures", "Identity", "Entries"]),
+    tests("ProcessTests", ["talea"]),
 ]
 
 let package = Package(

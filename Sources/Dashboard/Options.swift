@@ -60,8 +60,8 @@ struct Options: Sendable {
         let list = Set(known).sorted().map { "--" + $0 }.joined(separator: ", ")
         throw DoorRefusal(
             "option_unknown", field: name, value: given[name]?.joined(separator: ", ") ?? "",
-            en: "--\(name) is not known here; known: \(list)",
-            zh: "此处没有 --\(name)；可用：\(list)")
+            en: "--\(name) is not known here; known: \(list.isEmpty ? "none" : list)",
+            zh: "此处没有 --\(name)；可用：\(list.isEmpty ? "无" : list)")
     }
 
     // MARK: Reading
@@ -91,7 +91,8 @@ struct Options: Sendable {
             let number = Int64(text), number >= minimum, number <= wholeNumberMax
         else {
             throw wrong(
-                name, text, "a whole number from \(minimum)", "不小于 \(minimum) 的整数")
+                name, text, "a whole number from \(minimum) to \(wholeNumberMax)",
+                "\(minimum) 至 \(wholeNumberMax) 的整数")
         }
         return number
     }

@@ -78,6 +78,7 @@ extension View {
         func add(_ name: String, _ value: JSON) { fields.append(.init(name, value)) }
         add("title", template?.title.json ?? .null)
         add("proposal", .string(held.proposalEntry.id.hex))
+        add("log", .string(held.log.hex))
         add("proposed_by", person(held.proposalEntry.header.author))
         add("sequencer", person(proposal.sequencer))
         add("currency", .string(proposal.currency.code))

@@ -122,8 +122,12 @@ enum Templates {
     /// `folder`, else `TALEA_CONTRACTS`, else `share/talea/contracts` beside the program, else the
     /// `contracts` folder of the checkout that the program was built in.
     static func shipped(_ folder: String?) throws -> [File] {
+        if let folder {
+            let files = read(folder)
+            guard !files.isEmpty else { throw Home.Refusal.templatesMissing([folder]) }
+            return files
+        }
         var candidates: [String] = []
-        if let folder { candidates.append(folder) }
         if let named = ProcessInfo.processInfo.environment["TALEA_CONTRACTS"] {
             candidates.append(named)
         }

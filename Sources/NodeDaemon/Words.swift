@@ -103,6 +103,11 @@ extension StorageRefusal {
                     + (pid.map { " (process \($0))" } ?? "") + "; stop it first",
                 zh: "--home“\(path)”正被另一个 talea 使用"
                     + (pid.map { "（进程 \($0)）" } ?? "") + "；请先停止它")
+        case .modeTooWide(let path, let mode):
+            Localized(
+                en:
+                    "\(path) can be read by others (mode \(String(mode, radix: 8))); run: chmod 600 \(path)",
+                zh: "\(path) 可被他人读取（权限 \(String(mode, radix: 8))）；请运行 chmod 600 \(path)")
         case .diskFull:
             Localized(
                 en: "the disk is full; nothing was signed. Free some space and start again",

@@ -28,7 +28,9 @@ enum Local {
             Terminal.complain(refusal.message[line.language])
             return Main.Exit.refused
         } catch {
-            Terminal.complain(Init.message(for: error))
+            // The parser of the arguments knows English alone.
+            let words = Init.message(for: error)
+            Terminal.complain(line.language == .en ? words : "命令写法有误，用法见 talea --help：\(words)")
             return Main.Exit.refused
         }
     }

@@ -26,7 +26,8 @@ enum Main {
         do {
             line = try Line(arguments)
         } catch {
-            let language = Language.chosen(nil)
+            let asked = arguments.firstIndex(of: "--lang").map { arguments[($0 + 1)...].first }
+            let language = Language.chosen(asked ?? nil)
             Terminal.complain(error.message[language])
             return Exit.refused
         }

@@ -1,0 +1,171 @@
+import Foundation
+import Testing
+
+extension ProcessTests {
+    @Suite struct HomeTests {
+        /// One line on standard error that says all of `texts`.
+        static func expectOneLine(_ ended: Ended, status: Int32 = 2, _ texts: String...) {
+            #expect(ended.status == status, "\(ended)")
+            #expect(ended.lines.count == 1, "\(ended)")
+            for text in texts { #expect(ended.error.contains(text), "\(text): \(ended.error)") }
+        }
+
+        @Test func `one home, one process: the second is refused and told the first`() async throws
+        {
+            let folder = try Folder()
+            let studio = Studio("anna", in: folder)
+            try await studio.make()
+            try await studio.start()
+            let pid = try #require(studio.node?.pid)
+            let second = try await studio.run("run")
+            Self.expectOneLine(second, studio.home, "process \(pid)", "stop it first")
+            Self.expectOneLine(try await studio.run("status", [:], ["--offline"]), "process \(pid)")
+            #expect(try await studio("status")["did"].text == studio.did)
+        }
+
+        @Test func `init refuses a home that holds an identity and leaves it alone`() async throws {
+            let folder = try Folder()
+            let studio = Studio("anna", in: folder)
+            try await studio.make()
+            let before = try studio.bytes()
+            let again = try await studio.run(
+                "init", ["name": "anna", "alliance": "other"], ["--no-passphrase"])
+            Self.expectOneLine(again, studio.home, "identity already")
+            #expect(try studio.bytes() == before)
+        }
+
+        @Test func `a missing home is named with the command that makes one`() async throws {
+            let folder = try Folder()
+            let studio = Studio("nobody", in: folder)
+            Self.expectOneLine(try await studio.run("run"), studio.home, "talea init")
+            Self.expectOneLine(try await studio.run("status"), status: 3, studio.home, "talea run")
+            let offline = try await studio.run("status", [:], ["--offline"])
+            Self.expectOneLine(offline, studio.home, "talea init")
+            #expect(!FileManager.default.fileExists(atPath: studio.home))
+        }
+
+        @Test func `a busy port is one clear line`() async throws {
+            let folder = try Folder()
+            let (anna, berta) = (Studio("anna", in: folder), Studio("berta", in: folder))
+            try await anna.make()
+            try await berta.make()
+            try await anna.start()
+            let listening = try #require(anna.address)
+            let peers = try await berta.run("run", ["listen": listening])
+            Self.expectOneLine(peers, "--listen \(listening)", "another port")
+            let key = try JSONDecoder().decode(
+                Found.self, from: Data(contentsOf: URL(fileURLWithPath: anna.home + "/api.json")))
+            let door = key["port"].text
+            let http = try await berta.run("run", ["http": door])
+            Self.expectOneLine(http, "--http \(door)", "another port")
+            #expect(!FileManager.default.fileExists(atPath: berta.home + "/api.json"))
+            Self.expectOneLine(
+                try await berta.run("run", ["listen": "here"]), "--listen", "here", "HOST:PORT")
+            Self.expectOneLine(
+                try await berta.run("run", ["http": "65536"]), "--http", "65536", "65535")
+            try await berta.start()
+        }
+
+        @Test func `a key file that others can read is refused`() async throws {
+            let folder = try Folder()
+            let studio = Studio("anna", in: folder)
+            try await studio.make()
+            let key = studio.home + "/key"
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: key)
+            Self.expectOneLine(try await studio.run("run"), "644", "chmod 600 \(key)")
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
+            try await studio.start()
+        }
+
+        @Test func `the passphrase opens the key file, another one does not`() async throws {
+            let folder = try Folder()
+            let studio = Studio("anna", in: folder)
+            let right = try folder.write("right", "correct horse\n")
+            let wrong = try folder.write("wrong", "correct house\n")
+            let empty = try folder.write("empty", "\n")
+            let unchosen = try await studio.run("init", ["name": "anna", "alliance": "x"])
+            Self.expectOneLine(unchosen, "--passphrase-file", "--no-passphrase")
+            #expect(!FileManager.default.fileExists(atPath: studio.home))
+            try await studio.make(flags: ["--passphrase-file", right])
+            let text = try String(contentsOfFile: studio.home + "/key", encoding: .utf8)
+            #expect(text.contains("argon2id") || text.contains("Argon2id"), "\(text)")
+            Self.expectOneLine(
+                try await studio.run("run", ["passphrase-file": wrong]), "passphrase")
+            Self.expectOneLine(
+                try await studio.run("run", ["passphrase-file": empty]), "--passphrase-file", empty)
+            Self.expectOneLine(try await studio.run("run"), "--passphrase-file")
+            try await studio.start(["--passphrase-file", right])
+            #expect(try await studio("id")["did"].text == studio.did)
+        }
+
+        @Test func `SIGTERM ends with 0, after SIGKILL the home starts again`() async throws {
+            let folder = try Folder()
+            let studio = Studio("anna", in: folder)
+            try await studio.make()
+            let key = studio.home + "/api.json"
+            try await studio.start()
+            let mode = try FileManager.default.attributesOfItem(atPath: key)[.posixPermissions]
+            #expect((mode as? NSNumber)?.intValue == 0o600)
+            #expect(try await studio.stop() == 0)
+            #expect(!FileManager.default.fileExists(atPath: key))
+            Self.expectOneLine(try await studio.run("id"), status: 3, "talea run")
+            try await studio.start()
+            #expect(try await studio.stop(SIGINT) == 0)
+            try await studio.start()
+            try await studio.stop(SIGKILL)
+            Self.expectOneLine(try await studio.run("id"), status: 3, "talea run")
+            try await studio.start()
+            #expect(try await studio("id")["did"].text == studio.did)
+            #expect(try await studio("status")["read_only"] == .none)
+            #expect(try await studio.stop() == 0)
+        }
+
+        @Test func `an old ledger put back is read only and says why`() async throws {
+            let folder = try Folder()
+            let studio = Studio("anna", in: folder)
+            try await studio.make()
+            let ledger = studio.home + "/ledger.sqlite"
+            try await studio.start()
+            try await studio("line declare", Self.window("print/a"))
+            try await studio.stop()
+            var files = [String: Data]()
+            for tail in ["", "-wal"] {
+                files[tail] = FileManager.default.contents(atPath: ledger + tail)
+            }
+            try await studio.start()
+            try await studio("line declare", Self.window("print/b"))
+            try await studio("line declare", Self.window("print/c"))
+            try await studio.stop()
+            for tail in ["", "-wal", "-shm"] {
+                try? FileManager.default.removeItem(atPath: ledger + tail)
+                guard let data = files[tail] else { continue }
+                try data.write(to: URL(fileURLWithPath: ledger + tail))
+            }
+            let open = try await studio.run("run")
+            Self.expectOneLine(open, "644", "chmod 600 \(ledger)")
+            for tail in files.keys {
+                try FileManager.default.setAttributes(
+                    [.posixPermissions: 0o600], ofItemAtPath: ledger + tail)
+            }
+            try await studio.start()
+            let status = try await studio("status")
+            let why = status["read_only"]["message"]["en"].text
+            let numbers = why.split { !$0.isNumber }.compactMap { Int($0) }
+            #expect(numbers.count >= 2, "\(why)")
+            #expect((numbers.max() ?? 0) > (numbers.min() ?? 0), "\(why)")
+            let human = try await studio.run("status")
+            #expect(human.out.contains(why), "\(human.out)")
+            let refused = try await studio.run("line declare", Self.window("print/d"), ["--yes"])
+            Self.expectOneLine(refused, "read")
+            let lines = try await studio("line show")["lines"].items
+            #expect(lines.map { $0["resource"].text } == ["print/a"])
+            try await studio("ledger balance")
+            #expect(try await studio.run("ledger rebuild", [:], ["--check"]).status == 0)
+            #expect(try await studio.stop() == 0)
+        }
+
+        static func window(_ resource: String) -> KeyValuePairs<String, String> {
+            ["resource": resource, "start": "+1d", "end": "+2d", "total": "5"]
+        }
+    }
+}

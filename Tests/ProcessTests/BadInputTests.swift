@@ -71,7 +71,8 @@ extension ProcessTests {
             Row(
                 "option buy --offer OFFER --units 210 --arbiter judge --yes", "--units", "210",
                 "200"),
-            Row("option buy --offer OFFER --units 20 --arbiter press --yes", "issuer",
+            Row(
+                "option buy --offer OFFER --units 20 --arbiter press --yes", "issuer",
                 "arbiter", "same identity"),
             Row("option buy --offer OFFER --units 20 --yes", "arbiter"),
             Row(
@@ -85,9 +86,7 @@ extension ProcessTests {
             Row("option exercise --contract OPTION --yes", "--units"),
             Row("loan take --contract OPTION --yes", "loan take"),
             Row("pay receive --contract OPTION --record 77 --yes", "77"),
-            Row(
-                "pay state --contract OPTION --record 1 --channel bank --reference T9 --yes",
-                "record 1"),
+            Row("pay receive --contract OPTION --record 1 --yes", "record 1"),
             Row(
                 "delivery confirm --contract OPTION --evidence /none/photo.jpg --yes",
                 "--evidence", "/none/photo.jpg", "SHA-256"),

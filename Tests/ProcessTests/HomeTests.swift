@@ -10,7 +10,8 @@ extension ProcessTests {
             for text in texts { #expect(ended.error.contains(text), "\(text): \(ended.error)") }
         }
 
-        @Test func `one home, one process: the second is refused and told the first`() async throws {
+        @Test func `one home, one process: the second is refused and told the first`() async throws
+        {
             let folder = try Folder()
             let studio = Studio("anna", in: folder)
             try await studio.make()

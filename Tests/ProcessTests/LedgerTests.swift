@@ -162,8 +162,8 @@ extension ProcessTests {
             let ours = balance["positions"].items.filter { $0["amount"].number != 0 }
             #expect(own.count == ours.count)
             for position in ours {
-                let name = position["counterparty_name"].text.prefix { $0 != " " }
-                let account = "Assets:Talea:\(name.capitalized):\(position["kind"].text.capitalized)"
+                let name = position["counterparty_name"].text.prefix { $0 != " " }.capitalized
+                let account = "Assets:Talea:\(name):\(position["kind"].text.capitalized)"
                 let commodity = position["commodity"].text
                 let named =
                     tool == "hledger" || !commodity.contains("/")

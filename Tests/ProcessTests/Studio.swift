@@ -91,7 +91,8 @@ enum Programs {
     }
 
     static func python(_ arguments: [String]) async throws -> Ended {
-        try await run(try #require(python, "python3 is missing: apt-get install python3"), arguments)
+        try await run(
+            try #require(python, "python3 is missing: apt-get install python3"), arguments)
     }
 }
 

@@ -1,6 +1,7 @@
 public import Capacity
 internal import Entries
 internal import Foundation
+internal import Glibc
 public import Identity
 internal import NodeCore
 internal import Storage
@@ -153,9 +154,9 @@ enum Templates {
     static func stamps(_ folder: String) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return names.filter { $0.hasSuffix(".yaml") }.sorted().map { name in
-            let found = try? FileManager.default.attributesOfItem(atPath: folder + "/" + name)
-            let time = (found?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-            return "\(name) \((found?[.size] as? NSNumber)?.int64Value ?? 0) \(time)"
+            var found = stat()
+            _ = stat(folder + "/" + name, &found)
+            return "\(name) \(found.st_size) \(found.st_mtim.tv_sec) \(found.st_mtim.tv_nsec)"
         }
     }
 

@@ -1,6 +1,7 @@
 internal import Dashboard
 internal import Entries
 internal import Foundation
+internal import Glibc
 internal import Identity
 internal import Capacity
 internal import Ledger
@@ -109,8 +110,8 @@ extension Database {
 extension Home {
     var dataBytes: Int64 {
         ["ledger.sqlite", "ledger.sqlite-wal"].reduce(0) { sum, name in
-            let attributes = try? FileManager.default.attributesOfItem(atPath: path + "/" + name)
-            return sum + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)
+            var found = stat()
+            return stat(path + "/" + name, &found) == 0 ? sum + Int64(found.st_size) : sum
         }
     }
 }

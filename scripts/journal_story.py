@@ -4,7 +4,7 @@
 Everything a studio does here it does through `talea --home H …`, as its owner would. Nothing is shared
 between the homes but what travels over TCP. Exit status 0 only if every rule held."""
 
-import argparse, contextlib, hashlib, json, os, secrets, shutil, signal, subprocess, sys, tempfile, time
+import argparse, concurrent.futures, contextlib, hashlib, json, os, secrets, shutil, signal, subprocess, sys, tempfile, time
 
 REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STUDIOS = ["zhijian", "dongguan", "jike", "zhebi", "weicai", "shouzuo", "wenchuang", "zhongcai"]
@@ -122,6 +122,13 @@ def until(check, what, seconds=20):
         time.sleep(0.01)
 
 
+def at_once(work, studios):
+    """The same for each studio, side by side; the first thing that breaks is raised."""
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work, studio) for studio in studios]:
+            done.result()
+
+
 class Story:
     def __init__(self, talea, folder):
         self.folder = folder
@@ -187,10 +194,8 @@ class Story:
     def line(self, studio, resource, total):
         made = studio("line", "declare", resource=resource, start="+20d", end="+27d", unit=PIECE,
                       total=total)
-        for other in self.studios.values():
-            if other.process and other.process.poll() is None:
-                until(lambda: any(l["id"] == made["id"] for l in other("line", "show")["lines"]),
-                      f"{other.name} sees the line")
+        until(lambda: any(l["id"] == made["id"] for l in self.zhijian("line", "show")["lines"]),
+              "zhijian sees the line")
         return made["id"]
 
     def settled(self, contract, outcome="fulfilled"):
@@ -202,26 +207,23 @@ class Story:
     # -- the parts ------------------------------------------------------------------------------
 
     def open_the_network(self):
-        invitation = None
-        for name in STUDIOS:
-            made = self.studios[name].make(invitation)
-            invitation = invitation or made
-        for studio in self.studios.values():
-            studio.start()
-        for studio in self.studios.values():
-            studio.ready()
         names = list(self.studios.values())
-        for index, studio in enumerate(names):
-            for other in names[:index]:
+        invitation = names[0].make(None)
+        at_once(lambda studio: studio.make(invitation), names[1:])
+        for studio in names:
+            studio.start()
+        at_once(Studio.ready, names)
+
+        def meet(studio):
+            for other in names[:names.index(studio)]:
                 studio("peer", "add", address=other.address, did=other.did)
-        for studio in names:
+        at_once(meet, names)
+
+        def met(studio):
             until(lambda: len(studio("status")["peers"]) == len(names) - 1, f"{studio.name} is connected")
-            for other in names:
-                if other is not studio:
-                    studio("name", did=other.did, name=other.name)
-        for studio in names:
-            until(lambda: all(studio.run("line", "show", "--json", issuer=n.name)[0] == 0 for n in names),
-                  f"{studio.name} knows everybody")
+            until(lambda: {n["profile_name"] for n in studio("name", "list")["names"]} >= set(STUDIOS),
+                  f"{studio.name} knows everybody by name")
+        at_once(met, names)
         self.say("eight studios are connected over TLS, each with its own key, port and database")
 
     def option(self):
@@ -449,18 +451,22 @@ class Story:
         report = []
         for studio in self.studios.values():
             until(lambda: not studio("status")["outbox"], f"{studio.name} has delivered everything")
-        for studio in self.studios.values():
-            studio.stop()
-        digests = {}
+        at_once(Studio.stop, self.studios.values())
+        digests, books = {}, {}
+
+        def read(studio):
+            books[studio.name] = (
+                studio("ledger", "balance", "--offline"),
+                studio.run("ledger", "rebuild", "--check", "--offline"),
+                studio("contract", "list", "--offline")["contracts"])
+        at_once(read, self.studios.values())
         for name, studio in self.studios.items():
-            balance = studio("ledger", "balance", "--offline")
+            balance, (status, out, error), contracts = books[name]
             paid = {c: int(n) for c, n in balance["net_paid"].items()}
             hold(paid.get("CNY", 0) == NET_PAID[name], f"{name} paid {paid}, not {NET_PAID[name]}")
             reserved = [p for p in balance["positions"] if p["kind"] in ("reserved", "due", "escrow")]
             hold(not reserved, f"{name} still has {reserved}")
-            status, out, error = studio.run("ledger", "rebuild", "--check", "--offline")
             hold(status == 0, f"{name}'s ledger does not pass rebuild: {error or out}")
-            contracts = studio("contract", "list", "--offline")["contracts"]
             for contract in contracts:
                 digests.setdefault(contract["id"], {})[name] = contract["state_digest"]
             report.append({

@@ -65,7 +65,7 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
         case .grant(let id, let units, _):
             guard units > 0 else { throw .unitsNotPositive(units) }
             guard grants[id] == nil else { throw .grantRepeated }
-            guard units <= remaining else {
+            guard units <= remaining || planted(.grantBeyondRemaining) else {
                 throw .lineExceeded(remaining: remaining, requested: units)
             }
             return remaining - units

@@ -14,7 +14,8 @@ public enum ContractRefusal: Error, Hashable, Sendable {
     case roleMissing(String)
     case roleUnknown(String)
     case roleCount(String, found: Int, wanted: String)
-    case rolesNotDistinct(String, String)
+    case rolesNotDistinct(String, String, DID)
+    case childRolesNotDistinct(String, String, DID)
     case lineCount(found: Int, wanted: Int)
     case notAChild
     case check(Localized)
@@ -42,10 +43,11 @@ public enum ContractRefusal: Error, Hashable, Sendable {
     case claimExceeded(open: Int64, asked: Int64)
     case arithmetic(rule: String, EvaluationFault)
 
-    public func words(_ language: Language) -> String {
+    /// `name` puts an identity into the reader's words.
+    public func words(_ language: Language, name: (DID) -> String = \.shortDID) -> String {
         switch language {
-        case .en: english
-        case .zh: chinese
+        case .en: english(name)
+        case .zh: chinese(name)
         }
     }
 
@@ -53,7 +55,7 @@ public enum ContractRefusal: Error, Hashable, Sendable {
         "\(low ?? "…") … \(high ?? "…")"
     }
 
-    private var english: String {
+    private func english(_ name: (DID) -> String) -> String {
         switch self {
         case .parameterMissing(let name): "the parameter \(name) is missing"
         case .parameterUnknown(let name): "the template has no parameter \(name)"
@@ -70,8 +72,10 @@ public enum ContractRefusal: Error, Hashable, Sendable {
         case .roleUnknown(let role): "the contract has no role \(role)"
         case .roleCount(let role, let found, let wanted):
             "\(found) identities as \(role), wanted \(wanted)"
-        case .rolesNotDistinct(let one, let other):
-            "\(one) and \(other) are the same identity; nobody judges or pays oneself"
+        case .rolesNotDistinct(let one, let other, let did):
+            "\(one) and \(other) are the same identity, \(name(did)); nobody judges or pays oneself"
+        case .childRolesNotDistinct(let one, let other, let did):
+            "\(one) and \(other) of the new contract would be the same identity, \(name(did))"
         case .lineCount(let found, let wanted): "\(found) capacity lines, wanted \(wanted)"
         case .notAChild: "this template opens no child contract"
         case .check(let message): message.en
@@ -96,7 +100,7 @@ public enum ContractRefusal: Error, Hashable, Sendable {
                 ? "\(transition): \(rule) does not hold"
                 : "\(transition): \(rule) does not hold (\(values.en))"
         case .consentMissing(let transition, let did):
-            "\(transition) needs the consent of \(did.shortDID)"
+            "\(transition) needs the consent of \(name(did))"
         case .recordsFull(let family, let limit):
             "the contract already has \(limit) records \(family), its limit"
         case .holdExceeded(let hold, let held, let asked): "\(asked) asked of \(hold), held \(held)"
@@ -110,7 +114,7 @@ public enum ContractRefusal: Error, Hashable, Sendable {
         }
     }
 
-    private var chinese: String {
+    private func chinese(_ name: (DID) -> String) -> String {
         switch self {
         case .parameterMissing(let name): "缺少参数 \(name)"
         case .parameterUnknown(let name): "模板没有参数 \(name)"
@@ -125,8 +129,10 @@ public enum ContractRefusal: Error, Hashable, Sendable {
         case .roleUnknown(let role): "合同没有角色 \(role)"
         case .roleCount(let role, let found, let wanted):
             "\(role) 有 \(found) 个身份，应为 \(wanted)"
-        case .rolesNotDistinct(let one, let other):
-            "\(one) 与 \(other) 是同一身份；不得自裁或自付"
+        case .rolesNotDistinct(let one, let other, let did):
+            "\(one) 与 \(other) 是同一身份：\(name(did))；不得自裁或自付"
+        case .childRolesNotDistinct(let one, let other, let did):
+            "新合同的 \(one) 与 \(other) 会是同一身份：\(name(did))"
         case .lineCount(let found, let wanted): "产能线 \(found) 条，应为 \(wanted)"
         case .notAChild: "此模板没有子合同"
         case .check(let message): message.zh
@@ -149,7 +155,7 @@ public enum ContractRefusal: Error, Hashable, Sendable {
         case .notMet(let transition, let rule, let values):
             values.zh.isEmpty
                 ? "\(transition)：不满足 \(rule)" : "\(transition)：不满足 \(rule)（\(values.zh)）"
-        case .consentMissing(let transition, let did): "\(transition) 需要 \(did.shortDID) 同意"
+        case .consentMissing(let transition, let did): "\(transition) 需要 \(name(did)) 同意"
         case .recordsFull(let family, let limit): "合同已有 \(limit) 个 \(family)，达到上限"
         case .holdExceeded(let hold, let held, let asked): "\(hold) 持有 \(held)，却要 \(asked)"
         case .transfersTooMany(let limit): "一步超过 \(limit) 笔转移"

@@ -63,7 +63,7 @@ extension ContractState {
     ) -> [Choice] {
         var choices: [Choice] = []
         for record in records where !isEnded {
-            guard let until = record.until else { continue }
+            guard let until = record.until?.advanced(by: stop(of: record.number)) else { continue }
             if time > until, includeDefaults, let act = defaultAct(record.number),
                 did == terms.sequencer || participants.contains(did)
             {

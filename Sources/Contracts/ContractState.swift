@@ -88,6 +88,27 @@ public struct ContractState: Sendable {
 
     // MARK: Questions
 
+    /// How far a third party that `record` waits for may stop its clock, milliseconds. Without witnesses
+    /// nobody could say since when it was away, and no clock stops.
+    public func stop(of record: Int64) -> Int64 {
+        guard terms.witnesses > 0 else { return 0 }
+        let awaited = awaited(record)
+        for role in template.roles where role.kind == .third {
+            guard let stop = role.stop, awaited.count == 1, let one = awaited.first,
+                terms.roles[role.name]?.contains(one) == true
+            else { continue }
+            return template.values.firstIndex { $0.name == stop }
+                .flatMap { values[safe: $0]??.number } ?? 0
+        }
+        return 0
+    }
+
+    /// How long a receipted request may stay unanswered before the arbiter may take over: as long as a
+    /// payee has to confirm.
+    public var response: Int64 {
+        (try? template.confirm.number(in: environment(nil), as: .duration)) ?? 0
+    }
+
     /// `open` until every record is final; `disputed` while one waits for a ruling.
     public var outcome: ContractOutcome {
         if isEnded { return closing }

@@ -17,18 +17,33 @@ public struct Fold: Sendable {
     public let proposal: Proposal
     public let terms: Terms
     public let log: LogID
-    public private(set) var state: ContractState
-    public private(set) var steps: [StepOutline] = []
+    public let arbiter: DID
+    /// The arbiter's log of this contract, should it take over.
+    public let takeoverLog: LogID
+    public internal(set) var state: ContractState
+    public internal(set) var steps: [StepOutline] = []
     /// The grant of each template line, by index.
     public private(set) var grants: [HeldGrant] = []
     /// Line entries that steps embedded: each serves once.
     public private(set) var usedLines: Set<EntryID> = []
-    public private(set) var halt: Halt?
+    public internal(set) var halt: Halt?
+    /// The arbiter's claim, its ruling, and where the new epoch goes on from.
+    public internal(set) var takeover: Takeover?
+    /// Key entries that steps embedded, and the older ones they put out of force here.
+    public internal(set) var embeddedKeys: Set<EntryID> = []
+    var supersededKeys: Set<EntryID> = []
+    /// Steps that others than the sequencer named as basis or acknowledged, as later steps show.
+    public internal(set) var bases: Set<EntryID> = []
 
     /// One step as lists show it.
     public struct StepOutline: Hashable, Sendable {
+        /// Counted through the whole contract, whoever wrote it.
         public let sequence: Int64
         public let id: EntryID
+        /// The log that holds it, and its sequence there.
+        public let log: LogID
+        public let logSequence: Int64
+        /// When what it admits counts as done: with witnesses by their receipts, else by its own word.
         public let time: Instant
         public let act: SignedAct
         /// Who asked: the request's author, else the sequencer.
@@ -68,16 +83,19 @@ public struct Fold: Sendable {
         public var request: Entry?
         public var consents: [Entry]
         public var lines: [Entry]
+        /// Of witnesses: receipts of what stands here, and closings where this is a default.
+        public var receipts: [Entry]
 
         public init(
             time: Instant, act: SignedAct?, request: Entry?, consents: [Entry] = [],
-            lines: [Entry] = []
+            lines: [Entry] = [], receipts: [Entry] = []
         ) {
             self.time = time
             self.act = act
             self.request = request
             self.consents = consents
             self.lines = lines
+            self.receipts = receipts
         }
     }
 
@@ -85,6 +103,7 @@ public struct Fold: Sendable {
     public struct Admission: Sendable {
         public let act: SignedAct
         public let actor: DID
+        public let time: Instant
         public let outcome: Outcome
         public let state: ContractState
         public let grants: [HeldGrant]
@@ -119,26 +138,21 @@ public struct Fold: Sendable {
         guard proposal.template == template.hash else { throw .templateWrong(proposal.template) }
         log = .contract(proposal.contract, author: proposal.sequencer)
         guard entry.header.statement?.about == log else { throw .notAboutThisContract }
-        guard proposal.witnesses == .none else { throw .witnessesNewer }
         guard proposal.acceptBy <= proposal.grantBy else { throw .deadlinesCrossed }
         guard proposal.participants.contains(entry.header.author) else {
             throw .notNamed(entry.header.author)
         }
-        var roles: [String: [DID]] = [:]
-        for holders in proposal.roles { roles[holders.role] = holders.identities }
-        terms = Terms(
-            contract: proposal.contract, proposal: entry.id,
-            parameters: proposal.arguments.byName, roles: roles, sequencer: proposal.sequencer,
-            currency: proposal.currency, lines: proposal.lines, acceptBy: proposal.acceptBy,
-            grantBy: proposal.grantBy, witnesses: proposal.witnesses.identities.count,
-            isChild: proposal.parent != nil)
+        terms = Terms(proposal, id: entry.id)
         do { state = try ContractState(template: template, terms: terms) } catch {
             throw .contract(error)
         }
+        arbiter = state.identity(template.arbiterRole) ?? proposal.sequencer
+        takeoverLog = .contract(proposal.contract, author: arbiter, epoch: 1)
         self.key = key
         self.template = template
         proposalEntry = entry
         self.proposal = proposal
+        try checkWitnesses()
     }
 
     public var head: (sequence: Int64, id: EntryID?) { (Int64(steps.count), steps.last?.id) }
@@ -159,7 +173,9 @@ extension Fold {
         guard sequence > 1 else {
             return try decideOpening(candidate, keys: keys, checker: checker)
         }
-        let (act, actor) = try asked(candidate, keys: keys, checker: checker)
+        let (act, actor, time) = try asked(candidate, keys: keys, checker: checker)
+        var candidate = candidate
+        candidate.time = time
         let consents = try consentsTo(candidate, act, keys: keys, checker: checker)
         let outcome: Outcome
         do {
@@ -183,16 +199,20 @@ extension Fold {
                 else { throw .childNotAccepted(proposed, by: did) }
             }
         }
-        return admission(act, actor, outcome, grants, used)
+        return admission(act, actor, time, outcome, grants, used)
     }
 
     /// Folds the next entry of the log, whatever it holds.
     public mutating func fold(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker)
         -> [TransferEvent]
     {
-        guard halt == nil, let place = entry.header.log, place.log == log,
-            place.sequence == head.sequence + 1
-        else { return [] }
+        guard halt == nil, let place = entry.header.log else { return [] }
+        if place.log == takeoverLog, entry.kind == .claim || entry.kind == .ruling {
+            take(entry, keys: keys, checker: checker)
+            return []
+        }
+        guard place.log == writingLog, place.sequence == nextLogSequence else { return [] }
+        if entry.kind == .continue { return goOn(entry, place) }
         guard entry.kind == .step else {
             halt = .newer(sequence: place.sequence)
             return []
@@ -207,21 +227,24 @@ extension Fold {
         }
         let candidate = Candidate(
             time: entry.header.time, act: step.act, request: step.request,
-            consents: step.consents, lines: step.lines)
+            consents: step.consents, lines: step.lines, receipts: step.receipts)
         do {
-            guard (step.proposal?.id == proposalEntry.id) == (place.sequence == 1) else {
+            guard (step.proposal?.id == proposalEntry.id) == (head.sequence == 0) else {
                 throw FoldRefusal.proposalMisplaced
             }
-            guard step.receipts.isEmpty, step.keys.isEmpty, step.epoch == 0 else {
+            guard step.epoch == epoch, isWitnessed || step.receipts.isEmpty else {
                 // Whether it has effect, only a newer program can say.
                 halt = .newer(sequence: place.sequence)
                 return []
             }
             let admission = try decide(candidate, keys: keys, checker: checker)
-            guard admission.digest == step.digest, admission.changes == step.records else {
+            guard admission.digest == step.digest || planted(.digestIgnored),
+                admission.changes == step.records
+            else {
                 throw FoldRefusal.digestWrong(stated: step.digest, computed: admission.digest)
             }
-            apply(admission, entry: entry, request: step.request?.id)
+            try checkEmbedded(step.keys, keys: keys, checker: checker)
+            apply(admission, of: step, entry: entry)
             return admission.outcome.transfers
         } catch {
             let refusal = (error as? FoldRefusal) ?? .notAboutThisContract
@@ -232,31 +255,40 @@ extension Fold {
             }
             steps.append(
                 StepOutline(
-                    sequence: place.sequence, id: entry.id, time: entry.header.time,
+                    sequence: head.sequence + 1, id: entry.id, log: place.log,
+                    logSequence: place.sequence, time: entry.header.time,
                     act: step.act ?? Self.unread,
                     actor: step.request?.header.author ?? entry.header.author,
                     request: step.request?.id, void: refusal, changed: []))
+            beginEpochIfReached()
             return []
         }
     }
 
     /// Takes a decided step that was signed as `entry`.
-    public mutating func apply(_ admission: Admission, entry: Entry, request: EntryID?) {
+    public mutating func apply(_ admission: Admission, of step: Step, entry: Entry) {
+        embed(step.keys)
+        rely(on: step)
         state = admission.state
         grants = admission.grants
         usedLines.formUnion(admission.usedLines)
         steps.append(
             StepOutline(
-                sequence: head.sequence + 1, id: entry.id, time: entry.header.time,
-                act: admission.act, actor: admission.actor, request: request, void: nil,
+                sequence: head.sequence + 1, id: entry.id, log: writingLog,
+                logSequence: nextLogSequence, time: admission.time,
+                act: admission.act, actor: admission.actor, request: step.request?.id, void: nil,
                 changed: admission.outcome.touched))
+        beginEpochIfReached()
     }
 
     /// Keys came in: the entry that waited for one may be folded again.
     public mutating func resume() { if case .keyUnknown = halt { halt = nil } }
 
     /// The fork's effect on state: the fold ends below it.
-    public mutating func stop(forkedAt sequence: Int64) { halt = .forked(sequence: sequence) }
+    public mutating func stop(forkedAt sequence: Int64) {
+        guard takeover?.isInForce != true else { return }
+        halt = .forked(sequence: sequence)
+    }
 
     /// The step inside an entry of this contract's log.
     public func open(_ entry: Entry) throws(EntryRefusal) -> Step {
@@ -279,7 +311,7 @@ extension Fold {
         guard let act = candidate.act, act.transition == Self.opening, act.record == 0 else {
             throw .openingMissing
         }
-        guard candidate.time <= proposal.grantBy else {
+        guard candidate.time <= proposal.grantBy || planted(.openedLate) else {
             throw .late(deadline: proposal.grantBy, time: candidate.time)
         }
         try check(proposalEntry, keys: keys, checker: checker)
@@ -290,13 +322,18 @@ extension Fold {
                 let acceptance = try acceptance(
                     of: proposalEntry.id, by: participant, in: candidate.consents,
                     at: candidate.time, keys: keys, checker: checker)
-            else { throw .notAccepted(by: participant) }
-            // Its own author says that it came too late.
-            guard acceptance.time <= proposal.acceptBy else {
-                throw .late(deadline: proposal.acceptBy, time: acceptance.time)
+            else {
+                if planted(.consentSkipped) { continue }
+                throw .notAccepted(by: participant)
+            }
+            let time = try timeOf(
+                acceptance.entry, in: candidate.receipts, keys: keys, checker: checker)
+            guard time <= proposal.acceptBy || planted(.acceptedLate) else {
+                throw .late(deadline: proposal.acceptBy, time: time)
             }
             releaseKeys[participant] = acceptance.body.releaseKey
         }
+        try checkWitnessAcceptances(candidate, keys: keys, checker: checker)
         if proposal.parent != nil {
             try checkParentRequest(candidate, keys: keys, checker: checker)
         }
@@ -311,7 +348,7 @@ extension Fold {
                 try checkGrant(need, releaseKeys, candidate.lines, keys: keys, checker: checker))
         }
         return admission(
-            act, proposal.sequencer, outcome, held, Set(held.map(\.grant)))
+            act, proposal.sequencer, candidate.time, outcome, held, Set(held.map(\.grant)))
     }
 
     /// The grant, or the split that a child starts from, that one line rule needs.
@@ -325,7 +362,9 @@ extension Fold {
             throw .releaseKeyMissing(need.holder)
         }
         let tag = Hash32.grantTag(contractKey: key.bytes, line: line, releaseKey: releaseKey)
-        for entry in lines where entry.header.log?.log == line && entry.header.author == need.issuer
+        for entry in lines
+        where try stands(
+            entry, in: line, of: need.issuer, among: lines, keys: keys, checker: checker)
         {
             let fits: Bool
             if let parent = proposal.parent, let split = try? entry.read(Split.self) {
@@ -368,169 +407,15 @@ extension Fold {
     }
 }
 
-// MARK: - Later steps
-
-extension Fold {
-    /// Who asks for what: an admissible request, or the sequencer's own act.
-    private func asked(_ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker)
-        throws(FoldRefusal) -> (SignedAct, DID)
-    {
-        guard let entry = candidate.request else {
-            guard let act = candidate.act else { throw .openingMissing }
-            return (act, proposal.sequencer)
-        }
-        let act = try checkFresh(entry, at: candidate.time)
-        try check(entry, keys: keys, checker: checker)
-        return (act, entry.header.author)
-    }
-
-    /// The act of a request that is about this contract, in time, new, and signed on the records as they
-    /// stand. Its signature is not checked here.
-    @discardableResult
-    public func checkFresh(_ entry: Entry, at time: Instant) throws(FoldRefusal) -> SignedAct {
-        guard let place = entry.header.statement, place.about == log,
-            entry.header.topic == key.topic
-        else { throw .notAboutThisContract }
-        let request: Request
-        do { request = try entry.read(Request.self) } catch { throw .entry(error) }
-        guard time <= place.expires else { throw .late(deadline: place.expires, time: time) }
-        guard !steps.contains(where: { $0.request == entry.id && $0.void == nil }) else {
-            throw .alreadyAdmitted(entry.id)
-        }
-        guard let basis = place.basis, steps.contains(where: { $0.id == basis }) else {
-            throw .basisUnknown
-        }
-        for number in state.touched(by: Act(request.act)) {
-            let current = state.record(number)?.version ?? 0
-            let named = place.versions.first { $0.record == number }?.version ?? 0
-            guard current == named else {
-                throw .stale(record: number, named: named, current: current)
-            }
-        }
-        return request.act
-    }
-
-    private func consentsTo(
-        _ candidate: Candidate, _ act: SignedAct, keys: KeyLookup, checker: SignatureChecker
-    ) throws(FoldRefusal) -> Set<DID> {
-        guard let request = candidate.request else { return [] }
-        var consents: Set<DID> = []
-        for did in proposal.participants
-        where try acceptance(
-            of: request.id, by: did, in: candidate.consents, at: candidate.time, keys: keys,
-            checker: checker) != nil
-        {
-            consents.insert(did)
-        }
-        return consents
-    }
-
-    /// With no witnesses, a default against someone needs that one's signed acknowledgement of the step
-    /// that started the clock, where the sequencer alone started it (design §4, N = 0).
-    private func checkClock(
-        of record: Int64, _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
-    ) throws(FoldRefusal) {
-        guard let clock = state.record(record)?.clock, clock.sequence > 1,
-            let step = steps.first(where: { $0.sequence == clock.sequence }),
-            // By its own right or by a request of its own: both are its own word.
-            step.actor == proposal.sequencer
-        else { return }
-        for silent in state.awaited(record).sorted() where silent != proposal.sequencer {
-            let acknowledged = candidate.consents.contains { entry in
-                guard entry.header.author == silent,
-                    let body = try? entry.read(Acknowledgement.self),
-                    body.entry == step.id, body.purpose == .delivered
-                else { return false }
-                return (try? check(entry, keys: keys, checker: checker)) != nil
-            }
-            guard acknowledged else { throw .clockUnacknowledged(step: step.id, by: silent) }
-        }
-    }
-
-    private func checkLines(
-        _ needs: [LineNeed], _ act: SignedAct, _ lines: [Entry], keys: KeyLookup,
-        checker: SignatureChecker
-    ) throws(FoldRefusal) -> (grants: [HeldGrant], used: Set<EntryID>) {
-        var used = usedLines
-        var held = grants
-        for need in needs where need.units > 0 {
-            guard held.indices.contains(need.line) else { throw .lineMissing(need.kind) }
-            let grant = held[need.line]
-            var found = false
-            for entry in lines
-            where !found && !used.contains(entry.id) && entry.header.log?.log == grant.line
-                && entry.header.author == grant.issuer
-            {
-                switch need.kind {
-                case .grant: continue
-                case .firm:
-                    guard let body = try? entry.read(Firm.self), body.grant == grant.grant,
-                        body.units == need.units, body.until >= (need.until ?? .earliest)
-                    else { continue }
-                case .split:
-                    guard let body = try? entry.read(Split.self), body.grant == grant.grant,
-                        body.units == need.units, body.holderSignature == act.holderSignature
-                    else { continue }
-                    let message = HolderMessage.split(
-                        line: grant.line, grant: grant.grant, units: body.units,
-                        releaseKey: body.releaseKey, tag: body.tag)
-                    guard
-                        checker.verifies(body.holderSignature, of: message, by: grant.releaseKey)
-                    else { throw .holderSignatureWrong }
-                case .release:
-                    guard let body = try? entry.read(Release.self), body.grant == grant.grant,
-                        body.units == need.units, let signature = body.holderSignature
-                    else { continue }
-                    let message = HolderMessage.release(
-                        line: grant.line, grant: grant.grant, units: body.units,
-                        runningTotal: grant.released + body.units)
-                    guard checker.verifies(signature, of: message, by: grant.releaseKey) else {
-                        throw .holderSignatureWrong
-                    }
-                    held[need.line].released += body.units
-                }
-                try check(entry, keys: keys, checker: checker)
-                used.insert(entry.id)
-                found = true
-            }
-            guard found else { throw .lineMissing(need.kind) }
-        }
-        return (held, used)
-    }
-
-    private func admission(
-        _ act: SignedAct, _ actor: DID, _ outcome: Outcome, _ grants: [HeldGrant],
-        _ used: Set<EntryID>
-    ) -> Admission {
-        var next = state
-        next.apply(outcome)
-        return Admission(
-            act: act, actor: actor, outcome: outcome, state: next, grants: grants,
-            usedLines: used, digest: next.digest())
-    }
-
-    /// `entry`'s own signature, by the key its author had.
-    private func check(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker)
-        throws(FoldRefusal)
-    {
-        guard let keyID = entry.header.key, let key = keys(entry.header.author, keyID) else {
-            throw .keyUnknown(entry.header.author)
-        }
-        do { _ = try ValidEntry(entry, by: key, checker: checker) } catch { throw .entry(error) }
-    }
-
-    private func acceptance(
-        of statement: EntryID, by did: DID, in entries: [Entry], at time: Instant,
-        keys: KeyLookup, checker: SignatureChecker
-    ) throws(FoldRefusal) -> (body: Acceptance, time: Instant)? {
-        for entry in entries where entry.header.author == did && entry.kind == .acceptance {
-            guard let body = try? entry.read(Acceptance.self), body.statement == statement,
-                let expires = entry.header.statement?.expires, time <= expires
-            else { continue }
-            try check(entry, keys: keys, checker: checker)
-            return (body, entry.header.time)
-        }
-        return nil
+extension Terms {
+    init(_ proposal: Proposal, id: EntryID) {
+        var roles: [String: [DID]] = [:]
+        for holders in proposal.roles { roles[holders.role] = holders.identities }
+        self.init(
+            contract: proposal.contract, proposal: id, parameters: proposal.arguments.byName,
+            roles: roles, sequencer: proposal.sequencer, currency: proposal.currency,
+            lines: proposal.lines, acceptBy: proposal.acceptBy, grantBy: proposal.grantBy,
+            witnesses: proposal.witnesses.identities.count, isChild: proposal.parent != nil)
     }
 }
 

@@ -83,7 +83,7 @@ extension StepRun {
         for name in roles.keys.sorted() {
             for did in roles[name] ?? [] {
                 if let other = seen.updateValue(name, forKey: did) {
-                    throw .rolesNotDistinct(other, name)
+                    throw .childRolesNotDistinct(other, name, did)
                 }
             }
         }

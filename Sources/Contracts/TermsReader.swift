@@ -75,7 +75,7 @@ struct TermsReader {
             }
             for identity in identities {
                 if let other = seen.updateValue(role.name, forKey: identity) {
-                    throw .rolesNotDistinct(other, role.name)
+                    throw .rolesNotDistinct(other, role.name, identity)
                 }
             }
         }

@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Entries
 import Identity
+import Ledger
 import NodeCore
 
 // The templates' own verbs. A sixth template brings its own words; nothing here knows one by name.
@@ -20,30 +21,9 @@ extension Commands {
             if proposes, !moves || !options.has("contract") {
                 return try Self.propose(&node, &options, verb: verb)
             }
-            guard moves else { throw Self.unknown(verb, node) }
+            guard moves else { throw Self.unknown(verb, among: node.templates.values) }
             return try Self.act(&node, &options, verb: verb)
         }
-    }
-
-    /// The verbs of payments and disputes, the same in every contract, with what they may mean.
-    static let builtIn: [String: [String]] = [
-        "pay state": ["pay_state"], "pay receive": ["pay_receive"], "pay deny": ["pay_deny"],
-        "rule": ["rule", "pay_rule"], "agree": ["agree"], "discharge": ["discharge"],
-    ]
-    static let defaultVerb = "default"
-
-    private static func unknown(_ verb: String, _ node: Node) -> DoorRefusal {
-        var words = Set(builtIn.keys)
-        for template in node.templates.values {
-            if let verb = template.verb { words.insert(verb) }
-            words.formUnion(template.transitions.filter { !$0.isDefault }.map(\.verb))
-        }
-        let list = words.sorted().joined(separator: ", ")
-        return DoorRefusal(
-            "verb_unknown", field: "verb", value: verb,
-            en:
-                "“\(verb)” is no command; talea --help lists those built in, the templates here add: \(list)",
-            zh: "“\(verb)”不是命令；内建命令见 talea --help，此处模板另有：\(list)")
     }
 
     /// Asks for one step; `verb` where a template's word was typed, else `--transition` names it.
@@ -63,6 +43,7 @@ extension Commands {
             throw NodeRefusal.contractNotSequenced(id)
         }
         let record = try options.number("record", atLeast: 1)
+        let seconds = try options.number("wait", atLeast: 1)
         let view = View(node: node, now: node.now)
         var move = try find(wanted, record, held, fold, view)
         let units = held.proposal.lines.map(\.unit)
@@ -87,8 +68,32 @@ extension Commands {
         }
         try options.finish()
         var done = expected(move.act, by: node.own.did, held, view, consenting: true)
-        done.value = asked(try node.act(move.act, in: id), id, node)
+        let result = try node.act(move.act, in: id)
+        done.value = asked(result, id, node)
+        if case .requested(let request) = result, let seconds {
+            done.follow = Follow(request: request, contract: id, seconds: min(seconds, waitMax))
+        }
         return done
+    }
+
+    /// The longest a command waits for an answer: ten minutes.
+    private static let waitMax: Int64 = 600
+
+    /// What became of a request: the step that admitted it, or the sequencer's no.
+    static func answer(to follow: Follow, _ node: Node) -> [JSON.Field]? {
+        guard let held = node.contracts[follow.contract], let fold = held.fold else { return nil }
+        if let step = fold.steps.last(where: { $0.request == follow.request }) {
+            return [
+                .init("step", .number(step.sequence)),
+                .init("void", .bool(step.void != nil)),
+                .init("contract", summary(follow.contract, node)),
+            ]
+        }
+        guard let refused = held.refused.last(where: { $0.request == follow.request }) else {
+            return nil
+        }
+        let view = View(node: node, now: node.now)
+        return [.init("refused", view.refused(refused, fold))]
     }
 
     private enum Wanted {
@@ -158,10 +163,11 @@ extension Commands {
         }
         if let builtIn = wanted.builtIn {
             // These two take nothing that must be given, so the contract itself can say why not.
-            let paying = numbers.filter { $0.pay != nil }
-            if ["pay_receive", "pay_deny"].contains(builtIn),
-                let number = record ?? (paying.count == 1 ? paying.first?.number : nil),
-                fold.state.record(number) != nil
+            let paying = numbers.filter {
+                $0.state.hasSuffix(".stated") && (record ?? $0.number) == $0.number
+            }
+            if ["pay_receive", "pay_deny"].contains(builtIn), paying.count == 1,
+                let number = paying.first?.number
             {
                 return Move(act: Act(transition: builtIn, record: number), parameters: [])
             }
@@ -169,7 +175,7 @@ extension Commands {
             throw NodeRefusal.transitionUnknown(wanted.text)
         }
         if let record, fold.state.record(record) == nil { throw NodeRefusal.recordUnknown(record) }
-        throw nothing(wanted.text, fold, view, view.myChoices(held))
+        throw nothing(wanted, record, fold, view, view.myChoices(held))
     }
 
     private static func ambiguous(_ text: String, _ choices: [Choice], _ fold: Fold) -> DoorRefusal
@@ -189,8 +195,10 @@ extension Commands {
     }
 
     private static func nothing(
-        _ text: String, _ fold: Fold, _ view: View, _ choices: [Choice]
+        _ wanted: Wanted, _ record: Int64?, _ fold: Fold, _ view: View, _ choices: [Choice]
     ) -> DoorRefusal {
+        let text = wanted.text
+        let due = wanted.builtIn?.hasPrefix("pay_") == true ? due(record, fold, view) : nil
         let list = Set(choices.map(\.verb)).sorted().joined(separator: ", ")
         let waits = fold.state.records.compactMap { record -> String? in
             let people = fold.state.awaited(record.number).sorted().map(view.name)
@@ -200,11 +208,29 @@ extension Commands {
         }.joined(separator: "; ")
         return DoorRefusal(
             "nothing_to_do", field: "verb", value: text,
-            en: "nothing here waits for “\(text)” from you; you may now: "
+            en: (due.map { $0.en + "; " } ?? "")
+                + "nothing here waits for “\(text)” from you; you may now: "
                 + (list.isEmpty ? "nothing" : list)
                 + (waits.isEmpty ? "" : "; records wait for: \(waits)"),
-            zh: "此处没有等您“\(text)”的事；您现在可以：" + (list.isEmpty ? "无" : list)
+            zh: (due.map { $0.zh + "；" } ?? "") + "此处没有等您“\(text)”的事；您现在可以："
+                + (list.isEmpty ? "无" : list)
                 + (waits.isEmpty ? "" : "；各记录等待：\(waits)"))
+    }
+
+    /// Which payments the record, or the whole contract, waits for.
+    private static func due(_ record: Int64?, _ fold: Fold, _ view: View) -> Localized {
+        let list = fold.state.records.compactMap { one -> String? in
+            guard let pay = one.pay, (record ?? one.number) == one.number else { return nil }
+            let amount = View.text(Int128(pay.amount), pay.transfer.commodity)
+            return "\(one.number) (\(one.state)): "
+                + "\(amount), \(view.name(pay.from)) → \(view.name(pay.to))"
+        }.joined(separator: "; ")
+        guard list.isEmpty else {
+            return Localized(en: "due in record \(list)", zh: "应付款项：记录 \(list)")
+        }
+        return Localized(
+            en: "nothing is due in " + (record.map { "record \($0)" } ?? "this contract"),
+            zh: (record.map { "记录 \($0) " } ?? "此合同") + "没有应付款项")
     }
 
     // MARK: - Arguments
@@ -228,10 +254,11 @@ extension Commands {
             given = try options.one(name)
             field = name
         }
-        guard let given else { return nil }
+        guard let given, !given.isEmpty else { return nil }
         if case .party = parameter.kind { return .identity(try node.party(given, field: field)) }
-        return try options.value(parameter, given, currency: currency, units: units)
-            .checked(field)
+        return try options.value(
+            parameter, given, currency: currency, units: units, field: field
+        ).checked(field)
     }
 
     /// A file shown with a step that carries no hash itself must be the one that was signed before it.

@@ -24,13 +24,16 @@ extension Commands {
         let arguments = try parameters(
             template, &options, offer: offer, currency: currency, units: lines.map(\.unit))
         let (acceptBy, grantBy) = try deadlines(&options)
+        let witnesses = try self.witnesses(node, &options)
+        let insists = try options.insists()
         try options.finish()
         if let offer { try check(arguments, within: offer, node) }
         try checkRoom(template, roles, lines, arguments, node)
-        let id = try node.propose(
-            Node.ProposalDraft(
-                template: template.hash, currency: currency, arguments: arguments, roles: roles,
-                lines: lines, acceptBy: acceptBy, grantBy: grantBy))
+        var draft = Node.ProposalDraft(
+            template: template.hash, currency: currency, arguments: arguments, roles: roles,
+            lines: lines, acceptBy: acceptBy, grantBy: grantBy, witnesses: witnesses)
+        draft.insists = insists
+        let id = try node.propose(draft)
         return opened(id, node)
     }
 
@@ -282,7 +285,7 @@ extension Commands {
 
     // MARK: - Answering
 
-    private static func contract(_ node: Node, _ options: inout Options) throws -> HeldContract {
+    static func contract(_ node: Node, _ options: inout Options) throws -> HeldContract {
         let text = try options.need("contract", Localized(en: "its id", zh: "合同编号"))
         let id = try node.contractID(text)
         guard let held = node.contracts[id] else { throw NodeRefusal.contractUnknown(text) }
@@ -297,10 +300,11 @@ extension Commands {
                 Localized(en: "pending request", zh: "待同意的请求"),
                 see: "talea contract show --contract \(held.id.short)")
         }
+        let insists = try options.insists()
         try options.finish()
         guard let request else {
             var done = opened(held.id, node)
-            try node.accept(held.id)
+            try node.accept(held.id, insists: insists)
             done.value = opened(held.id, node).value
             return done
         }
@@ -380,6 +384,11 @@ extension Commands {
         let template = try options.one("template").map { try view.node.template($0) }
         let grade = try options.one("grade")
         try options.finish()
+        let grades = HeldContract.Grade.allCases.map(\.rawValue)
+        if let grade, !grades.contains(grade) {
+            let list = grades.joined(separator: ", ")
+            throw Options.wrong("grade", grade, "one of \(list)", "以下之一：\(list)")
+        }
         let found = view.node.contracts.values.filter {
             (template == nil || $0.proposal.template == template?.hash)
                 && (grade == nil || $0.grade.rawValue == grade)

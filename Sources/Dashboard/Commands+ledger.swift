@@ -118,6 +118,9 @@ extension Commands {
             let step = try options.needNumber("step", atLeast: 1)
             try options.finish()
             guard let held = node.contracts[id] else { throw NodeRefusal.contractUnknown(text) }
+            if let outline = held.fold?.steps.first(where: { $0.sequence == step }) {
+                return (outline.log, outline.logSequence, held.key)
+            }
             guard node.chains.head(held.log) >= step else { throw NodeRefusal.stepUnknown(step) }
             return (held.log, step, held.key)
         }

@@ -3,6 +3,7 @@ import Contracts
 import Entries
 import FoundationEssentials
 import Identity
+import Logs
 import Market
 import NodeCore
 
@@ -45,6 +46,9 @@ public struct Commands: Sendable {
                 try options.finish()
                 return view.status(status)
             }
+        case "key show": return try await read(request, Self.showKeys)
+        case "recover": return try await write(request, Self.acceptRisk)
+        case "key rotate": return try await write(request, Self.rotateKey)
         case "peer add": return try await write(request, Self.addPeer)
         case "peer remove": return try await write(request, Self.removePeer)
         case "peer list": return try await read(request, Self.listPeers)
@@ -53,6 +57,7 @@ public struct Commands: Sendable {
         case "line declare": return try await write(request, Self.declareLine)
         case "line adjust": return try await write(request, Self.adjustLine)
         case "line show": return try await read(request, Self.showLines)
+        case "cut": return try await write(request, Self.cut)
         case "offer publish":
             await door.refreshTemplates()
             return try await write(request, Self.publishOffer)
@@ -77,6 +82,13 @@ public struct Commands: Sendable {
             return try await write(request) { node, options in
                 try Self.act(&node, &options, verb: nil)
             }
+        case "contract takeover": return try await write(request, Self.takeOver)
+        case "witness list": return try await read(request, Self.listDuties)
+        case "witness accept": return try await write(request, Self.acceptDuty)
+        case "witness on":
+            return try await write(request) { try Self.witness(&$0, &$1, isOn: true) }
+        case "witness off":
+            return try await write(request) { try Self.witness(&$0, &$1, isOn: false) }
         case "contract show": return try await read(request, Self.showContract)
         case "contract list": return try await read(request, Self.listContracts)
         case "ledger balance": return try await read(request, Self.balance)
@@ -109,6 +121,14 @@ public struct Commands: Sendable {
         var moves: JSON = .array([])
         var says: Localized?
         var worst: JSON = .null
+        var follow: Follow?
+    }
+
+    /// A request whose answer the owner wants to see, for so long.
+    struct Follow: Sendable {
+        let request: EntryID
+        let contract: ContractID
+        let seconds: Int64
     }
 
     /// Names are the reader's even in refusals, so they are put into words inside.
@@ -116,7 +136,35 @@ public struct Commands: Sendable {
         _ request: CommandRequest,
         _ body: @escaping @Sendable (inout Node, inout Options) throws -> Done
     ) async throws -> JSON {
-        let done = try await door.perform(dryRun: request.dryRun) { node in
+        let done: Done
+        do {
+            done = try await attempt(request, body)
+        } catch let refusal as DoorRefusal where refusal.code == "unconfirmed" {
+            // Just after a start: whoever is there answers within seconds.
+            let isSure = await door.watch(seconds: Self.confirmationSeconds) { node in
+                node.waitingLogsOfOurs.isEmpty ? true : nil
+            }
+            guard isSure != nil else { throw refusal }
+            done = try await attempt(request, body)
+        }
+        guard request.dryRun else {
+            guard let follow = done.follow else { return done.value }
+            let answered = await door.watch(seconds: follow.seconds) { Self.answer(to: follow, $0) }
+            return answered.map { done.value.merging($0) } ?? done.value
+        }
+        return [
+            "dry_run": true, "would": done.value, "would_move": done.moves,
+            "says": done.says?.json ?? .null, "worst": done.worst,
+        ]
+    }
+
+    private static let confirmationSeconds: Int64 = 15
+
+    private func attempt(
+        _ request: CommandRequest,
+        _ body: @escaping @Sendable (inout Node, inout Options) throws -> Done
+    ) async throws -> Done {
+        try await door.perform(dryRun: request.dryRun) { node in
             var options = Options(request.options, now: node.now)
             do {
                 return try body(&node, &options)
@@ -125,11 +173,6 @@ public struct Commands: Sendable {
                 throw DoorRefusal(any: error, name: node.displayName)
             }
         }.value
-        guard request.dryRun else { return done.value }
-        return [
-            "dry_run": true, "would": done.value, "would_move": done.moves,
-            "says": done.says?.json ?? .null, "worst": done.worst,
-        ]
     }
 
     // MARK: - Who and where
@@ -237,6 +280,8 @@ public struct Commands: Sendable {
                         "petname": .text(node.petnames[did]),
                         "profile_name": .text(node.book[did]?.profile?.name),
                         "role": .text(node.book[did]?.profile?.role),
+                        "key_changed": view.instant(
+                            node.keyLogs.entries(of: did).dropFirst().last?.time),
                         "own": .bool(did == node.own.did),
                     ]
                 })
@@ -268,13 +313,21 @@ extension View {
             "wire_version": .number(Commands.wireVersion),
             "listening": .string(status.listening), "started": instant(status.started),
             "data_bytes": .number(status.dataBytes), "entries": .number(status.entries),
-            "read_only": readOnly, "ledger_fault": fault,
+            "last_scrub": status.scrub.map {
+                [
+                    "time": instant($0.finished), "entries": .number($0.entries),
+                    "bad": .number($0.bad),
+                ]
+            } ?? .null,
+            "read_only": readOnly, "recovery": recovery, "ledger_fault": fault,
             "peers": .array(
                 node.connections.sorted { $0.key < $1.key }.map { _, connection in
                     let waiting = node.outbox.keys.count { $0.recipient == connection.did }
                     return [
                         "did": .string(connection.did.did), "name": .string(name(connection.did)),
                         "agent": .string(connection.agent),
+                        "key_changed": instant(
+                            node.keyLogs.entries(of: connection.did).dropFirst().last?.time),
                         // Their clock is known from the hello on.
                         "established": .bool(connection.skew != nil),
                         "skew_ms": .number(connection.skew), "lag": .number(waiting),
@@ -292,7 +345,7 @@ extension View {
                     ]
                 }),
             "contracts": .object(grades), "lines": .number(node.lines.count),
-            "known_people": .number(node.book.authors.count),
+            "known_people": .number(node.book.authors.count), "forks": forks(),
         ]
     }
 }

@@ -137,6 +137,6 @@ private final class Gate: HTTPResponder {
         fields[.xContentTypeOptions] = "nosniff"
         return Response(
             status: status, headers: fields,
-            body: ResponseBody(byteBuffer: ByteBuffer(string: json.text())))
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: json.bytes())))
     }
 }

@@ -25,6 +25,13 @@ public enum JSON: Hashable, Sendable {
         return fields.first { $0.name == name }?.value
     }
 
+    /// These fields in the place of its own of the same name.
+    func merging(_ fields: [Field]) -> JSON {
+        .object(
+            self.fields.map { field in fields.first { $0.name == field.name } ?? field }
+                + fields.filter { self[$0.name] == nil })
+    }
+
     public var string: String? { if case .string(let text) = self { text } else { nil } }
     public var number: Int64? { if case .number(let number) = self { number } else { nil } }
     public var bool: Bool? { if case .bool(let truth) = self { truth } else { nil } }
@@ -60,61 +67,85 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
 extension JSON {
     /// On one line, or indented by two.
     public func text(pretty: Bool = false) -> String {
-        var text = ""
-        write(to: &text, indent: pretty ? 0 : nil)
-        return text
+        String(decoding: bytes(pretty: pretty), as: UTF8.self)
     }
 
-    private func write(to text: inout String, indent: Int?) {
+    /// The same in UTF-8.
+    public func bytes(pretty: Bool = false) -> [UInt8] {
+        var bytes: [UInt8] = []
+        write(to: &bytes, indent: pretty ? 0 : nil)
+        return bytes
+    }
+
+    private func write(to bytes: inout [UInt8], indent: Int?) {
         switch self {
-        case .null: text += "null"
-        case .bool(let truth): text += truth ? "true" : "false"
-        case .number(let number): text += "\(number)"
-        case .string(let string): Self.quote(string, to: &text)
+        case .null: bytes += "null".utf8
+        case .bool(let truth): bytes += (truth ? "true" : "false").utf8
+        case .number(let number): bytes += "\(number)".utf8
+        case .string(let string): Self.quote(string, to: &bytes)
         case .array(let items):
-            Self.list(items, "[", "]", to: &text, indent) { item, text, inner in
-                item.write(to: &text, indent: inner)
+            Self.list(items, "[", "]", to: &bytes, indent) { item, bytes, inner in
+                item.write(to: &bytes, indent: inner)
             }
         case .object(let fields):
-            Self.list(fields, "{", "}", to: &text, indent) { field, text, inner in
-                Self.quote(field.name, to: &text)
-                text += inner == nil ? ":" : ": "
-                field.value.write(to: &text, indent: inner)
+            Self.list(fields, "{", "}", to: &bytes, indent) { field, bytes, inner in
+                Self.quote(field.name, to: &bytes)
+                bytes += (inner == nil ? ":" : ": ").utf8
+                field.value.write(to: &bytes, indent: inner)
             }
         }
     }
 
     private static func list<Item>(
-        _ items: [Item], _ open: String, _ close: String, to text: inout String, _ indent: Int?,
-        _ each: (Item, inout String, Int?) -> Void
+        _ items: [Item], _ open: Unicode.Scalar, _ close: Unicode.Scalar, to bytes: inout [UInt8],
+        _ indent: Int?, _ each: (Item, inout [UInt8], Int?) -> Void
     ) {
-        text += open
+        func newLine(_ count: Int) {
+            bytes.append(UInt8(ascii: "\n"))
+            bytes += repeatElement(UInt8(ascii: " "), count: count)
+        }
+        bytes.append(UInt8(ascii: open))
         let inner = indent.map { $0 + 2 }
         for (index, item) in items.enumerated() {
-            if index > 0 { text += "," }
-            if let inner { text += "\n" + String(repeating: " ", count: inner) }
-            each(item, &text, inner)
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            if let inner { newLine(inner) }
+            each(item, &bytes, inner)
         }
-        if let indent, !items.isEmpty { text += "\n" + String(repeating: " ", count: indent) }
-        text += close
+        if let indent, !items.isEmpty { newLine(indent) }
+        bytes.append(UInt8(ascii: close))
     }
 
-    private static func quote(_ string: String, to text: inout String) {
-        text += "\""
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            case _ where scalar.value < 32 || (127...159).contains(scalar.value):
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: text.unicodeScalars.append(scalar)
+    /// Control characters are escaped, those of Latin-1 (C2 80 to C2 9F) too: nothing of a peer's moves
+    /// a reader's cursor.
+    private static func quote(_ string: String, to bytes: inout [UInt8]) {
+        func escape(_ byte: UInt8) {
+            bytes += "\\u00".utf8
+            for digit in [byte >> 4, byte & 15] {
+                bytes.append(digit < 10 ? 48 + digit : 87 + digit)
             }
         }
-        text += "\""
+        bytes.append(UInt8(ascii: "\""))
+        var string = string
+        string.withUTF8 { utf8 in
+            var skips = false
+            for (index, byte) in utf8.enumerated() where !skips || byte < 0x80 || byte > 0x9F {
+                skips = false
+                switch byte {
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                    bytes.append(UInt8(ascii: "\\"))
+                    bytes.append(byte)
+                case UInt8(ascii: "\n"): bytes += "\\n".utf8
+                case UInt8(ascii: "\r"): bytes += "\\r".utf8
+                case UInt8(ascii: "\t"): bytes += "\\t".utf8
+                case ..<32, 127: escape(byte)
+                case 0xC2 where utf8[index + 1] < 0xA0:
+                    escape(utf8[index + 1])
+                    skips = true
+                default: bytes.append(byte)
+                }
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
     }
 }
 

@@ -15,6 +15,12 @@ public protocol NodeDoor: Sendable {
         dryRun: Bool, _ body: @escaping @Sendable (inout Node) throws -> T
     ) async throws -> (value: T, changes: [Change])
 
+    /// The first answer of `probe`, asked now and after every commit; `nil` when so many seconds passed
+    /// without one.
+    func watch<T: Sendable>(
+        seconds: Int64, _ probe: @escaping @Sendable (Node) -> T?
+    ) async -> T?
+
     /// From storage, its body with it.
     func entry(log: LogID, sequence: Int64) async throws -> Entry?
 
@@ -35,12 +41,31 @@ public struct DoorStatus: Hashable, Sendable {
     public var started: Instant
     /// Entries in storage, where it is cheap to know.
     public var entries: Int64?
+    /// The last time all that is stored was hashed again; `nil` before the first.
+    public var scrub: Scrub?
 
-    public init(listening: String, dataBytes: Int64, started: Instant, entries: Int64? = nil) {
+    public struct Scrub: Hashable, Sendable {
+        public var finished: Instant
+        /// Entries, statements, templates and keys looked at, and how many were damaged.
+        public var entries: Int64
+        public var bad: Int64
+
+        public init(finished: Instant, entries: Int64, bad: Int64) {
+            self.finished = finished
+            self.entries = entries
+            self.bad = bad
+        }
+    }
+
+    public init(
+        listening: String, dataBytes: Int64, started: Instant, entries: Int64? = nil,
+        scrub: Scrub? = nil
+    ) {
         self.listening = listening
         self.dataBytes = dataBytes
         self.started = started
         self.entries = entries
+        self.scrub = scrub
     }
 }
 

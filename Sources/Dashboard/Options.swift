@@ -25,6 +25,9 @@ struct Options: Sendable {
         String(name.map { $0 == "_" ? "-" : $0 })
     }
 
+    /// A template's name for a value as it is typed: `--deliver-by`; `n`, in every template, is `--units`.
+    static func typed(_ name: String) -> String { "--" + (name == "n" ? "units" : plain(name)) }
+
     func has(_ name: String) -> Bool { given[Self.plain(name)] != nil }
 
     // MARK: Taking
@@ -150,7 +153,8 @@ struct Options: Sendable {
 
     /// A typed value of a template's parameter; instants may be relative.
     func value(
-        _ parameter: Parameter, _ text: String, currency: Currency, units: [UnitCode]
+        _ parameter: Parameter, _ text: String, currency: Currency, units: [UnitCode],
+        field: String? = nil
     ) throws(DoorRefusal) -> Value {
         var text = text
         var unit = Self.piece
@@ -160,12 +164,12 @@ struct Options: Sendable {
             if units.indices.contains(line) { unit = units[line] }
         default: break
         }
-        guard let unit else { throw Self.wrong(parameter.name, text, "a unit", "单位") }
+        let field = Self.plain(field ?? parameter.name)
+        guard let unit else { throw Self.wrong(field, text, "a unit", "单位") }
         do {
             return try parameter.read(text, currency: currency, unit: unit)
         } catch {
-            throw Self.wrong(
-                Self.plain(parameter.name), text, error.kind.words(.en), error.kind.words(.zh))
+            throw Self.wrong(field, text, error.kind.words(.en), error.kind.words(.zh))
         }
     }
 
@@ -184,15 +188,19 @@ extension Node {
             wanted.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
         else {
             throw Options.wrong(
-                field, text, "the id of \(what.en), at least 6 of its hexadecimal digits",
+                field, text, "the \(what.en)'s id, at least 6 of its hexadecimal digits",
                 "\(what.zh)的编号，至少前 6 位十六进制数字")
         }
         let found = ids.filter { $0.hex.hasPrefix(wanted) }
         if found.count > 1 {
+            // Six digits more tell any two apart that chance made.
+            let list = found.prefix(8).map { String($0.hex.prefix(wanted.utf8.count + 6)) }
             throw DoorRefusal(
                 "id_ambiguous", field: field, value: text,
-                en: "--\(field) “\(text)” begins \(found.count) ids; give more digits",
-                zh: "--\(field) “\(text)”对应 \(found.count) 个编号；请多给几位")
+                en: "--\(field) “\(text)” begins \(found.count) ids; give more digits: "
+                    + list.joined(separator: ", "),
+                zh: "--\(field) “\(text)”对应 \(found.count) 个编号；请多给几位："
+                    + list.joined(separator: "、"))
         }
         guard let id = found.first else {
             throw DoorRefusal(

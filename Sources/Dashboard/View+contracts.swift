@@ -77,10 +77,11 @@ extension View {
         var fields = contractLine(held).fields.filter { $0.name != "roles" && $0.name != "steps" }
         func add(_ name: String, _ value: JSON) { fields.append(.init(name, value)) }
         add("title", template?.title.json ?? .null)
+        add("forks", forks(touching: held.id))
         add("proposal", .string(held.proposalEntry.id.hex))
         add("log", .string(held.log.hex))
         add("proposed_by", person(held.proposalEntry.header.author))
-        add("sequencer", person(proposal.sequencer))
+        add("sequencer", person(held.sequencer))
         add("currency", .string(proposal.currency.code))
         add("accept_by", instant(proposal.acceptBy))
         add("grant_by", instant(proposal.grantBy))
@@ -111,7 +112,8 @@ extension View {
         add("parent_units", .number(proposal.parent?.units))
         add("declined", declined(held))
         add("problem", problem(held))
-        add("clock", .object(Self.clockWords))
+        add("clock", clock(held))
+        add("witnesses", witnesses(held))
         guard let fold = held.fold else { return .object(fields) }
         let state = fold.state
         add("records", .array(state.records.map { record($0, fold) }))
@@ -144,10 +146,34 @@ extension View {
         return .object(fields)
     }
 
-    private static let clockWords: [JSON.Field] = [
-        .init("en", "no witnesses: the sequencer's clock decides"),
-        .init("zh", "没有见证：以排序方的时钟为准"),
-    ]
+    /// Whose word on time counts.
+    private func clock(_ held: HeldContract) -> JSON {
+        let (count, needed) = (held.witnesses.count, held.proposal.witnesses.threshold)
+        guard held.isWitnessed else {
+            return [
+                "en": "no witnesses: the sequencer's clock decides", "zh": "没有见证：以排序方的时钟为准",
+            ]
+        }
+        let liars = 2 * needed - Int64(count) - 1
+        return [
+            "en": .string(
+                "\(needed) of \(count) witnesses say when; \(liars) of them may lie without harm"),
+            "zh": .string("\(count) 名见证中 \(needed) 名决定时间；其中 \(liars) 名说谎也无妨"),
+        ]
+    }
+
+    private func witnesses(_ held: HeldContract) -> JSON {
+        let head = held.fold?.head.id
+        return .array(
+            held.witnesses.map { did in
+                [
+                    "did": .string(did.did), "name": .string(name(did)),
+                    "accepted": .bool(held.hasAccepted(did)),
+                    "has_newest": .bool(
+                        head.map { held.witnessLogs[did]?.receipts[$0] != nil } ?? false),
+                ]
+            })
+    }
 
     func worst(_ held: HeldContract, _ fold: Fold) -> JSON {
         let roles = myRoles(held)
@@ -173,7 +199,7 @@ extension View {
                 "end": instant(terms.window.end), "known": .bool(line != nil),
                 "remaining": .number(line?.line.remaining),
                 "valid": .bool(
-                    line != nil && line?.fault == nil && node.chains.chain(log)?.fork == nil),
+                    line?.isOpen == true),
             ]
         }
     }
@@ -296,7 +322,7 @@ extension View {
         }
     }
 
-    private func refused(_ request: HeldContract.RefusedRequest, _ fold: Fold) -> JSON {
+    func refused(_ request: HeldContract.RefusedRequest, _ fold: Fold) -> JSON {
         [
             "request": .string(request.request.hex),
             "transition": .text(request.act?.transition), "record": .number(request.act?.record),

@@ -154,10 +154,12 @@ struct View: Sendable {
 
     func line(_ log: LogID) -> JSON {
         guard let line = node.lines[log] else { return ["id": .string(log.hex)] }
+        let titles = node.titles(of: log)
         let grants: [JSON] = line.line.grants.sorted { $0.key < $1.key }.map { id, grant in
             [
                 "id": .string(id.hex), "units": .number(grant.units),
                 "firm": .number(grant.firmUnits), "until": instant(grant.until),
+                "title": title(titles[id]),
             ]
         }
         var fault = JSON.null
@@ -177,7 +179,9 @@ struct View: Sendable {
             "end": instant(line.terms.window.end), "total": .number(total),
             "remaining": .number(line.line.remaining),
             "granted": .number((total ?? 0) - line.line.remaining), "grants": .array(grants),
-            "fault": fault, "forked": .bool(node.chains.chain(log)?.fork != nil),
+            "fault": fault, "forked": .bool(line.parted?.isClosed == false),
+            "fork": fork(of: line),
+            "newer_at": .number(line.newerAt),
         ]
     }
 

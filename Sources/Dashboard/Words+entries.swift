@@ -4,6 +4,7 @@ import Entries
 import Identity
 import Ledger
 import Logs
+import NodeCore
 
 extension ContractRefusal {
     /// What it points at, for programs.
@@ -19,7 +20,8 @@ extension ContractRefusal {
         case .roleMissing(let role): ("role_missing", role, "")
         case .roleUnknown(let role): ("role_unknown", role, "")
         case .roleCount(let role, let found, _): ("role_count", role, "\(found)")
-        case .rolesNotDistinct(let one, let other): ("roles_not_distinct", one, other)
+        case .rolesNotDistinct(_, let role, let did), .childRolesNotDistinct(_, let role, let did):
+            ("roles_not_distinct", role, did.did)
         case .lineCount(let found, _): ("line_count", "line", "\(found)")
         case .notAChild: ("not_a_child", "template", "")
         case .check: ("check", "terms", "")
@@ -48,8 +50,36 @@ extension ContractRefusal {
         }
     }
 
-    var wording: Wording {
-        Wording(target.code, target.field, target.value, words(.en), words(.zh))
+    /// In words every name that is typed stands as it is typed; programs get the bare one.
+    func wording(_ name: (DID) -> String) -> Wording {
+        if case .roleMissing(let role) = self { return NodeRefusal.roleMissing(role).wording(name) }
+        return Wording(
+            target.code, target.field, target.value, typed.words(.en, name: name),
+            typed.words(.zh, name: name))
+    }
+
+    private var typed: ContractRefusal {
+        func option(_ name: String) -> String { Options.typed(name) }
+        return switch self {
+        case .parameterMissing(let name): .parameterMissing(option(name))
+        case .parameterUnknown(let name): .parameterUnknown(option(name))
+        case .parameterKind(let name, let kind): .parameterKind(option(name), wanted: kind)
+        case .parameterBounds(let name, let value, let low, let high):
+            .parameterBounds(option(name), value: value, minimum: low, maximum: high)
+        case .listCount(let name, let found, let wanted):
+            .listCount(option(name), found: found, wanted: wanted)
+        case .listOrder(let name, let item): .listOrder(option(name), item: item)
+        case .scheduleSum(let name, let found, let wanted):
+            .scheduleSum(option(name), found: found, wanted: wanted)
+        case .roleCount(let role, let found, let wanted):
+            .roleCount(option(role), found: found, wanted: wanted)
+        case .rolesNotDistinct(let one, let other, let did):
+            .rolesNotDistinct(option(one), option(other), did)
+        case .argumentMissing(let name): .argumentMissing(option(name))
+        case .argumentUnknown(let name): .argumentUnknown(option(name))
+        case .argumentKind(let name, let kind): .argumentKind(option(name), wanted: kind)
+        default: self
+        }
     }
 }
 
@@ -163,11 +193,11 @@ extension LineLog.Reason {
                 "release_key_not_prime_order", "line", "", "the release key is no valid point",
                 "释放密钥不是有效的点")
         case .unreadable(let refusal): return refusal.wording
-        case .newerKind(let kind):
+        case .kindMisplaced(let kind):
             return Wording(
-                "newer_kind", "line", "\(kind)",
-                "an entry of kind \(kind) stands in the line's log; a newer program wrote it",
-                "产能线日志中有类型 \(kind) 的条目，由更新的程序写成")
+                "kind_misplaced", "line", "\(kind)",
+                "an entry of kind \(kind) stands in the line's log, where it does not belong",
+                "产能线日志中有类型 \(kind) 的条目，它不属于此处")
         }
     }
 }
@@ -242,6 +272,10 @@ extension EntryRefusal {
             return Wording(
                 "run_broken", "entry", entry.short, "the chain breaks at \(entry.short)",
                 "链在 \(entry.short) 断开")
+        case .proofShape(let rule):
+            return Wording(
+                "proof_shape", "proof", rule, "the proof is not one: \(rule)",
+                "证明不成立：\(rule)")
         case .privateBodyClosed:
             return Wording(
                 "private_body_closed", "body", "", "the body does not open with this key",

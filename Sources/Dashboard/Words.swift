@@ -48,7 +48,9 @@ extension DoorRefusal {
 
     public init(_ reason: LineLog.Reason) { self = reason.wording.refusal }
 
-    public init(_ refusal: ContractRefusal) { self = refusal.wording.refusal }
+    public init(_ refusal: ContractRefusal, name: (DID) -> String = \.shortDID) {
+        self = refusal.wording(name).refusal
+    }
 
     public init(_ refusal: TemplateRefusal) { self = refusal.wording.refusal }
 
@@ -69,7 +71,7 @@ extension DoorRefusal {
         case let refusal as EntryRefusal: self.init(refusal)
         case let refusal as CapacityRefusal: self.init(refusal)
         case let refusal as LineLog.Reason: self.init(refusal)
-        case let refusal as ContractRefusal: self.init(refusal)
+        case let refusal as ContractRefusal: self.init(refusal, name: name)
         case let refusal as TemplateRefusal: self.init(refusal)
         case let refusal as ParameterRefusal: self.init(refusal)
         case let refusal as LedgerRefusal: self.init(refusal)
@@ -97,6 +99,17 @@ extension NodeRefusal {
     func wording(_ name: (DID) -> String) -> Wording {
         switch self {
         case .readOnly(let reason): return reason.wording
+        case .recovering(let waiting): return waiting.wording(name)
+        case .logUnknown(let log):
+            return Wording(
+                "log_unknown", "log", log, "no log of yours is called “\(log)”; see: talea status",
+                "您没有名为“\(log)”的日志；请看 talea status")
+        case .recoveryCodeWrong(let rotations):
+            return Wording(
+                "recovery_code_wrong", "code", "",
+                "this recovery code does not belong to this identity (its key was changed \(rotations) "
+                    + "times); nothing was signed",
+                "此恢复码不属于这个身份（密钥已更换 \(rotations) 次）；没有签署")
         case .clockOff(let peers, let milliseconds):
             let seconds = milliseconds / 1000
             return Wording(
@@ -104,17 +117,25 @@ extension NodeRefusal {
                 "this computer's clock is \(seconds) s off that of \(peers) peers; nothing is signed "
                     + "until it is set right",
                 "本机时钟与 \(peers) 个节点相差 \(seconds) 秒；校准之前不签署")
-        case .capacity(let field, let refusal): return refusal.wording(field)
+        case .capacity(let field, let refusal):
+            var wording = refusal.wording(Options.typed(field))
+            wording.field = field
+            return wording
         case .entry(let refusal): return refusal.wording
         case .line(let reason): return reason.wording
         case .fold(let refusal): return refusal.wording(name)
-        case .contract(let refusal): return refusal.wording
+        case .contract(let refusal): return refusal.wording(name)
         case .template(let refusal): return refusal.wording
         case .lineUnknown(let line):
             return Wording(
                 "line_unknown", "line", line,
                 "no capacity line \(line) is known here; see: talea line show",
                 "此处没有产能线 \(line)；请看 talea line show")
+        case .notYourLine(let line):
+            return Wording(
+                "not_your_line", "line", line.short,
+                "the line \(line.short) is another's; only its issuer adjusts it or offers of it",
+                "产能线 \(line.short) 属于他人，只有出让方能调整它或据此报价")
         case .lineClash(let other):
             return Wording(
                 "line_clash", "resource", other.short,
@@ -126,6 +147,36 @@ extension NodeRefusal {
                 "line_broken", "line", line.short,
                 "the line \(line.short) is forked or broken by its issuer; nothing is granted on it",
                 "产能线 \(line.short) 已被出让方分叉或破坏，不再授予")
+        case .authorForked(let did, let log, let sequence):
+            return Wording(
+                "author_forked", "party", did.did,
+                "\(name(did)) signed two different entries \(sequence) of log \(log.short); see talea status. "
+                    + "To trade all the same: --despite-fork yes",
+                "\(name(did)) 在日志 \(log.short) 签署了两个不同的第 \(sequence) 条；请看 talea status。"
+                    + "仍要交易：--despite-fork yes")
+        case .ownLogForked(let log, let sequence):
+            return Wording(
+                "own_log_forked", "log", "\(log.short)/\(sequence)",
+                "your own log \(log.short) holds two different entries \(sequence); close it first: "
+                    + "talea cut --log \(log.short)",
+                "您自己的日志 \(log.short) 有两个不同的第 \(sequence) 条；请先用 talea cut --log "
+                    + "\(log.short) 封存")
+        case .titleMissing(let source, let free, let needed):
+            return Wording(
+                "title_missing", "line", source.short,
+                "this line passes on line \(source.short), of which your contracts lock \(free) more, and "
+                    + "\(needed) are asked for",
+                "此产能线转授 \(source.short)；您的合同还锁定 \(free)，而需要 \(needed)")
+        case .sourceWrong(let source):
+            return Wording(
+                "source_wrong", "source", source.short,
+                "line \(source.short) is not known here, or is another capacity or time",
+                "此处没有产能线 \(source.short)，或其资源与时段不符")
+        case .nothingToCut(let log):
+            return Wording(
+                "nothing_to_cut", "log", log.short,
+                "log \(log.short) is not a forked public or line log of yours; see: talea status",
+                "日志 \(log.short) 不是您已分叉的公开日志或产能线日志；请看 talea status")
         case .offerUnknown(let offer):
             return Wording(
                 "offer_unknown", "offer", offer.short,
@@ -238,6 +289,32 @@ extension NodeRefusal {
                 "the key log of \(name(did)) has not come yet; connect to a node that knows them "
                     + "(talea peer add) and try again",
                 "还没有 \(name(did)) 的密钥日志；请连接认识对方的节点（talea peer add）后再试")
+        case .noWitnesses(let contract):
+            return Wording(
+                "no_witnesses", "contract", contract.short,
+                "contract \(contract.short) names no witnesses, so nobody can take it over; the other "
+                    + "parties may settle among themselves",
+                "合同 \(contract.short) 没有见证，无人可接管；其他各方可自行了结")
+        case .notTheArbiter(let arbiter):
+            return Wording(
+                "not_the_arbiter", "contract", arbiter.did,
+                "only its arbiter \(name(arbiter)) may take the contract over",
+                "只有仲裁方 \(name(arbiter)) 可以接管此合同")
+        case .takenOver(let contract):
+            return Wording(
+                "taken_over", "contract", contract.short,
+                "contract \(contract.short) was claimed already; the ruling follows by itself",
+                "合同 \(contract.short) 已声明接管；裁定会自动作出")
+        case .nothingUnanswered(let contract):
+            return Wording(
+                "nothing_unanswered", "contract", contract.short,
+                "no receipted request waits in contract \(contract.short); there is nothing to take over",
+                "合同 \(contract.short) 没有已回执而未答复的请求，无需接管")
+        case .notSilentYet(let until):
+            return Wording(
+                "not_silent_yet", "contract", until.iso,
+                "the sequencer has until \(until.iso) to answer; take over after that",
+                "排序方须在 \(until.iso) 前答复；此后方可接管")
         }
     }
 }
@@ -247,27 +324,37 @@ extension ReadOnlyReason {
         switch self {
         case .sidecarAhead(let sidecar, let database):
             return Wording(
-                "read_only", "home", "\(sidecar) > \(database)",
-                "read-only: \(sidecar) own entries were signed but the database holds \(database); an old "
-                    + "copy was put back. Bring back the newest copy",
-                "只读：已签署 \(sidecar) 条，数据库只有 \(database) 条，像是恢复了旧副本；请换回最新的数据")
+                "old_copy", "home", "\(sidecar) > \(database)",
+                "\(sidecar) own entries were signed but the database holds \(database): an old copy was put back",
+                "已签署 \(sidecar) 条，数据库只有 \(database) 条：像是恢复了旧副本")
         case .sidecarMissing:
             return Wording(
-                "read_only", "home", "",
-                "read-only: the high-water file is missing beside the database; bring back the whole home",
-                "只读：数据库旁缺少水位文件；请恢复完整的主目录")
+                "old_copy", "home", "",
+                "the high-water file is missing beside the database, so this may be an old copy",
+                "数据库旁缺少水位文件，可能是旧副本")
         case .sidecarForeign:
             return Wording(
-                "read_only", "home", "",
-                "read-only: the high-water file belongs to another database or machine; bring back the "
-                    + "home it was made with",
-                "只读：水位文件属于另一个数据库或机器；请换回原来的主目录")
+                "old_copy", "home", "",
+                "the high-water file belongs to another database or machine, so this may be an old copy",
+                "水位文件属于另一个数据库或机器，可能是旧副本")
         case .peerAhead(let log, let sequence):
             return Wording(
-                "read_only", "home", "\(log.short)/\(sequence)",
-                "read-only: a peer holds your own entry \(sequence) of log \(log.short), which is missing "
-                    + "here; this is an old copy. Bring back the newest one",
-                "只读：对方持有您在日志 \(log.short) 的第 \(sequence) 条而此处没有，这是旧副本；请换回最新的数据")
+                "old_copy", "home", "\(log.short)/\(sequence)",
+                "a peer held your own entry \(sequence) of log \(log.short), which was missing here: this "
+                    + "home was an old copy",
+                "对方持有您在日志 \(log.short) 的第 \(sequence) 条而此处曾缺少：本主目录是旧副本")
+        case .homeLost:
+            return Wording(
+                "home_lost", "home", "",
+                "this home was brought back with the recovery code; what it signed last is still being "
+                    + "asked for",
+                "本主目录由恢复码找回，正在询问此前最后签署了什么")
+        case .keyReplaced(let time):
+            return Wording(
+                "key_replaced", "home", time.iso,
+                "your key was changed elsewhere on \(time.iso); this home's key signs nothing any more. "
+                    + "Bring the identity here with: talea recover",
+                "您的密钥已于 \(time.iso) 在别处更换，本主目录的密钥不能再签署；请用 talea recover 在此恢复身份")
         }
     }
 }
@@ -276,7 +363,7 @@ extension FoldRefusal {
     func wording(_ name: (DID) -> String) -> Wording {
         switch self {
         case .entry(let refusal): return refusal.wording
-        case .contract(let refusal): return refusal.wording
+        case .contract(let refusal): return refusal.wording(name)
         case .contractKeyWrong:
             return Wording(
                 "contract_key_wrong", "contract", "",
@@ -291,10 +378,47 @@ extension FoldRefusal {
             return Wording(
                 "not_about_this_contract", "contract", "", "it was signed for another contract",
                 "它是为另一份合同签署的")
-        case .witnessesNewer:
+        case .witnessesUnfit(let count, let threshold):
             return Wording(
-                "witnesses_newer", "witnesses", "",
-                "witnesses, receipts and takeovers need a newer program", "见证、回执与接管需要更新的程序")
+                "witnesses_unfit", "witness", "\(threshold) of \(count)",
+                "\(threshold) of \(count) witnesses will not do: they must be distinct, none of them a "
+                    + "party, custodian or arbiter, and --threshold more than half of them",
+                "\(count) 名见证中 \(threshold) 名不可行：见证须各不相同，不得为合同方、托管方或仲裁方，"
+                    + "且 --threshold 须过半数")
+        case .witnessTermsWrong:
+            return Wording(
+                "witness_terms_wrong", "witness", "",
+                "what the witnesses were told is not what the proposal says", "见证所得条款与提议不符")
+        case .receiptsMissing(let id, let found, let needed):
+            return Wording(
+                "receipts_missing", "receipts", id.short,
+                "\(found) of \(needed) receipts for \(id.short) are here",
+                "\(id.short) 的回执有 \(found) 份，需 \(needed) 份")
+        case .closingsMissing(let record, let found, let needed):
+            return Wording(
+                "closings_missing", "record", "\(record)",
+                "\(found) of \(needed) witnesses have closed record \(record)",
+                "记录 \(record) 已有 \(found) 名见证封闭，需 \(needed) 名")
+        case .listedMissing(let id):
+            return Wording(
+                "listed_missing", "request", id.short,
+                "witnesses list the request \(id.short), which the step does not show",
+                "见证列出的请求 \(id.short) 未随步骤出示")
+        case .listedAdmissible(let id):
+            return Wording(
+                "listed_admissible", "request", id.short,
+                "the request \(id.short) came in time and comes first; nothing lapsed",
+                "请求 \(id.short) 已按时收到，应先处理；未发生逾期")
+        case .rulingBelow(let stated, let highest):
+            return Wording(
+                "ruling_below", "step", "\(stated)",
+                "the ruling goes on from step \(stated), but witnesses hold step \(highest): it is void, "
+                    + "and proof against the arbiter",
+                "裁定从第 \(stated) 步继续，而见证持有第 \(highest) 步：裁定无效，并构成对仲裁方的证据")
+        case .claimMissing:
+            return Wording(
+                "claim_missing", "claim", "", "there is no claim that this ruling could follow",
+                "没有此裁定可依据的接管声明")
         case .deadlinesCrossed:
             return Wording(
                 "deadlines_crossed", "grant-by", "",
@@ -323,6 +447,16 @@ extension FoldRefusal {
             return Wording(
                 "key_unknown", "party", did.did, "the key log of \(name(did)) is not here yet",
                 "此处还没有 \(name(did)) 的密钥日志")
+        case .keySuperseded(let did):
+            return Wording(
+                "key_superseded", "party", did.did,
+                "signed under a key that \(name(did)) has replaced; sign it again under the new one",
+                "用 \(name(did)) 已更换的旧密钥签署；请用新密钥重新签署")
+        case .keyEntryMisplaced(let id):
+            return Wording(
+                "key_entry_misplaced", "step", id.hex,
+                "the step embeds a key entry (\(id.short)…) that is not a participant's next one",
+                "此步嵌入的密钥条目（\(id.short)…）不是参与方的下一个密钥")
         case .releaseKeyMissing(let did):
             return Wording(
                 "release_key_missing", "party", did.did,

@@ -28,6 +28,20 @@ public struct KeyBody: EntryBody {
     }
 }
 
+/// A log goes on under a newer key. From here on other entries of this log under older keys count for
+/// nothing: whoever stole one of those can neither go on nor back-date.
+public struct Continue: EntryBody {
+    public static let kind = Kind.continue
+    /// The key entry that the entry before this one was signed under.
+    public var from: EntryID
+
+    public init(from: EntryID) { self.from = from }
+
+    public func write(to writer: inout WireWriter) { writer.id(1, from) }
+
+    public init(from reader: inout WireReader) throws(EntryRefusal) { from = try reader.id(1) }
+}
+
 /// An alliance: its topic derives from this body's hash, so the rules cannot change under its name.
 public struct Founding: EntryBody {
     public static let kind = Kind.founding

@@ -1,3 +1,4 @@
+internal import Capacity
 public import Identity
 
 /// One signed thing, strictly decoded. Its signature is *not* known to be good: see `ValidEntry`.
@@ -21,7 +22,9 @@ public struct Entry: Hashable, Sendable {
             guard Int64(body.count) == header.bodySize else {
                 throw .bodySize(stated: header.bodySize, found: body.count)
             }
-            guard SHA256.hash(body) == header.bodyHash else { throw .bodyHash }
+            guard SHA256.hash(body) == header.bodyHash || planted(.bodyUnhashed) else {
+                throw .bodyHash
+            }
         }
         self.headerBytes = headerBytes
         self.signature = signature
@@ -104,6 +107,7 @@ public struct ValidEntry: Hashable, Sendable {
         guard key.isPrimeOrder else { throw .keyNotPrimeOrder }
         guard
             checker.verifies(entry.signature, of: entry.signedBytes, byCheckedKey: key)
+                || planted(.skipSignature)
         else { throw .signatureWrong(entry.id) }
         self.entry = entry
         ownSignatureChecked = true
@@ -113,7 +117,8 @@ public struct ValidEntry: Hashable, Sendable {
     /// earlier in the same log by the same key must.
     public init(_ entry: Entry, reachedBy successor: ValidEntry) throws(EntryRefusal) {
         guard let here = entry.header.log, let next = successor.header.log,
-            next.previous == entry.id, here.log == next.log, here.sequence + 1 == next.sequence,
+            next.previous == entry.id || planted(.runWithoutIDs), here.log == next.log,
+            here.sequence + 1 == next.sequence,
             // Each key entry is signed by another key: none vouches for the one before it.
             entry.header.key != nil,
             entry.header.author == successor.header.author,

@@ -26,6 +26,7 @@ public enum EntryRefusal: Error, Hashable, Sendable {
     case keyNotPrimeOrder
     case signatureWrong(EntryID)
     case runBroken(at: EntryID)
+    case proofShape(String)
     case privateBodyClosed
     case commitmentWrong
 }

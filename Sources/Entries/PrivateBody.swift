@@ -20,6 +20,32 @@ public struct ContractKey: Sendable, Hashable {
         message.append(bigEndian: UInt64(sequence))
         return HMAC256.authenticate(message, key: bytes).bytes
     }
+
+    /// The key of one request's body, where witnesses keep requests: its nonce tells it apart.
+    public func requestKey(author: DID, nonce: [UInt8]) -> [UInt8] {
+        let message = Array("talea.requestkey.v1".utf8) + author.bytes + nonce
+        return HMAC256.authenticate(message, key: bytes).bytes
+    }
+
+    /// A request's body for a contract with witnesses: they keep it, and cannot read it.
+    public func seal(_ request: Request, author: DID, log: LogID, nonce: [UInt8])
+        throws(EntryRefusal) -> [UInt8]
+    {
+        try PrivateBody.seal(
+            request.wire, key: requestKey(author: author, nonce: nonce), nonce: nonce,
+            authenticating: author.bytes + log.bytes)
+    }
+
+    /// The request in a body sealed so. Refused where it does not open, or is not strict.
+    public func openRequest(_ entry: Entry) throws(EntryRefusal) -> Request {
+        guard let body = entry.body, let log = entry.header.statement?.about else {
+            throw .bodyMissing
+        }
+        let author = entry.header.author
+        let key = requestKey(author: author, nonce: Array(body.prefix(24)))
+        return try Request(
+            strict: PrivateBody.open(body, key: key, authenticating: author.bytes + log.bytes))
+    }
 }
 
 /// `24 random ‖ SHA-256("talea.body.v1" ‖ body key) ‖ XChaCha20-Poly1305 ciphertext`.
@@ -34,12 +60,19 @@ public enum PrivateBody {
         _ plaintext: [UInt8], key: [UInt8], nonce: [UInt8], author: DID,
         place: Header.LogPlace
     ) throws(EntryRefusal) -> [UInt8] {
+        try seal(
+            plaintext, key: key, nonce: nonce,
+            authenticating: associatedData(author: author, place))
+    }
+
+    static func seal(
+        _ plaintext: [UInt8], key: [UInt8], nonce: [UInt8], authenticating associated: [UInt8]
+    ) throws(EntryRefusal) -> [UInt8] {
         let padded = try pad(plaintext)
         let commitment = SHA256.hash(tag: "talea.body.v1", key)
         return nonce + commitment.bytes
             + XChaCha20Poly1305.seal(
-                padded, nonce: nonce, key: key,
-                authenticating: associatedData(author: author, place))
+                padded, nonce: nonce, key: key, authenticating: associated)
     }
 
     /// Refused where the key is not the committed one, the ciphertext was changed or moved, or the
@@ -47,6 +80,12 @@ public enum PrivateBody {
     public static func open(
         _ body: [UInt8], key: [UInt8], author: DID, place: Header.LogPlace
     ) throws(EntryRefusal) -> [UInt8] {
+        try open(body, key: key, authenticating: associatedData(author: author, place))
+    }
+
+    static func open(_ body: [UInt8], key: [UInt8], authenticating associated: [UInt8])
+        throws(EntryRefusal) -> [UInt8]
+    {
         guard body.count >= overhead else { throw .privateBodyClosed }
         guard Array(body[24..<56]) == SHA256.hash(tag: "talea.body.v1", key).bytes else {
             throw .commitmentWrong
@@ -54,7 +93,7 @@ public enum PrivateBody {
         guard
             let padded = XChaCha20Poly1305.open(
                 Array(body[56...]), nonce: Array(body[..<24]), key: key,
-                authenticating: associatedData(author: author, place)),
+                authenticating: associated),
             let mark = padded.lastIndex(where: { $0 != 0 }), padded[mark] == 0x80
         else { throw .privateBodyClosed }
         let plaintext = Array(padded[..<mark])

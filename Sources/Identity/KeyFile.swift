@@ -4,9 +4,30 @@ public struct KeyFile: Sendable {
     public let key: SigningKey
     public let nodeSecret: SecretBytes
 
+    /// What the file was opened with, so that the next key goes behind the same passphrase.
+    private var wrapping: Wrapping?
+
+    private struct Wrapping: Sendable {
+        let salt: [UInt8]
+        let key: SecretBytes
+    }
+
     public init(key: SigningKey, nodeSecret: SecretBytes) {
         self.key = key
         self.nodeSecret = nodeSecret
+    }
+
+    /// The same file with another key in it, under the passphrase that opened this one.
+    public func holding(_ next: SigningKey) -> KeyFile {
+        var file = KeyFile(key: next, nodeSecret: nodeSecret)
+        file.wrapping = wrapping
+        return file
+    }
+
+    /// As it lies on disk, under the passphrase it was opened with. `nonce`: 24 fresh random bytes.
+    public func text(nonce: [UInt8]) -> String {
+        guard let wrapping else { return clearText }
+        return sealedText(salt: wrapping.salt, nonce: nonce, key: wrapping.key)
     }
 
     public enum Refusal: Error, Hashable, Sendable {
@@ -18,15 +39,23 @@ public struct KeyFile: Sendable {
 
     /// `salt` is 16 fresh random bytes, `nonce` 24; both unused where `passphrase` is nil.
     public func text(passphrase: String?, salt: [UInt8], nonce: [UInt8]) throws(Refusal) -> String {
-        let secrets = key.seed.exposed + nodeSecret.exposed
-        guard let passphrase else {
-            return "\(Self.title)\nprotection none\nsecrets \(secrets.hex)\n"
-        }
+        guard let passphrase else { return clearText }
         guard let wrapping = Argon2id.key(passphrase: passphrase, salt: salt) else {
             throw .memoryShort
         }
+        return sealedText(salt: salt, nonce: nonce, key: wrapping)
+    }
+
+    private var clearText: String {
+        let secrets = key.seed.exposed + nodeSecret.exposed
+        return "\(Self.title)\nprotection none\nsecrets \(secrets.hex)\n"
+            + "check \(Self.check(secrets).hex)\n"
+    }
+
+    private func sealedText(salt: [UInt8], nonce: [UInt8], key wrapping: SecretBytes) -> String {
         let sealed = XChaCha20Poly1305.seal(
-            secrets, nonce: nonce, key: wrapping.exposed, authenticating: Array(Self.title.utf8))
+            key.seed.exposed + nodeSecret.exposed, nonce: nonce, key: wrapping.exposed,
+            authenticating: Array(Self.title.utf8))
         return """
             \(Self.title)
             protection argon2id xchacha20poly1305
@@ -51,8 +80,13 @@ public struct KeyFile: Sendable {
             return bytes
         }
         let secrets: [UInt8]
+        var opened: Wrapping?
         if !needsPassphrase(text) {
             secrets = try field(2, "secrets")
+            // Files of the first version have none. One flipped bit would be another identity's key.
+            if lines.count > 3, try field(3, "check") != Self.check(secrets) {
+                throw .malformed(line: 3)
+            }
         } else {
             let (salt, nonce, sealed) =
                 (try field(2, "salt"), try field(3, "nonce"), try field(4, "secrets"))
@@ -62,15 +96,22 @@ public struct KeyFile: Sendable {
                 throw .memoryShort
             }
             guard
-                let opened = XChaCha20Poly1305.open(
+                let plain = XChaCha20Poly1305.open(
                     sealed, nonce: nonce, key: wrapping.exposed, authenticating: Array(title.utf8))
             else { throw .passphraseWrong }
-            secrets = opened
+            secrets = plain
+            opened = Wrapping(salt: salt, key: wrapping)
         }
         guard secrets.count == 64,
             let key = SigningKey(seed: SecretBytes(Array(secrets.prefix(32))))
         else { throw .malformed(line: lines.count) }
-        return KeyFile(key: key, nodeSecret: SecretBytes(Array(secrets.suffix(32))))
+        var file = KeyFile(key: key, nodeSecret: SecretBytes(Array(secrets.suffix(32))))
+        file.wrapping = opened
+        return file
+    }
+
+    private static func check(_ secrets: [UInt8]) -> [UInt8] {
+        Array(SHA256.hash(tag: "talea.keyfile.v1", secrets).bytes.prefix(8))
     }
 
     private static let title = "talea key file 1"

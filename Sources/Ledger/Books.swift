@@ -186,7 +186,8 @@ public struct Books: Sendable {
         debited.debits += amount
         balanceOf[posting.debit] = debited == Balance() ? nil : debited
         var credited = balance(of: posting.credit)
-        credited.credits += amount
+        credited.credits +=
+            planted(.oneSidedPosting) && sign > 0 && amount > 1 ? amount - 1 : amount
         balanceOf[posting.credit] = credited == Balance() ? nil : credited
         assert(debited.net == -credited.net)
         assert(debited.debits >= 0 && credited.credits >= 0)

@@ -6,7 +6,9 @@ public import Identity
 ///
 /// Bulk sync checks one signature per contiguous run: newest first, then hashes back to what is held.
 public struct Chains: Sendable {
-    private var chains: [LogID: Chain] = [:]
+    var chains: [LogID: Chain] = [:]
+    /// Logs in which an entry under its author's key in force was seen above what is held.
+    var continued: [LogID: Int64] = [:]
 
     public struct Chain: Sendable {
         public let author: DID
@@ -15,6 +17,15 @@ public struct Chains: Sendable {
         public internal(set) var ids: [EntryID] = []
         public internal(set) var newestTime: Instant = .earliest
         public internal(set) var fork: Fork?
+        /// From which sequence on which key entry signed; ascending. Empty for key logs.
+        public internal(set) var keys: [Span] = []
+
+        public struct Span: Hashable, Sendable {
+            public let from: Int64
+            public let key: EntryID
+        }
+        /// Entries of other branches that are held beside this one, once the log is known to part.
+        public internal(set) var rivals: [EntryID: Rival] = [:]
 
         public var head: Int64 { Int64(ids.count) }
 
@@ -23,12 +34,24 @@ public struct Chains: Sendable {
         }
     }
 
+    /// Where an entry of another branch stands.
+    public struct Rival: Hashable, Sendable {
+        public let sequence: Int64
+        public let previous: EntryID?
+    }
+
     /// Two valid entries at one sequence of one log, both by its author. Never healed by time.
     public struct Fork: Hashable, Sendable {
         public let sequence: Int64
         /// The branch held first and its rival, each by its own signature or an evidence chain.
         public let held: EntryID
         public let rival: EntryID
+
+        public init(sequence: Int64, held: EntryID, rival: EntryID) {
+            self.sequence = sequence
+            self.held = held
+            self.rival = rival
+        }
     }
 
     /// What an offered run of entries turns out to be.
@@ -38,6 +61,14 @@ public struct Chains: Sendable {
         case known
         /// A valid entry beside one that is held.
         case forks(Fork, rival: [ValidEntry])
+        /// Starts with a `continue` that takes the place of what is held from there on.
+        case supersedes([ValidEntry])
+        /// Under an older key, at or above a `continue` that is held: no effect, and no fork.
+        case superseded
+        /// Under an older key than its author's in force, and no `continue` is held yet.
+        case waits
+        /// Goes on from a rival that is held.
+        case branches([ValidEntry])
     }
 
     public init() {}
@@ -48,9 +79,13 @@ public struct Chains: Sendable {
 
     /// Decides a contiguous ascending run of one log that starts no later than just above what is held.
     /// Refused as a whole where its newest entry is not valid.
-    public func decide(_ run: [Entry], keys: KeyLogs, checker: SignatureChecker)
-        throws(LogRefusal) -> Admission
-    {
+    ///
+    /// `anchored` is the highest sequence that somebody else relied on: no `continue` takes its place or
+    /// a lower one. `adopting` our own log nothing waits: the `continue` is ours to write.
+    public func decide(
+        _ run: [Entry], keys: KeyLogs, checker: SignatureChecker, anchored: Int64 = 0,
+        adopting: Bool = false
+    ) throws(LogRefusal) -> Admission {
         guard let newest = run.last, let first = run.first, let start = first.header.log else {
             throw .runUneven(at: 0)
         }
@@ -62,6 +97,11 @@ public struct Chains: Sendable {
             }
         }
         let held = chain?.head ?? 0
+        if let chain, !chain.rivals.isEmpty,
+            let branch = try decideBranch(run, chain, keys: keys, checker: checker)
+        {
+            return branch
+        }
         guard start.sequence <= held + 1 else {
             throw .gap(log: start.log, held: held, offered: start.sequence)
         }
@@ -75,14 +115,19 @@ public struct Chains: Sendable {
             // It does not stand on what we hold: some earlier entry must differ too.
             throw .chainBroken(at: firstFresh.id)
         }
+        if isSuperseded(valid, in: chain, keys: keys) { return .superseded }
+        try checkKeys(valid, after: chain?.key(at: place.sequence - 1), keys: keys)
         if place.sequence <= held, let mine = chain?.id(at: place.sequence) {
+            if let chain, place.sequence > anchored, supersedes(valid, chain, keys: keys) {
+                return .supersedes(valid)
+            }
             return .forks(
                 Fork(sequence: place.sequence, held: mine, rival: firstFresh.id), rival: valid)
         }
         if let chain, firstFresh.header.time < chain.newestTime {
             throw .timeFell(at: firstFresh.id)
         }
-        return .extends(valid)
+        return !adopting && waits(newest, keys: keys) ? .waits : .extends(valid)
     }
 
     /// Takes a decided, or freshly signed, entry at the end of its log.
@@ -93,6 +138,9 @@ public struct Chains: Sendable {
         assert(place.sequence == chain.head + 1)
         guard place.sequence == chain.head + 1 else { return }
         chain.ids.append(valid.id)
+        if let key = valid.header.key, chain.keys.last?.key != key {
+            chain.keys.append(.init(from: place.sequence, key: key))
+        }
         chain.newestTime = valid.header.time
         chains[place.log] = chain
     }
@@ -122,7 +170,7 @@ public struct Chains: Sendable {
     }
 
     /// Newest first: an own signature, then the run check until the key changes.
-    private func validate(
+    func validate(
         _ run: [Entry], newest: Entry, keys: KeyLogs, checker: SignatureChecker
     ) throws(LogRefusal) -> [ValidEntry] {
         var valid: [ValidEntry] = []

@@ -14,6 +14,8 @@ public struct KeyLogs: Sendable {
         public let key: PublicKey
         public let nextKeyHash: Hash32
         public let time: Instant
+        /// Why the key before it was replaced, as its author says.
+        public let reason: String
     }
 
     public init() {}
@@ -22,6 +24,13 @@ public struct KeyLogs: Sendable {
     public func key(_ author: DID, _ id: EntryID) -> PublicKey? {
         logs[author]?.first { $0.id == id }?.key
     }
+
+    /// The place of a key entry in its author's key log, from 1; `nil` where it is not known here.
+    public func age(_ author: DID, _ id: EntryID) -> Int? {
+        logs[author]?.firstIndex { $0.id == id }.map { $0 + 1 }
+    }
+
+    public var authors: [DID] { logs.keys.sorted() }
 
     /// The newest key entry of `author`.
     public func inForce(_ author: DID) -> Held? { logs[author]?.last }
@@ -68,6 +77,6 @@ public struct KeyLogs: Sendable {
         logs[valid.header.author, default: []].append(
             Held(
                 id: valid.id, key: body.publicKey, nextKeyHash: body.nextKeyHash,
-                time: valid.header.time))
+                time: valid.header.time, reason: body.reason))
     }
 }

@@ -10,11 +10,15 @@ public struct LineLog: Sendable {
     public let issuer: DID
     public let terms: LineTerms
     public let log: LogID
-    public private(set) var line = Line<EntryID>()
-    public private(set) var holders: [EntryID: Holder] = [:]
+    public internal(set) var line = Line<EntryID>()
+    public internal(set) var holders: [EntryID: Holder] = [:]
     /// Entries folded, valid or not.
-    public private(set) var folded: Int64 = 0
-    public private(set) var fault: Fault?
+    public internal(set) var folded: Int64 = 0
+    public internal(set) var fault: Fault?
+    /// The first entry of a kind that only a newer program knows: nothing from there on is judged.
+    public internal(set) var newerAt: Int64?
+    /// Where the log parts, and what every branch promises. Branches are held, not folded.
+    public internal(set) var parted: Parted?
 
     /// Whose key frees or splits a grant, and the tag its participants know it by.
     public struct Holder: Hashable, Sendable {
@@ -35,7 +39,7 @@ public struct LineLog: Sendable {
         case holderSignature
         case releaseKeyNotPrimeOrder
         case unreadable(EntryRefusal)
-        case newerKind(Int64)
+        case kindMisplaced(Int64)
     }
 
     public init(issuer: DID, terms: LineTerms) {
@@ -60,7 +64,7 @@ public struct LineLog: Sendable {
         } catch let refusal as EntryRefusal {
             throw .unreadable(refusal)
         } catch {
-            throw .newerKind(entry.header.kind)
+            throw .kindMisplaced(entry.header.kind)
         }
     }
 
@@ -74,7 +78,11 @@ public struct LineLog: Sendable {
     /// Folds the next entry of the log, good or bad.
     public mutating func fold(_ entry: Entry, checker: SignatureChecker) {
         folded += 1
-        guard fault == nil else { return }
+        guard fault == nil, newerAt == nil, entry.kind != .continue else { return }
+        guard entry.kind != nil else {
+            newerAt = folded
+            return
+        }
         do {
             let effect = try decide(entry, checker: checker)
             line.apply(effect.event)
@@ -122,7 +130,7 @@ public struct LineLog: Sendable {
             else { throw Reason.holderSignature }
             return (
                 .split(body.grant, units: body.units, into: entry.id), body.remaining,
-                Holder(releaseKey: body.releaseKey, tag: body.tag, title: nil)
+                Holder(releaseKey: body.releaseKey, tag: body.tag, title: holder.title)
             )
         case .release:
             let body = try entry.read(Release.self)
@@ -140,7 +148,7 @@ public struct LineLog: Sendable {
             else { throw Reason.holderSignature }
             return (.release(body.grant, units: body.units, signed: true), body.remaining, nil)
         default:
-            throw Reason.newerKind(entry.header.kind)
+            throw Reason.kindMisplaced(entry.header.kind)
         }
     }
 }

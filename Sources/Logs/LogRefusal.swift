@@ -15,7 +15,14 @@ public enum LogRefusal: Error, Hashable, Sendable {
     /// `previous` does not name the entry held before it.
     case chainBroken(at: EntryID)
     case timeFell(at: EntryID)
+    /// A log's keys never get older, and get newer at a `continue` alone.
+    case keyFell(at: EntryID)
+    case keyRose(at: EntryID)
     /// Entries below this are missing here.
     case gap(log: LogID, held: Int64, offered: Int64)
     case logIdWrong(LogID)
+    /// Two keys at one place are a matter of the key log, and no fork by themselves.
+    case keysDiffer(EntryID, EntryID)
+    /// Held below the fork that is claimed: another entry stands under the two.
+    case forkElsewhere(log: LogID, sequence: Int64)
 }

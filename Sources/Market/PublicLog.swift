@@ -35,6 +35,7 @@ public struct PublicLog: Sendable {
     public func clash(of terms: LineTerms, source: LogID?) -> LogID? {
         openings.first {
             $0.clashesWith == nil && $0.terms.overlaps(terms) && $0.log != source
+                && !planted(.overlappingLines)
         }?.log
     }
 
@@ -66,7 +67,7 @@ public struct PublicLog: Sendable {
                 let index = offers.firstIndex(where: { $0.id == body.offer })
             else { return }
             offers[index].withdrawn = true
-        case .founding: break
+        case .founding, .continue, .cut: break
         default: newerAt = folded
         }
     }

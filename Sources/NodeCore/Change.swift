@@ -9,9 +9,20 @@ public import Replication
 public enum Change: Sendable {
     /// A log entry; `own` counts for the high-water mark.
     case entry(ValidEntry, own: Bool)
+    /// Our key from now on. The shell makes its file durable before the commit, and puts it in the place
+    /// of the old one after it.
+    case ownKey(SigningKey)
+    /// What is held of a log from a sequence on was superseded by the `continue` that follows: it stays
+    /// as proof and counts for nothing.
+    case superseded(LogID, from: Int64)
+    case recovery(RecoveryChange)
+    /// A partner's sealed snapshot, in place of its older one.
+    case keepsake(of: DID, [UInt8])
     /// An entry beside one that is held: kept as proof, never folded.
     case rival(ValidEntry)
     case fork(LogID, Chains.Fork)
+    /// A proof of a fork, checked: kept even where neither entry can be.
+    case proof(ForkProof)
     /// A statement sent or received, once each.
     case statement(ValidEntry, contract: ContractID?)
     case contractKey(ContractID, [UInt8])
@@ -25,6 +36,15 @@ public enum Change: Sendable {
     /// A child proposal and the act its acceptances will let this node request.
     case transfer(child: EntryID, parent: ContractID, act: SignedAct)
     case transferDone(child: EntryID)
+    /// What this node was asked to witness.
+    case witnessTerms(LogID, [UInt8])
+    case standing(StandingInstruction, Bool)
+}
+
+/// What the owner tells the node to do without being asked each time.
+public enum StandingInstruction: String, Hashable, Sendable, CaseIterable {
+    /// Witness contracts of members of the alliance.
+    case witness
 }
 
 /// One statement on its way to one recipient.
@@ -74,6 +94,8 @@ public enum Directive: Sendable {
     case serve(PeerID, Message.RangeRequest)
     /// Seal to `key` and send as `put`.
     case deliver(PeerID, Sealed, key: PublicKey)
+    /// Send the peer its own snapshot, where one is kept.
+    case giveBack(PeerID, DID)
     /// A fork changed what stands: drop this value and load it again.
     case reload
 }
@@ -82,6 +104,8 @@ public enum Directive: Sendable {
 public struct Snapshot: Sendable {
     public var entries: [ValidEntry] = []
     public var forks: [(LogID, Chains.Fork)] = []
+    public var rivals: [ValidEntry] = []
+    public var proofs: [ForkProof] = []
     public var statements: [(ValidEntry, ContractID?)] = []
     public var contractKeys: [[UInt8]] = []
     public var outbox: [OutboxItem] = []
@@ -89,12 +113,17 @@ public struct Snapshot: Sendable {
     public var petnames: [(DID, String)] = []
     public var peers: [PeerAddress] = []
     public var transfers: [(child: EntryID, parent: ContractID, act: SignedAct)] = []
+    public var witnessTerms: [[UInt8]] = []
+    public var standing: Set<StandingInstruction> = []
+    /// What the mark outside the database says against it.
     public var readOnly: ReadOnlyReason?
+    /// An old copy that was noticed before this start.
+    public var recovery: (reason: ReadOnlyReason, since: Instant, whole: [LogID])?
 
     public init() {}
 }
 
-/// Why a node signs nothing.
+/// Why a node signs nothing, or not in every log.
 public enum ReadOnlyReason: Hashable, Sendable {
     /// The high-water mark outside the database knows more own entries than the database holds: an old
     /// copy was put back.
@@ -103,4 +132,8 @@ public enum ReadOnlyReason: Hashable, Sendable {
     case sidecarForeign
     /// A peer holds own entries that this node does not.
     case peerAhead(LogID, sequence: Int64)
+    /// Brought back with the recovery code alone.
+    case homeLost
+    /// Our key log went on without us: the key of this home is no longer in force.
+    case keyReplaced(at: Instant)
 }

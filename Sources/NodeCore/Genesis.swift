@@ -9,6 +9,12 @@ public struct Genesis: Sendable {
     public let alliance: Alliance
     public let entries: [ValidEntry]
 
+    init(own: Own, alliance: Alliance, entries: [ValidEntry]) {
+        self.own = own
+        self.alliance = alliance
+        self.entries = entries
+    }
+
     /// `nextKey` derives from the recovery code; only its hash is kept.
     public init(
         key: SigningKey, nextKey: PublicKey, nodeSecret: SecretBytes, profile: Profile,

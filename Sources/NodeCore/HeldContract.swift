@@ -1,3 +1,4 @@
+internal import Capacity
 public import Contracts
 public import Entries
 public import Identity
@@ -23,6 +24,12 @@ public struct HeldContract: Sendable {
     var acknowledgements: [Entry] = []
     /// Log entries held while the fold is missing.
     var unfolded: [Entry] = []
+    /// What each witness said.
+    public internal(set) var witnessLogs: [DID: WitnessLog] = [:]
+    /// Every request that came, with witnesses alone: closings may list any of them.
+    var requestsSeen: [EntryID: Entry] = [:]
+    /// Steps of the arbiter's epoch that came before the basis was folded.
+    var ahead: [Entry] = []
 
     public struct PendingRequest: Sendable {
         public let entry: Entry
@@ -39,6 +46,11 @@ public struct HeldContract: Sendable {
     }
 
     public var id: ContractID { key.contract }
+    public var isWitnessed: Bool { proposal.witnesses != .none }
+    public var witnesses: [DID] { proposal.witnesses.identities }
+    /// Whoever writes steps now.
+    public var sequencer: DID { fold?.sequencer ?? proposal.sequencer }
+    /// The log by which all call the contract, whoever writes.
     public var log: LogID { .contract(proposal.contract, author: proposal.sequencer) }
 
     public func hasAccepted(_ did: DID) -> Bool {
@@ -46,7 +58,9 @@ public struct HeldContract: Sendable {
     }
 
     /// Every named identity accepted exactly this proposal.
-    public var isAgreed: Bool { proposal.participants.allSatisfy(hasAccepted) }
+    public var isAgreed: Bool {
+        (proposal.participants + witnesses).allSatisfy(hasAccepted) || planted(.consentSkipped)
+    }
 
     /// The five grades of design §4, shown exactly so.
     public enum Grade: String, Sendable, CaseIterable, Comparable {
@@ -58,7 +72,11 @@ public struct HeldContract: Sendable {
     }
 
     public var grade: Grade {
-        if let fold, fold.isSequenced { return fold.state.isEnded ? .settled : .sequenced }
+        if let fold, fold.isSequenced {
+            // Until M hold it, a takeover could still leave the newest step behind.
+            guard !isWitnessed || isHeadWitnessed else { return .sequenced }
+            return fold.state.isEnded ? .settled : isWitnessed ? .witnessed : .sequenced
+        }
         return isAgreed ? .agreed : .proposed
     }
 
@@ -69,6 +87,33 @@ public struct HeldContract: Sendable {
         case .some: return .declined
         case nil: return .open
         }
+    }
+
+    /// M witnesses hold the newest step.
+    public var isHeadWitnessed: Bool {
+        guard let head = fold?.head.id else { return false }
+        return receipts(of: head).count >= Int(proposal.witnesses.threshold)
+    }
+
+    /// The earliest M receipts of a statement or step, fewer where fewer came.
+    func receipts(of subject: EntryID) -> [Entry] {
+        let all = witnesses.compactMap { witnessLogs[$0]?.receipts[subject] }
+        return Array(
+            all.sorted { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
+                .prefix(Int(clamping: proposal.witnesses.threshold)))
+    }
+
+    /// Receipts of every participant's acceptance; `nil` while one lacks M.
+    var acceptanceReceipts: [Entry]? {
+        guard isWitnessed else { return [] }
+        var found: [Entry] = []
+        for did in proposal.participants {
+            guard let acceptance = acceptances[did] else { continue }
+            let receipts = receipts(of: acceptance.id)
+            guard receipts.count >= Int(proposal.witnesses.threshold) else { return nil }
+            found += receipts
+        }
+        return found
     }
 
     /// No further step will come: it ended, or never began.

@@ -10,7 +10,11 @@ internal import Market
 
 extension Node {
     func checkMaySign() throws(NodeRefusal) {
-        if let readOnly { throw .readOnly(readOnly) }
+        if let readOnly, !planted(.readOnlySigns) { throw .readOnly(readOnly) }
+        try checkClock()
+    }
+
+    func checkClock() throws(NodeRefusal) {
         let skews = connections.values.compactMap(\.skew)
         let off = skews.filter { $0.magnitude > futureSkewMilliseconds.magnitude }
         if skews.count >= 3, off.count * 2 > skews.count {
@@ -35,12 +39,18 @@ extension Node {
         try checkMaySign()
         let log = LogID.line(author: own.did, terms)
         if lines[log] == nil {
+            if let source {
+                guard let origin = lines[source], origin.terms.overlaps(terms) else {
+                    throw .sourceWrong(source)
+                }
+            }
             if let clash = book[own.did]?.clash(of: terms, source: source) {
                 throw .lineClash(with: clash)
             }
-            try append(
-                LineOpening(terms: terms, source: source),
-                to: .publicLog(author: own.did, alliance: alliance.topic))
+            try checkPublicLog()
+            try append(LineOpening(terms: terms, source: source), to: publicLogInUse)
+            // Opened again after a cut of the public log: its own log says the rest.
+            if lines[log]?.line.total == total { return log }
         }
         try appendLine(log) { _ in Declare(total: total, remaining: total) }
         return log
@@ -48,13 +58,20 @@ extension Node {
 
     public mutating func adjust(_ log: LogID, total: Int64, reason: String) throws(NodeRefusal) {
         try checkMaySign()
-        guard let line = lines[log], line.issuer == own.did else {
-            throw .lineUnknown(log.short)
+        let line = try ownLine(log)
+        let remaining: Int64
+        do {
+            remaining = try line.line.decide(.adjust(total: total), at: now)
+        } catch {
+            throw .capacity(field: "total", error)
         }
-        let declared = line.line.total ?? 0
-        try appendLine(log) { remaining in
-            Adjust(total: total, remaining: remaining + (total - declared), reason: reason)
-        }
+        try appendLine(log) { _ in Adjust(total: total, remaining: remaining, reason: reason) }
+    }
+
+    private func ownLine(_ log: LogID) throws(NodeRefusal) -> LineLog {
+        guard let line = lines[log] else { throw .lineUnknown(log.short) }
+        guard line.issuer == own.did else { throw .notYourLine(log) }
+        return line
     }
 
     // MARK: - Offers
@@ -66,20 +83,20 @@ extension Node {
             throw .templateUnknown(offer.template.short)
         }
         if let log = offer.line {
-            guard let line = lines[log], line.issuer == own.did else {
-                throw .lineUnknown(log.short)
-            }
+            guard let line = lines[log] else { throw .lineUnknown(log.short) }
+            guard line.issuer == own.did else { throw .notYourLine(log) }
         }
-        return try append(offer, to: .publicLog(author: own.did, alliance: alliance.topic)).id
+        try checkPublicLog()
+        let entry = try append(offer, to: publicLogInUse)
+        return entry.id
     }
 
     public mutating func withdraw(_ offer: EntryID) throws(NodeRefusal) {
         try checkMaySign()
         guard let standing = book.offer(offer) else { throw .offerUnknown(offer) }
         guard standing.author == own.did else { throw .notYourOffer(offer) }
-        try append(
-            Withdrawal(offer: offer),
-            to: .publicLog(author: own.did, alliance: alliance.topic))
+        try checkPublicLog()
+        try append(Withdrawal(offer: offer), to: publicLogInUse)
     }
 
     // MARK: - Contracts
@@ -93,12 +110,15 @@ extension Node {
         public var lines: [LineTerms]
         public var acceptBy: Instant
         public var grantBy: Instant
+        public var witnesses: Proposal.Witnesses
         public var parent: Proposal.Parent?
+        /// Although someone named is known to have signed two histories.
+        public var insists = false
 
         public init(
             template: Hash32, currency: Currency, arguments: [String: Value],
             roles: [String: [DID]], lines: [LineTerms], acceptBy: Instant, grantBy: Instant,
-            parent: Proposal.Parent? = nil
+            witnesses: Proposal.Witnesses = .none, parent: Proposal.Parent? = nil
         ) {
             self.template = template
             self.currency = currency
@@ -107,6 +127,7 @@ extension Node {
             self.lines = lines
             self.acceptBy = acceptBy
             self.grantBy = grantBy
+            self.witnesses = witnesses
             self.parent = parent
         }
     }
@@ -125,12 +146,21 @@ extension Node {
         }
         let roles = draft.roles.map { Proposal.RoleHolders(role: $0.key, identities: $0.value) }
             .sorted { $0.role.utf8.lexicographicallyPrecedes($1.role.utf8) }
-        let proposal = Proposal(
+        var proposal = Proposal(
             salt: dice.roll(), contract: key.contract, template: draft.template,
             currency: draft.currency, arguments: [Argument](draft.arguments), roles: roles,
-            sequencer: sequencer, lines: draft.lines, acceptBy: draft.acceptBy,
+            sequencer: sequencer, witnesses: draft.witnesses, lines: draft.lines,
+            acceptBy: draft.acceptBy,
             grantBy: draft.grantBy, releaseKey: own.releaseKey(key.contract).publicKey,
             parent: draft.parent)
+        if draft.witnesses != .none {
+            do {
+                proposal.witnessTermsHash =
+                    try Fold.witnessTerms(of: proposal, template: template).hash
+            } catch {
+                throw .contract(error)
+            }
+        }
         // Our own node is the first that has to be able to read and believe it.
         let entry = try sign(
             proposal, topic: key.topic,
@@ -144,19 +174,19 @@ extension Node {
             if case .contract(let refusal) = error { throw .contract(refusal) }
             throw .fold(error)
         }
+        try checkExposure(to: proposal.participants, insists: draft.insists)
         if draft.parent == nil {
             for need in fold.state.grants { try checkRoom(need, draft.lines) }
         }
-        for did in proposal.participants where did != own.did && keyLogs.inForce(did) == nil {
-            throw .keyOfPeerUnknown(did)
+        let recipients = (proposal.participants + draft.witnesses.identities).filter {
+            $0 != own.did
         }
+        for did in recipients where keyLogs.inForce(did) == nil { throw .keyOfPeerUnknown(did) }
         changes.append(.contractKey(key.contract, key.bytes))
         changes.append(.statement(entry, contract: key.contract))
         statementsSeen.insert(entry.id)
         keep(entry.entry, contract: key.contract, key: key)
-        for did in proposal.participants where did != own.did {
-            send(entry.entry, to: did, contractKey: key.bytes)
-        }
+        for did in recipients { send(entry.entry, to: did, contractKey: key.bytes) }
         topicsChanged()
         advance(key.contract)
         return key.contract
@@ -167,7 +197,10 @@ extension Node {
         guard terms.indices.contains(need.line) else { throw .lineUnknown("\(need.line)") }
         let log = LogID.line(author: need.issuer, terms[need.line])
         guard let line = lines[log] else { throw .lineUnknown(terms[need.line].resource.path) }
-        guard line.fault == nil, chains.chain(log)?.fork == nil else { throw .lineForked(log) }
+        guard line.isOpen, forkedAt[current(log)] == nil else {
+            throw .lineForked(log)
+        }
+        if need.issuer == own.did { _ = try title(for: need.units, on: log) }
         guard need.units <= line.line.remaining else {
             throw .capacity(
                 field: "units",
@@ -176,9 +209,10 @@ extension Node {
     }
 
     /// Accepts a proposal, or consents to a request that waits for it.
-    public mutating func accept(_ contract: ContractID, request: EntryID? = nil)
-        throws(NodeRefusal)
-    {
+    /// `insists`: although someone named is known to have signed two histories.
+    public mutating func accept(
+        _ contract: ContractID, request: EntryID? = nil, insists: Bool = false
+    ) throws(NodeRefusal) {
         try checkMaySign()
         guard let held = contracts[contract] else { throw .contractUnknown(contract.short) }
         guard let request else {
@@ -186,6 +220,7 @@ extension Node {
                 throw .contractOver(contract)
             }
             guard !held.hasAccepted(own.did) else { throw .alreadyAccepted }
+            try checkExposure(to: held.proposal.participants, insists: insists)
             guard let fold = held.fold else {
                 if let refusal = held.foldRefusal { throw .fold(refusal) }
                 throw .templateUnknown(held.proposal.template.short)
@@ -201,21 +236,21 @@ extension Node {
         guard let pending = held.requests[request] else { throw .nothingToAccept(request) }
         let acceptance = Acceptance(salt: dice.roll(), statement: request, releaseKey: nil)
         let entry = try say(
-            acceptance, about: held, to: [held.proposal.sequencer, pending.entry.header.author],
+            acceptance, about: held, to: [held.sequencer, pending.entry.header.author],
             expires: pending.entry.header.statement?.expires ?? now)
         contracts[contract]?.requests[request]?.consents.append(entry)
         advance(contract)
     }
 
     mutating func accept(_ held: HeldContract, now: Instant) throws(NodeRefusal) {
-        guard now <= held.proposal.acceptBy else {
+        guard now <= held.proposal.acceptBy || planted(.acceptedLate) else {
             throw .acceptanceLate(deadline: held.proposal.acceptBy)
         }
         let acceptance = Acceptance(
             salt: dice.roll(), statement: held.proposalEntry.id,
             releaseKey: own.releaseKey(held.id).publicKey)
         let entry = try say(
-            acceptance, about: held, to: held.proposal.participants,
+            acceptance, about: held, to: held.proposal.participants + held.witnesses,
             expires: held.proposal.grantBy)
         contracts[held.id]?.acceptances[own.did] = entry
     }
@@ -282,7 +317,7 @@ extension Node {
                     runningTotal: grant.released + need.units))
         }
         let ownLines = outcome.lines.allSatisfy { $0.units == 0 }
-        guard held.proposal.sequencer == own.did, needed.isEmpty, ownLines else {
+        guard held.sequencer == own.did, needed.isEmpty, ownLines, !held.isWitnessed else {
             return .requested(try request(signed, in: contract))
         }
         try writeStep(
@@ -305,12 +340,32 @@ extension Node {
         }.filter { $0.version > 0 }
         let consenters = fold.state.consentsNeeded(for: plain).sorted()
         let issuers = fold.grants.map(\.issuer)
-        let recipients = Set([held.proposal.sequencer] + consenters + issuers).sorted()
+        // With witnesses all hold it: whoever asks for a default, or takes over, has to show it.
+        let recipients =
+            held.isWitnessed
+            ? held.proposal.participants + held.witnesses
+            : Set([held.sequencer] + consenters + issuers).sorted()
+        let body = Request(salt: dice.roll(), act: act)
+        let sealed = held.isWitnessed && act.child == nil
+        let bytes: [UInt8]
+        do {
+            let nonce = Array(dice.roll().bytes.prefix(24))
+            bytes =
+                sealed
+                ? try held.key.seal(body, author: own.did, log: held.log, nonce: nonce)
+                : body.wire
+        } catch {
+            throw .entry(error)
+        }
         let entry = try say(
-            Request(salt: dice.roll(), act: act), about: held, to: recipients,
+            .request, bytes, about: held, to: recipients,
             expires: now.advanced(by: statementLifeMilliseconds), basis: fold.head.id,
             versions: versions)
+        if held.isWitnessed, let record = try? fold.defaultRecord(of: entry) {
+            try askForClosing(of: record, held, fold)
+        }
         contracts[contract]?.requests[entry.id] = .init(entry: entry, act: act)
+        if held.isWitnessed { contracts[contract]?.requestsSeen[entry.id] = entry }
         advance(contract)
         return entry.id
     }
@@ -331,7 +386,7 @@ extension Node {
                 template: held.proposal.template, currency: held.proposal.currency,
                 arguments: need.parameters.filter { said.contains($0.key) }, roles: need.roles,
                 lines: held.proposal.lines,
-                acceptBy: answerBy, grantBy: answerBy,
+                acceptBy: answerBy, grantBy: answerBy, witnesses: held.proposal.witnesses,
                 parent: .init(contract: held.id, grant: grant.grant, units: need.units)))
         guard let proposal = contracts[child]?.proposalEntry.id else {
             throw .contractUnknown(child.short)

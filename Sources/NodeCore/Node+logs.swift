@@ -19,6 +19,8 @@ extension Node {
         to log: LogID,
         topic: TopicID?
     ) throws(NodeRefusal) -> ValidEntry {
+        try checkMaySign(in: log)
+        if kind != .continue, needsContinue(log), let topic { try goOn(log, topic) }
         let chain = chains.chain(log)
         let head = chain?.head ?? 0
         let place = Header.LogPlace(log: log, sequence: head + 1, previous: chain?.id(at: head))
@@ -37,12 +39,12 @@ extension Node {
     }
 
     @discardableResult
-    mutating func append<Body: EntryBody>(_ body: Body, to log: LogID)
+    mutating func append<Body: EntryBody>(_ body: Body, to log: LogID, topic: TopicID? = nil)
         throws(NodeRefusal) -> ValidEntry
     {
         try append(
             Body.kind, body: { _ throws(EntryRefusal) in body.wire }, to: log,
-            topic: alliance.topic)
+            topic: topic ?? alliance.topic)
     }
 
     /// Keeps a valid new entry at the end of its log, tells what it means, and passes it on.
@@ -60,29 +62,42 @@ extension Node {
             logsOfTopic[entry.header.topic ?? alliance.topic, default: []].append(place.log)
         }
         chains.apply(valid)
+        if isLine(place.log), !valid.ownSignatureChecked { vouched.insert(valid.id) }
+        let base = base(of: place.log)
         if let forked = forkedAt[place.log], place.sequence >= forked {
-            if let contract = contractOfLog[place.log] {
-                contracts[contract]?.fold?.stop(forkedAt: forked)
+            let contract = contractOfLog[place.log]
+            let takeover = contract.flatMap { contracts[$0]?.fold?.takeover }
+            // A ruling says which branch stands, and how far.
+            guard let takeover, takeover.ruling != nil, place.sequence <= takeover.basis else {
+                lines[base]?.part(at: forked, in: place.log)
+                if lines[base] != nil { keepBranch(entry, of: place.log) }
+                if let contract { contracts[contract]?.fold?.stop(forkedAt: forked) }
+                return
             }
-            return
         }
         if entry.kind == .key {
             keyLogs.apply(valid)
+            keyEntries[entry.header.author, default: []].append(entry)
+        } else if entry.kind == .cut, place.sequence == 1 {
+            fold(cut: entry)
         } else if let contract = contractOfLog[place.log] {
-            foldStep(entry, in: contract)
-        } else if place.log == .publicLog(author: entry.header.author, alliance: alliance.topic) {
+            if entry.kind == .receipt || entry.kind == .closed {
+                foldTestimony(entry, in: contract)
+            } else {
+                foldStep(entry, in: contract)
+                stopWhereForked(contract)
+            }
+        } else if let log = witnessed[place.log] {
+            foldAsWitness(entry, of: log)
+        } else if base == .publicLog(author: entry.header.author, alliance: alliance.topic) {
             book.fold(entry)
             if entry.kind == .lineOpening { openLines(of: entry.header.author) }
-        } else if var line = lines[place.log] {
-            line.fold(entry, checker: checker)
-            lines[place.log] = line
-            if line.fault == nil { lineEntries[place.log, default: []].append(entry) }
-            if let total = line.line.total {
-                changes.append(
-                    .line(
-                        place.log, issuer: line.issuer, total: total,
-                        remaining: line.line.remaining))
-            }
+        } else if lines[base] != nil {
+            foldLine(entry, base)
+        } else if entry.header.topic == alliance.topic,
+            book[entry.header.author]?.opening(of: place.log) == nil
+        {
+            unopened[place.log, default: []].append(valid)
         }
     }
 
@@ -90,20 +105,44 @@ extension Node {
         for opening in book[author]?.openings ?? []
         where opening.clashesWith == nil && lines[opening.log] == nil {
             lines[opening.log] = LineLog(issuer: author, terms: opening.terms)
+            // Opened before, above a fork of the public log, and now once more.
+            for valid in unopened.removeValue(forKey: opening.log) ?? [] {
+                foldLine(valid.entry, opening.log)
+            }
         }
     }
 
-    /// Whether `log` may hold entries of `author` under `topic`, as far as this node can tell.
-    private func belongs(_ entry: Entry) -> Bool {
-        guard let place = entry.header.log else { return false }
-        let author = entry.header.author
-        if let contract = contractOfLog[place.log] {
-            let held = contracts[contract]
-            return held?.key.topic == entry.header.topic && held?.proposal.sequencer == author
+    private mutating func foldLine(_ entry: Entry, _ base: LogID) {
+        guard var line = lines[base] else { return }
+        line.fold(entry, checker: checker)
+        lines[base] = line
+        if line.fault == nil, line.newerAt == nil {
+            lineEntries[base, default: []].append(entry)
         }
-        guard entry.header.topic == alliance.topic else { return false }
-        return place.log == .publicLog(author: author, alliance: alliance.topic)
-            || book[author]?.opening(of: place.log) != nil
+        guard let total = line.line.total else { return }
+        changes.append(
+            .line(base, issuer: line.issuer, total: total, remaining: line.line.remaining))
+    }
+
+    /// Whether `log` may hold entries of `author` under `topic`, as far as this node can tell.
+    func belongs(_ log: LogID, author: DID, topic: TopicID?) -> Bool {
+        if let contract = contractOfLog[log] {
+            let held = contracts[contract]
+            guard let held, held.key.topic == topic else { return false }
+            return log == .contract(contract, author: author)
+                || log == .witness(of: held.log, author: author)
+                || log == held.fold?.takeoverLog
+        }
+        if let called = witnessed[log], let duty = witnessing[called] {
+            return duty.topic == topic
+                && (log == .contract(duty.terms.contract, author: author)
+                    || log == .contract(duty.terms.contract, author: author, epoch: 1)
+                    || log == .witness(of: called, author: author))
+        }
+        guard topic == alliance.topic else { return false }
+        return log == .publicLog(author: author, alliance: alliance.topic)
+            || book[author]?.opening(of: log) != nil
+            || baseOf[log] != nil && chains.chain(log)?.author == author
     }
 
     // MARK: - Entries from peers
@@ -126,64 +165,101 @@ extension Node {
             let time = entries[ahead].header.time.advanced(by: -futureSkewMilliseconds)
             let last = UInt64(place.sequence) + UInt64(entries.count) - 1
             entries.removeSubrange(ahead...)
-            wait(for: place.log, upTo: last, peer, ahead: time)
+            if !planted(.aheadDropped) { wait(for: place.log, upTo: last, peer, ahead: time) }
             if entries.isEmpty { return }
         }
         do {
             if first.kind == .key {
                 try ingestKeys(entries, from: peer)
             } else {
-                guard belongs(first) else {
+                let (author, topic) = (first.header.author, first.header.topic)
+                guard
+                    belongs(place.log, author: author, topic: topic) || lawfulCut(first) != nil
+                else {
                     return wait(
                         for: place.log, upTo: UInt64(place.sequence) + UInt64(wire.count) - 1, peer)
                 }
-                switch try chains.decide(entries, keys: keyLogs, checker: checker) {
+                let admission = try chains.decide(
+                    entries, keys: keyLogs, checker: checker, anchored: anchored(place.log),
+                    adopting: first.header.author == own.did)
+                switch admission {
                 case .known: break
+                case .superseded:
+                    connections[peer]?.session.gaveUp(on: place.log)
+                    return
+                case .waits:
+                    wait(
+                        for: place.log, upTo: UInt64(place.sequence) + UInt64(wire.count) - 1, peer)
+                    converse(peer) { $0.wantNewest(place.log) }
+                    return
+                case .supersedes(let valid):
+                    guard let from = valid.first?.header.log?.sequence else { return }
+                    changes.append(.superseded(place.log, from: from))
+                    for entry in valid { changes.append(.entry(entry, own: false)) }
+                    directives.append(.reload)
+                    return
                 case .extends(let valid):
-                    if let first = valid.first, first.header.author == own.did {
-                        restoreNoticed(first)
-                    }
                     for entry in valid { take(entry, from: peer) }
+                    if first.header.author == own.did { adopted(place) }
                 case .forks(let fork, let rival):
-                    // Any one proof is enough, and the lowest sequence counts: what is known says nothing.
-                    let known = chains.chain(place.log)?.fork?.sequence
-                    if known.map({ fork.sequence < $0 }) ?? true {
-                        for entry in rival { changes.append(.rival(entry)) }
-                        changes.append(.fork(place.log, fork))
-                        chains.apply(fork, in: place.log)
-                        directives.append(.reload)
-                    }
-                    // One proof is enough: asking on for what stands on the rival would never end.
+                    found(fork, rival, in: place.log, from: peer)
+                    // Asking on for what stands on the rival would never end.
+                    connections[peer]?.session.gaveUp(on: place.log)
+                    return
+                case .branches(let rival):
+                    hold(rival, in: place.log, from: peer)
                     connections[peer]?.session.gaveUp(on: place.log)
                     return
                 }
             }
         } catch {
-            return refuse(error, place: place, count: entries.count, from: peer)
+            if case .gap = error, let newest = entries.last {
+                // Its newest entry alone may tell what the entries below wait for.
+                chains.note(above: newest, keys: keyLogs, checker: checker)
+                retryWaiting()
+            }
+            // A range may end where the next entry alone vouches for it.
+            if run, case .entry(.signatureWrong(let id)) = error, id == entries.last?.id,
+                let lower = fitting(entries, from: peer)
+            {
+                return ingest(lower.map(\.wire), run: true, from: peer)
+            }
+            return refuse(error, entries, place: place, from: peer)
         }
         report(place.log, to: peer)
-        if first.kind == .key || first.header.topic == alliance.topic { retryWaiting() }
-        if first.kind == .key {
-            resumeFolds()
-            retryStatements()
-        }
+        if first.header.topic == alliance.topic { retryWaiting() }
+        retryProofs()
+        if first.kind == .key { keysCame() }
         if let contract = contractOfLog[place.log] { advance(contract) }
-        if lines[place.log] != nil { for id in contracts.keys.sorted() { advance(id) } }
+        if let log = witnessed[place.log] { receiptSteps(of: log) }
+        if isLine(place.log) { for id in contracts.keys.sorted() { advance(id) } }
     }
 
     private mutating func ingestKeys(_ entries: [Entry], from peer: PeerID) throws(LogRefusal) {
         for entry in entries {
-            if let place = entry.header.log,
-                chains.chain(place.log)?.id(at: place.sequence) == entry.id
-            {
-                continue
+            guard let place = entry.header.log else { continue }
+            let mine = chains.chain(place.log)?.id(at: place.sequence)
+            if mine == entry.id { continue }
+            // What stands above a fork counts for nothing, and is not asked for again.
+            if let forked = forkedAt[place.log], place.sequence >= forked {
+                connections[peer]?.session.gaveUp(on: place.log)
+                return
+            }
+            if let mine {
+                let rival = try keyLogs.decide(rival: entry, checker: checker)
+                found(
+                    .init(sequence: place.sequence, held: mine, rival: entry.id), [rival],
+                    in: place.log, from: peer)
+                connections[peer]?.session.gaveUp(on: place.log)
+                return
             }
             take(try keyLogs.decide(entry, checker: checker), from: peer)
+            if entry.header.author == own.did, let place = entry.header.log { adopted(place) }
         }
     }
 
     private mutating func refuse(
-        _ refusal: LogRefusal, place: Header.LogPlace, count: Int, from peer: PeerID
+        _ refusal: LogRefusal, _ run: [Entry], place: Header.LogPlace, from peer: PeerID
     ) {
         switch refusal {
         case .gap(let log, let held, let offered):
@@ -191,11 +267,11 @@ extension Node {
                 $0.missing(log, from: UInt64(held) + 1, to: UInt64(max(offered, held + 1)))
             }
         case .keyUnknown:
-            wait(for: place.log, upTo: UInt64(place.sequence) + UInt64(count) - 1, peer)
+            wait(for: place.log, upTo: UInt64(place.sequence) + UInt64(run.count) - 1, peer)
+        case .forkElsewhere(let log, let sequence):
+            converse(peer) { $0.missing(log, from: 1, to: UInt64(sequence)) }
         case .chainBroken where place.sequence > 1:
-            // The rival branch forked further down: ask from the start of what may differ.
-            let from = UInt64(max(1, place.sequence - 64))
-            converse(peer) { $0.missing(place.log, from: from, to: UInt64(place.sequence)) }
+            stepDown(run, place, from: peer)
         default:
             connections[peer]?.session.gaveUp(on: place.log)
             directives.append(.close(peer, "\(refusal)"))
@@ -229,9 +305,10 @@ extension Node {
         converse(peer) { $0.took(log, head: head) }
     }
 
-    private mutating func restoreNoticed(_ valid: ValidEntry) {
-        guard readOnly == nil, let place = valid.header.log else { return }
-        readOnly = .peerAhead(place.log, sequence: place.sequence)
+    /// Own entries came from a peer: this home is an old copy, and they are never signed again.
+    mutating func adopted(_ place: Header.LogPlace) {
+        noticeOldCopy(.peerAhead(place.log, sequence: place.sequence))
+        settleRecovery()
     }
 
     mutating func announce(_ entry: Entry, from source: PeerID?) {
@@ -240,7 +317,7 @@ extension Node {
         let head = Message.Head(
             log: place.log, sequence: UInt64(place.sequence), id: entry.id)
         for id in connections.keys.sorted() where id != source {
-            let topic = entry.header.topic ?? alliance.topic
+            let topic = planted(.topicLeak) ? alliance.topic : entry.header.topic ?? alliance.topic
             converse(id) { $0.added(wire, head, in: [topic]) }
         }
     }

@@ -6,11 +6,13 @@ public import Replication
 
 extension Node: Catalogue {
     public var allianceTopics: [TopicID] { [alliance.topic] }
-    public var contractTopics: [TopicID] { contracts.values.map(\.key.topic).sorted() }
+    public var contractTopics: [TopicID] {
+        (contracts.values.map(\.key.topic) + witnessing.values.map(\.topic)).sorted()
+    }
 
     public func heads(in topic: TopicID) -> [Message.Head] {
         // Key logs, then public logs, then lines: each needs the one before.
-        (logsOfTopic[topic] ?? []).compactMap { head(of: $0) }
+        planted(.headsUntold) ? [] : (logsOfTopic[topic] ?? []).compactMap { head(of: $0) }
     }
 
     public func head(of log: LogID) -> Message.Head? {
@@ -23,8 +25,8 @@ extension Node: Catalogue {
     }
 
     public func contains(_ log: LogID, in topic: TopicID) -> Bool {
-        guard let chain = chains.chain(log) else { return false }
-        return (chain.topic ?? alliance.topic) == topic
+        if let chain = chains.chain(log) { return (chain.topic ?? alliance.topic) == topic }
+        return proofs[log].map { ($0.topic ?? alliance.topic) == topic } ?? false
     }
 }
 
@@ -33,17 +35,16 @@ extension Node {
     public mutating func connected(
         _ id: PeerID, did: DID, keyEntry: EntryID, key: PublicKey, initiated: Bool
     ) {
-        // The certificate proves possession of `key`; whose key it is, the key log says. A first key is its
-        // own proof, as long as no later one is known.
-        let isTheirs =
-            keyLogs.inForce(did).map { $0.id == keyEntry && $0.key == key }
-            ?? (PublicKey(did) == key)
-        guard isTheirs else {
+        // The certificate proves possession of `key`; whose key it is, the key log says. A key entry that is
+        // news here has until the peer's own key entries came.
+        let isTheirs = isInForce(did, keyEntry, key)
+        guard isTheirs != false else {
             directives.append(.close(id, "the peer's key is not the one in force"))
             return
         }
         let session = Session(isInitiator: initiated, nonce: dice.roll(), now: now.milliseconds)
-        connections[id] = Connection(did: did, keyEntry: keyEntry, key: key, session: session)
+        connections[id] = Connection(
+            did: did, keyEntry: keyEntry, key: key, isProven: isTheirs == true, session: session)
         perform(session.begin(now: now.milliseconds, agent: agent), for: id)
     }
 
@@ -51,6 +52,10 @@ extension Node {
 
     public mutating func received(_ frame: Frame, from id: PeerID) {
         guard var session = connections[id]?.session else { return }
+        if connections[id]?.isProven == false, !Message.mayComeUnproven(frame) {
+            directives.append(.close(id, "the peer's key is not the one in force"))
+            return
+        }
         let orders = session.received(frame, now: now.milliseconds, self)
         connections[id]?.session = session
         perform(orders, for: id)
@@ -72,6 +77,8 @@ extension Node {
             connections[id]?.session = session
             perform(orders, for: id)
         }
+        // In an old copy even a new contract may have been there before.
+        if recovery.reason != nil { for id in connections.keys.sorted() { ask(id) } }
     }
 
     /// The shell is boring, and so is this: one line per case.
@@ -83,6 +90,15 @@ extension Node {
             case .ingest(let entries, let run): ingest(entries, run: run, from: id)
             case .serve(let request): directives.append(.serve(id, request))
             case .open(let sealed): receive(sealed: sealed, from: id)
+            case .keys(let entries): receive(keys: entries, from: id)
+            case .asked(let logs):
+                if let did = connections[id]?.did { directives.append(.giveBack(id, did)) }
+                if let answer = answer(logs, to: id) { directives.append(.send(id, answer.frame)) }
+            case .answered(let heads): answered(heads, by: id)
+            case .keep(let sealed): keep(sealed: sealed, from: id)
+            case .kept(let sealed): gotBack(sealed)
+            case .prove(let log): prove(log, to: id)
+            case .judge(let proof): receive(proof: proof, from: id)
             case .close(let reason): directives.append(.close(id, "\(reason)"))
             }
         }
@@ -92,11 +108,20 @@ extension Node {
         directives.append(.raiseFrameLimit(id))
         connections[id]?.agent = agent
         connections[id]?.skew = Int64(clamping: time) - now.milliseconds
+        if connections[id]?.isProven == true { proven(id) }
+    }
+
+    /// The peer is who it says, and its hello is in.
+    mutating func proven(_ id: PeerID) {
         guard let did = connections[id]?.did else { return }
+        if planted(.outboxNotResent) { return }
         for (key, item) in sorted(outbox) where key.recipient == did { hand(item, to: id) }
+        ask(id)
     }
 
     func connection(to did: DID) -> PeerID? {
-        connections.filter { $0.value.did == did && $0.value.session.isEstablished }.keys.min()
+        connections.filter {
+            $0.value.did == did && $0.value.isProven && $0.value.session.isEstablished
+        }.keys.min()
     }
 }

@@ -16,10 +16,23 @@ extension Node {
         _ body: Body, about contract: HeldContract, to recipients: [DID], expires: Instant,
         basis: EntryID? = nil, versions: [RecordVersion] = [], withKey: Bool = false
     ) throws(NodeRefusal) -> Entry {
+        try say(
+            Body.kind, body.wire, about: contract, to: recipients, expires: expires, basis: basis,
+            versions: versions, withKey: withKey)
+    }
+
+    @discardableResult
+    mutating func say(
+        _ kind: Entries.Kind, _ body: [UInt8], about contract: HeldContract, to recipients: [DID],
+        expires: Instant, basis: EntryID? = nil, versions: [RecordVersion] = [],
+        withKey: Bool = false
+    ) throws(NodeRefusal) -> Entry {
         let entry = try sign(
-            body, topic: contract.key.topic,
+            kind, body, topic: contract.key.topic,
             place: .init(expires: expires, about: contract.log, basis: basis, versions: versions))
-        changes.append(.statement(entry, contract: contract.id))
+        if !planted(.statementUnkept) {
+            changes.append(.statement(entry, contract: contract.id))
+        }
         statementsSeen.insert(entry.id)
         for recipient in recipients where recipient != own.did {
             send(entry.entry, to: recipient, contractKey: withKey ? contract.key.bytes : nil)
@@ -30,9 +43,14 @@ extension Node {
     func sign<Body: EntryBody>(
         _ body: Body, topic: TopicID, place: Header.StatementPlace
     ) throws(NodeRefusal) -> ValidEntry {
-        let bytes = body.wire
+        try sign(Body.kind, body.wire, topic: topic, place: place)
+    }
+
+    func sign(
+        _ kind: Entries.Kind, _ bytes: [UInt8], topic: TopicID, place: Header.StatementPlace
+    ) throws(NodeRefusal) -> ValidEntry {
         let header = Header(
-            kind: Body.kind.rawValue, author: own.did, key: own.keyEntry, topic: topic, time: now,
+            kind: kind.rawValue, author: own.did, key: own.keyEntry, topic: topic, time: now,
             bodyHash: SHA256.hash(bytes), bodySize: Int64(bytes.count), place: .statement(place))
         do { return try ValidEntry(signing: header, body: bytes, by: own.key) } catch {
             throw .entry(error)
@@ -44,7 +62,7 @@ extension Node {
             statement: statement, recipient: recipient, contractKey: contractKey,
             expires: statement.header.statement?.expires ?? now)
         outbox[OutboxKey(statement: statement.id, recipient: recipient)] = item
-        changes.append(.outbox(item))
+        if !planted(.outboxUnkept) { changes.append(.outbox(item)) }
         if let peer = connection(to: recipient) { hand(item, to: peer) }
     }
 
@@ -57,13 +75,14 @@ extension Node {
         connections[peer] = connection
         directives.append(
             .deliver(
-                peer, Sealed(statement: item.statement, contractKey: item.contractKey),
+                peer, sealed(item),
                 key: keyLogs.inForce(connection.did)?.key ?? connection.key))
     }
 
     /// The recipient is known to hold it.
     mutating func settle(_ key: OutboxKey) {
         guard outbox.removeValue(forKey: key) != nil else { return }
+        if planted(.deliveryUnkept) { return }
         changes.append(.delivered(key.statement, to: key.recipient))
     }
 
@@ -79,12 +98,38 @@ extension Node {
             return
         }
         receive(sealed)
+        // Forwarded by a witness: whoever brought it is told as well as its author.
+        if let bearer = connections[peer]?.did, bearer != sealed.statement.header.author,
+            statementsSeen.contains(sealed.statement.id)
+        {
+            acknowledge(sealed.statement, to: bearer)
+        }
     }
 
+    /// Takes what waited and need wait no more; what expired meanwhile is let go. The rest costs no look
+    /// at its signature: a peer could make us check a thousand of them at every tick.
     mutating func retryStatements() {
         let all = waitingStatements
         waitingStatements = []
-        for sealed in all { receive(sealed) }
+        for sealed in all where now <= sealed.statement.header.statement?.expires ?? .earliest {
+            if isReady(sealed.statement) {
+                receive(sealed)
+            } else {
+                waitingStatements.append(sealed)
+            }
+        }
+    }
+
+    /// Its author's key, its time and the contract that it is about have come.
+    private func isReady(_ entry: Entry) -> Bool {
+        guard let keyID = entry.header.key, keyLogs.key(entry.header.author, keyID) != nil,
+            entry.header.time <= now.advanced(by: futureSkewMilliseconds)
+        else { return false }
+        guard entry.kind != .proposal, let about = entry.header.statement?.about else {
+            return true
+        }
+        if let duty = witnessing[about] { return isReady(entry, for: duty) }
+        return contractOfLog[about] != nil
     }
 
     private mutating func receive(_ sealed: Sealed) {
@@ -100,15 +145,25 @@ extension Node {
         }
         if statementsSeen.contains(entry.id) {
             // Our acknowledgement may have been lost with its connection: say it again.
-            return acknowledge(entry)
+            return acknowledge(entry, to: entry.header.author)
         }
         guard let valid = try? ValidEntry(entry, by: key, checker: checker) else { return }
+        // Whoever still signs so after the change may have stolen the key. A request is answered.
+        if isOutOfForce(entry), entry.kind == .proposal || entry.kind == .acceptance { return }
+        if let terms = sealed.witnessTerms {
+            return receiveWitnessTerms(terms, of: valid)
+        }
+        if let about = entry.header.statement?.about, witnessing[about] != nil {
+            return receiveAsWitness(valid, sealed)
+        }
         switch entry.kind {
         case .proposal: receiveProposal(valid, key: sealed.contractKey)
         case .acceptance, .request, .refusal, .acknowledgement:
             // An answer may overtake the proposal that it is about.
             if let about = entry.header.statement?.about, contractOfLog[about] == nil {
-                if waitingStatements.count < waitingMax { waitingStatements.append(sealed) }
+                if waitingStatements.count < waitingMax || planted(.waitingUnbounded) {
+                    waitingStatements.append(sealed)
+                }
                 return
             }
             receiveAnswer(valid)
@@ -128,7 +183,7 @@ extension Node {
         changes.append(.statement(valid, contract: key.contract))
         statementsSeen.insert(valid.id)
         keep(valid.entry, contract: key.contract, key: key)
-        acknowledge(valid.entry)
+        acknowledge(valid.entry, to: valid.header.author)
         topicsChanged()
         acceptChild(key.contract)
         retryStatements()
@@ -137,9 +192,9 @@ extension Node {
     private mutating func receiveAnswer(_ valid: ValidEntry) {
         guard let about = valid.header.statement?.about, let id = contractOfLog[about],
             let held = contracts[id], held.key.topic == valid.header.topic,
-            held.proposal.participants.contains(valid.header.author)
+            (held.proposal.participants + held.witnesses).contains(valid.header.author)
         else { return }
-        changes.append(.statement(valid, contract: id))
+        if !planted(.acknowledgeUnkept) { changes.append(.statement(valid, contract: id)) }
         statementsSeen.insert(valid.id)
         keep(valid.entry, contract: id, key: held.key)
         advance(id)
@@ -148,25 +203,26 @@ extension Node {
         // The step that admits a request, or the refusal, answers it; everything else is acknowledged.
         let pending = contracts[id]?.requests[valid.id] != nil
         if valid.entry.kind == .acceptance || valid.entry.kind == .refusal || pending {
-            acknowledge(valid.entry)
+            acknowledge(valid.entry, to: valid.header.author)
         }
     }
 
     /// "I hold this." Sent once and never kept: who misses it says the statement again.
-    private mutating func acknowledge(_ statement: Entry) {
+    mutating func acknowledge(_ statement: Entry, to recipient: DID) {
         guard readOnly == nil, statement.kind != .acknowledgement,
-            let place = statement.header.statement,
-            let about = place.about, let id = contractOfLog[about], let held = contracts[id],
-            let peer = connection(to: statement.header.author)
+            let place = statement.header.statement, let about = place.about,
+            let topic = statement.header.topic,
+            contractOfLog[about] != nil || witnessing[about] != nil,
+            let peer = connection(to: recipient)
         else { return }
         let body = Acknowledgement(salt: dice.roll(), entry: statement.id, purpose: .delivered)
         guard
             let answer = try? sign(
-                body, topic: held.key.topic, place: .init(expires: place.expires, about: about))
+                body, topic: topic, place: .init(expires: place.expires, about: about))
         else { return }
         hand(
             OutboxItem(
-                statement: answer.entry, recipient: statement.header.author, contractKey: nil,
+                statement: answer.entry, recipient: recipient, contractKey: nil,
                 expires: place.expires),
             to: peer)
     }
@@ -182,6 +238,9 @@ extension Node {
             let held = HeldContract(key: key, proposalEntry: entry, proposal: proposal)
             contracts[key.contract] = held
             contractOfLog[held.log] = key.contract
+            for witness in held.witnesses {
+                contractOfLog[.witness(of: held.log, author: witness)] = key.contract
+            }
             refold(key.contract)
             return
         }
@@ -199,7 +258,8 @@ extension Node {
                 held.earlyConsents[body.statement, default: []].append(entry)
             }
         case .request:
-            guard let body = try? entry.read(Request.self),
+            if held.isWitnessed { held.requestsSeen[entry.id] = entry }
+            guard let body = try? held.fold?.read(request: entry) ?? entry.read(Request.self),
                 held.fold?.steps.contains(where: { $0.request == entry.id }) != true
             else { return }
             held.requests[entry.id] = .init(
@@ -210,7 +270,7 @@ extension Node {
             if body.statement == held.proposalEntry.id {
                 // Once sequenced, a refusal comes too late to matter.
                 if held.declined == nil { held.declined = (author, body.code, body.text) }
-            } else if author == held.proposal.sequencer {
+            } else if author == held.sequencer {
                 let act = held.requests.removeValue(forKey: body.statement)?.act
                 held.refused.append(
                     .init(request: body.statement, act: act, code: body.code, text: body.text))

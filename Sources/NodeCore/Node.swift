@@ -9,12 +9,14 @@ public import Replication
 
 /// One node, whole, as a value.
 public struct Node: Sendable {
-    public let own: Own
+    public internal(set) var own: Own
     public let alliance: Alliance
     public let checker: SignatureChecker
     public let agent: String
 
     public internal(set) var keyLogs = KeyLogs()
+    /// The key entries themselves, for handshakes and for steps that embed them.
+    var keyEntries: [DID: [Entry]] = [:]
     public internal(set) var chains = Chains()
     public internal(set) var book = Book()
     public internal(set) var lines: [LogID: LineLog] = [:]
@@ -22,6 +24,12 @@ public struct Node: Sendable {
     var lineEntries: [LogID: [Entry]] = [:]
     public internal(set) var contracts: [ContractID: HeldContract] = [:]
     var contractOfLog: [LogID: ContractID] = [:]
+    /// Contracts this node witnesses, by the log that all call them by.
+    public internal(set) var witnessing: [LogID: Witnessing] = [:]
+    /// Every log of a witnessed contract, to the log that it is called by.
+    var witnessed: [LogID: LogID] = [:]
+    /// What the owner told this node to do without being asked.
+    public internal(set) var standing: Set<StandingInstruction> = []
     var logsOfTopic: [TopicID: [LogID]] = [:]
     public internal(set) var templates: [Hash32: Template] = [:]
     public internal(set) var ledger = Books()
@@ -29,7 +37,12 @@ public struct Node: Sendable {
     public internal(set) var petnames: [DID: String] = [:]
     public internal(set) var peers: [PeerAddress] = []
     public internal(set) var connections: [PeerID: Connection] = [:]
+    /// The key of this home is out of force: nothing is signed with it.
     public internal(set) var readOnly: ReadOnlyReason?
+    public internal(set) var recovery = Recovery()
+    /// Our snapshot as each partner has it, and when each partner's last came.
+    var keepsakesSent: [DID: (hash: Hash32, at: Instant)] = [:]
+    var keepsakesTaken: [DID: Instant] = [:]
     /// Child proposals of ours and the act to request once they are accepted.
     var transfers: [EntryID: PendingTransfer] = [:]
     var statementsSeen: Set<EntryID> = []
@@ -39,12 +52,27 @@ public struct Node: Sendable {
     var waitingStatements: [Sealed] = []
     /// Logs that could not be taken until another log comes.
     var waitingLogs: [WaitingLog] = []
+    /// The lowest sequence at which a log is known to part, with one proof of it to show.
     var forkedAt: [LogID: Int64] = [:]
+    var proofs: [LogID: ForkProof] = [:]
+    /// Entries at or above the fork of a line, of all its branches.
+    var branches: [LogID: [Entry]] = [:]
+    /// What goes on after cuts: the next log of a closed one, and the first of any that goes on.
+    var successors: [LogID: LogID] = [:]
+    var baseOf: [LogID: LogID] = [:]
+    /// Entries of lines whose opening stands above a fork of their issuer's public log.
+    var unopened: [LogID: [ValidEntry]] = [:]
+    /// Entries of lines that are valid through a later one alone.
+    var vouched: Set<EntryID> = []
+    /// Proofs whose log or key is not known here yet.
+    var waitingProofs: [WaitingProof] = []
     /// The first broken invariant of the books; a node that sees one stops trading on it.
     public internal(set) var ledgerFault: LedgerRefusal?
 
     /// Storage is being replayed: nothing is said.
     var isRestoring = false
+    /// The step that is being signed: decided already, so its own fold need not decide again.
+    var drafted: DraftedStep?
     var changes: [Change] = []
     var directives: [Directive] = []
     var dice = Dice(seed: .zero)
@@ -55,12 +83,25 @@ public struct Node: Sendable {
         let act: SignedAct
     }
 
+    struct DraftedStep: Sendable {
+        let contract: ContractID
+        let admission: Fold.Admission
+        let step: Step
+    }
+
     struct WaitingLog: Hashable, Sendable {
         let peer: PeerID
         let log: LogID
         let upTo: UInt64
         /// Its time is ahead of our clock until then; `nil` where another log has to come first.
         var ahead: Instant?
+    }
+
+    struct WaitingProof: Hashable, Sendable {
+        let peer: PeerID
+        let log: LogID
+        let author: DID
+        let key: EntryID?
     }
 
     public struct OutboxKey: Hashable, Comparable, Sendable {
@@ -77,23 +118,29 @@ public struct Node: Sendable {
         public let did: DID
         public let keyEntry: EntryID
         public let key: PublicKey
+        /// The key is known to be in force; until then nothing but the peer's own keys is heard.
+        var isProven: Bool
         public internal(set) var session: Session
         public internal(set) var agent = ""
         /// Their clock less ours, milliseconds, at the hello.
         public internal(set) var skew: Int64?
         /// Statements already handed to this connection.
         var handed: Set<EntryID> = []
+        /// Our logs that it was asked about.
+        var asked: Set<LogID> = []
     }
 
+    /// `known`: templates that were read before, by hash; reading them again costs more than all else.
     public init(
         own: Own, alliance: Alliance, snapshot: Snapshot, agent: String = "talea",
-        checker: SignatureChecker = SignatureChecker()
+        checker: SignatureChecker = SignatureChecker(), known: [Hash32: Template] = [:]
     ) {
         self.own = own
         self.alliance = alliance
         self.checker = checker
         self.agent = agent
-        restore(snapshot)
+        restore(snapshot, known)
+        beginUnsure(snapshot)
     }
 
     // MARK: - Inputs
@@ -121,8 +168,12 @@ public struct Node: Sendable {
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()
-        for id in contracts.keys.sorted() { advance(id) }
+        settleRecovery()
+        // What ended and gave its units back moves only when somebody asks.
+        for id in contracts.keys.sorted() where !released.contains(id) { advance(id) }
+        for log in witnessing.keys.sorted() { receiptSteps(of: log) }
         releaseLapsed()
+        pushKeepsake()
     }
 
     /// Takes a template file that came to this home.
@@ -138,37 +189,50 @@ public struct Node: Sendable {
     // MARK: - Start
 
     /// Replays what storage kept. Nothing of it is changed or announced again.
-    private mutating func restore(_ snapshot: Snapshot) {
+    private mutating func restore(_ snapshot: Snapshot, _ known: [Hash32: Template]) {
         isRestoring = true
         defer { isRestoring = false }
-        readOnly = snapshot.readOnly
         petnames = Dictionary(snapshot.petnames, uniquingKeysWith: { _, last in last })
         peers = snapshot.peers
         for bytes in snapshot.templates {
-            guard let template = try? Template.read(bytes) else { continue }
+            guard let template = known[SHA256.hash(bytes)] ?? (try? Template.read(bytes)) else {
+                continue
+            }
             templates[template.hash] = template
         }
-        for (log, fork) in snapshot.forks {
-            forkedAt[log] = min(forkedAt[log] ?? fork.sequence, fork.sequence)
-        }
+        restoreForks(snapshot)
         let keys = snapshot.contractKeys.compactMap(ContractKey.init)
         let keyOf = Dictionary(
             keys.map { ($0.contract, $0) }, uniquingKeysWith: { _, last in last })
         // Key logs first: a proposal's fold needs its author's key.
         for valid in snapshot.entries where valid.entry.kind == .key { fold(valid) }
+        standing = snapshot.standing
+        for bytes in snapshot.witnessTerms { keepWitnessTerms(bytes) }
         for (valid, contract) in snapshot.statements {
             statementsSeen.insert(valid.id)
+            keepAsWitness(valid.entry)
             keep(valid.entry, contract: contract, key: contract.flatMap { keyOf[$0] })
         }
-        for valid in snapshot.entries where valid.entry.kind != .key { fold(valid) }
-        for (log, fork) in snapshot.forks { chains.apply(fork, in: log) }
+        // The arbiter's logs first: a ruling has to be known before the steps it leaves behind.
+        let takeovers = Set(contracts.values.compactMap { $0.fold?.takeoverLog })
+        for isTakeover in [true, false] {
+            for valid in snapshot.entries where valid.entry.kind != .key {
+                guard let log = valid.entry.header.log?.log else { continue }
+                if takeovers.contains(log) == isTakeover { fold(valid) }
+            }
+        }
+        restoreBranches(snapshot)
         for item in snapshot.outbox {
             outbox[OutboxKey(statement: item.statement.id, recipient: item.recipient)] = item
         }
         for transfer in snapshot.transfers {
             transfers[transfer.child] = PendingTransfer(parent: transfer.parent, act: transfer.act)
         }
-        changes = []
+        if planted(.restoreSpeaks) {
+            changes = snapshot.entries.suffix(1).map { .entry($0, own: false) }
+        } else {
+            changes = []
+        }
         directives = []
     }
 }

@@ -7,6 +7,11 @@ public import Logs
 /// Why a command was refused. Nothing was signed and nothing written.
 public enum NodeRefusal: Error, Sendable {
     case readOnly(ReadOnlyReason)
+    /// This home may not hold the newest entries of this log.
+    case recovering(Recovery.Waiting)
+    case logUnknown(String)
+    /// The recovery code is not the one that our key log, so many rotations long, commits to.
+    case recoveryCodeWrong(rotations: Int)
     case clockOff(peers: Int, milliseconds: Int64)
     case capacity(field: String, CapacityRefusal)
     case entry(EntryRefusal)
@@ -15,8 +20,19 @@ public enum NodeRefusal: Error, Sendable {
     case contract(ContractRefusal)
     case template(TemplateRefusal)
     case lineUnknown(String)
+    case notYourLine(LogID)
     case lineClash(with: LogID)
     case lineForked(LogID)
+    /// Someone whom the contract names signed two histories: no new exposure unless the user insists.
+    case authorForked(DID, log: LogID, sequence: Int64)
+    /// One of our own logs parts: it has to be closed by a cut before more is signed in it.
+    case ownLogForked(LogID, sequence: Int64)
+    /// Not ours, not forked, or of a kind that no cut closes.
+    case nothingToCut(LogID)
+    /// The line passes on what a contract locks, and none locks so much for us any more.
+    case titleMissing(source: LogID, free: Int64, needed: Int64)
+    /// The line named as source is not known here, or is another capacity.
+    case sourceWrong(LogID)
     case offerUnknown(EntryID)
     case notYourOffer(EntryID)
     case templateUnknown(String)
@@ -40,4 +56,9 @@ public enum NodeRefusal: Error, Sendable {
     case nothingToDo(transition: String)
     case stepUnknown(Int64)
     case keyOfPeerUnknown(DID)
+    case noWitnesses(ContractID)
+    case notTheArbiter(DID)
+    case takenOver(ContractID)
+    case nothingUnanswered(ContractID)
+    case notSilentYet(until: Instant)
 }

@@ -16,6 +16,19 @@ public struct Own: Sendable {
         self.nodeSecret = nodeSecret
     }
 
+    /// What our snapshots are sealed with: the recovery code opens them again.
+    var keepsakeKey: SecretBytes {
+        SecretBytes(
+            HMAC256.authenticate(
+                Array("talea.keepsakekey.v1".utf8), key: nodeSecret.exposed
+            ).bytes)
+    }
+
+    /// The same identity under its next key. Release keys do not change: they hang on the node secret.
+    func signing(with key: SigningKey, broughtInBy entry: EntryID) -> Own {
+        Own(did: did, keyEntry: entry, key: key, nodeSecret: nodeSecret)
+    }
+
     /// The one-time release key of this node in `contract`: HMAC over the node secret, which the
     /// recovery code restores, so that a lost disk locks no grant and no issuer frees what it sold.
     public func releaseKey(_ contract: ContractID) -> SigningKey {

@@ -27,11 +27,22 @@ public enum Daemon {
         let home = Home(path)
         var logger = Logger(label: "talea") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = verbose ? .debug : .notice
-        let secrets = try home.unlock(passphrase: passphrase)
+        // The folder first: a passphrase is not even asked of a home that holds none.
+        _ = try home.needsPassphrase
         let database = try Database.open(at: home.path)
-        let (snapshot, alliance) = try database.load()
+        let inForce = try database.keyInForce()
+        let secrets: KeyFile
+        do {
+            secrets = try home.unlock(passphrase: passphrase, inForce: inForce.key)
+        } catch {
+            database.close()
+            throw error
+        }
+        let (snapshot, alliance) = try database.loadMending {
+            logger.error("damaged on the disk and asked for again from peers: \($0)")
+        }
         let own = Own(
-            did: database.did, keyEntry: try database.keyEntry(), key: secrets.key,
+            did: database.did, keyEntry: inForce.id, key: secrets.key,
             nodeSecret: secrets.nodeSecret)
         let checker = SignatureChecker()
         let (host, port) = try address(listen)
@@ -46,7 +57,8 @@ public enum Daemon {
             throw error
         }
         let runtime = Runtime(
-            home: home, database: database, own: own, alliance: alliance, snapshot: snapshot,
+            home: home, secrets: secrets, database: database, own: own, alliance: alliance,
+            snapshot: snapshot,
             transport: transport, logger: logger)
         let door = LocalDoor(
             runtime: runtime, home: home, database: database, listening: "\(host):\(bound)")
@@ -61,6 +73,8 @@ public enum Daemon {
                     .init(service: runtime, successTerminationBehavior: .gracefullyShutdownGroup),
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
+        // Only now: a service that throws would cut off the door while somebody still waits there.
+        if let end = runtime.end { throw end }
     }
 
     /// Answers one command from a home whose node is stopped: reads, signs nothing, connects nowhere.

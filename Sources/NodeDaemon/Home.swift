@@ -15,6 +15,8 @@ public struct Home: Sendable {
     }
 
     var keyFile: String { path + "/key" }
+    /// The key file while its home is being made. Where it lies, nobody was told of this identity yet.
+    private var begunKeyFile: String { path + "/key.begun" }
     public var templates: String { path + "/contracts" }
     public enum Refusal: Error, Sendable {
         case exists(String)
@@ -24,6 +26,12 @@ public struct Home: Sendable {
         case invitation(String)
         case templatesMissing([String])
         case unwritable(String)
+        /// The key file does not hold the key that the key log has in force.
+        case keyNotInForce(String)
+        /// None of the given peers could be reached.
+        case nobodyAnswers([String])
+        /// No identity that the peers know commits to this code's next key.
+        case codeUnknown(identities: Int)
     }
 
     /// What `init` made. The recovery code is shown once and kept nowhere.
@@ -58,6 +66,9 @@ public struct Home: Sendable {
         } catch {
             throw Refusal.unwritable(home.path)
         }
+        if files.fileExists(atPath: home.begunKeyFile) { try Database.discard(at: home.path) }
+        // Before the key is begun: what lies beside a begun key may be thrown away.
+        try Database.requireNone(at: home.path)
         guard let code = RecoveryCode(entropy: Entropy.bytes(RecoveryCode.entropyBytes)),
             let key = SigningKey(seed: SecretBytes(Entropy.bytes(32)))
         else { throw Refusal.unwritable(home.path) }
@@ -73,17 +84,15 @@ public struct Home: Sendable {
         } catch {
             throw Refusal.keyFile(error)
         }
+        // The key comes first, under another name, and takes its own last: with it the home exists.
+        // A power cut on the way leaves what the next attempt knows to be nobody's.
+        try DurableFile.write(Array(text.utf8), to: home.begunKeyFile)
         try Database.create(at: home.path, genesis: genesis, templates: templates.map(\.bytes))
         for template in templates {
-            try Data(template.bytes).write(
-                to: URL(filePath: home.templates + "/" + template.name))
+            try DurableFile.write(template.bytes, to: home.templates + "/" + template.name)
         }
-        // The key file comes last: with it the home exists.
-        guard
-            files.createFile(
-                atPath: home.keyFile, contents: Data(text.utf8),
-                attributes: [.posixPermissions: 0o600])
-        else { throw Refusal.unwritable(home.keyFile) }
+        try DurableFile.syncNames(of: DurableFile.folder(of: home.path))
+        try DurableFile.rename(home.begunKeyFile, to: home.keyFile)
         return Made(
             did: genesis.own.did, recoveryCode: code.text,
             foundingBody: genesis.alliance.foundingBody)
@@ -94,13 +103,15 @@ public struct Home: Sendable {
         get throws { KeyFile.needsPassphrase(try keyText()) }
     }
 
-    private func keyText() throws -> String {
-        guard let data = FileManager.default.contents(atPath: keyFile) else {
+    private func keyText() throws -> String { try privateText(keyFile) }
+
+    func privateText(_ file: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: file) else {
             throw Refusal.missing(path)
         }
-        let attributes = try FileManager.default.attributesOfItem(atPath: keyFile)
+        let attributes = try FileManager.default.attributesOfItem(atPath: file)
         let mode = (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0
-        guard mode & 0o077 == 0 else { throw Refusal.keyFileOpenToOthers(keyFile, mode: mode) }
+        guard mode & 0o077 == 0 else { throw Refusal.keyFileOpenToOthers(file, mode: mode) }
         return String(decoding: data, as: UTF8.self)
     }
 

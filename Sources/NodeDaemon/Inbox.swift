@@ -1,3 +1,4 @@
+internal import Dashboard
 internal import NodeCore
 internal import Synchronization
 
@@ -8,7 +9,7 @@ final class Inbox: Sendable {
 
     static let batchMax = 512
 
-    private let waiting = Mutex<[Input]>([])
+    private let waiting = Mutex<(inputs: [Input], last: Node?)>(([], nil))
     /// Fires when something was put in; ends when closed.
     let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
@@ -18,18 +19,40 @@ final class Inbox: Sendable {
     }
 
     func put(_ input: @escaping Input) {
-        waiting.withLock { $0.append(input) }
-        signal.yield()
+        let last = waiting.withLock { waiting -> Node? in
+            if waiting.last == nil { waiting.inputs.append(input) }
+            return waiting.last
+        }
+        if let last { Self.turnAway(input, last) } else { signal.yield() }
+    }
+
+    /// The loop has ended with `node`: whoever waits, or comes later, is told so instead of waiting for
+    /// ever, which would keep the door from closing.
+    func end(with node: Node) {
+        let left = waiting.withLock { waiting in
+            defer { waiting = ([], node) }
+            return waiting.inputs
+        }
+        for input in left { Self.turnAway(input, node) }
+    }
+
+    private static func turnAway(_ input: Input, _ node: Node) {
+        var scratch = node
+        input(&scratch)?(
+            .failure(
+                DoorRefusal(
+                    "stopping", en: "the node is stopping; start it again and ask again",
+                    zh: "节点正在停止；请重新启动后再试")))
     }
 
     func close() { signal.finish() }
 
     /// The next inputs; `nil` when none waits.
     func batch() -> [Input]? {
-        waiting.withLock { inputs in
-            guard !inputs.isEmpty else { return nil }
-            let batch = Array(inputs.prefix(Self.batchMax))
-            inputs.removeFirst(batch.count)
+        waiting.withLock { waiting in
+            guard !waiting.inputs.isEmpty else { return nil }
+            let batch = Array(waiting.inputs.prefix(Self.batchMax))
+            waiting.inputs.removeFirst(batch.count)
             return batch
         }
     }

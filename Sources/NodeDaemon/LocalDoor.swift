@@ -27,15 +27,21 @@ final class LocalDoor: NodeDoor {
     }
 
     func read<T: Sendable>(_ body: @escaping @Sendable (Node) throws -> T) async throws -> T {
-        try await withCheckedThrowingContinuation { continuation in
+        let node = try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<Node, any Error>) in
             runtime.put { node in
-                let result = Result { try body(node) }
-                // Shown only when what it shows is durable.
-                return { commit in
-                    continuation.resume(with: commit.flatMap { result })
-                }
+                // A copy is read, so that the loop goes on; only once what it shows is durable.
+                let copy = node
+                return { commit in continuation.resume(with: commit.map { copy }) }
             }
         }
+        return try body(node)
+    }
+
+    func watch<T: Sendable>(
+        seconds: Int64, _ probe: @escaping @Sendable (Node) -> T?
+    ) async -> T? {
+        await runtime.watch(seconds: seconds, probe)
     }
 
     func perform<T: Sendable>(
@@ -74,7 +80,8 @@ final class LocalDoor: NodeDoor {
 
     func status() async -> DoorStatus {
         DoorStatus(
-            listening: listening, dataBytes: home.dataBytes, started: started)
+            listening: listening, dataBytes: home.dataBytes, started: started,
+            scrub: runtime.lastScrub)
     }
 
     func refreshTemplates() async {
@@ -135,6 +142,11 @@ actor OfflineDoor: NodeDoor {
         now.begin(at: Clock.now(), seed: Entropy.seed())
         return try body(now)
     }
+
+    /// Nothing happens here: what is not there now will not come.
+    func watch<T: Sendable>(
+        seconds: Int64, _ probe: @escaping @Sendable (Node) -> T?
+    ) async -> T? { probe(node) }
 
     /// Previews alone.
     func perform<T: Sendable>(

@@ -14,8 +14,9 @@ internal import Transport
 /// The one loop that owns the node: drain, decide and apply, commit, sync, and only then speak.
 final class Runtime: Service {
     private let home: Home
-    private let database: Database
-    private let own: Own
+    let database: Database
+    private let did: DID
+    private let secrets: Mutex<KeyFile>
     private let alliance: Alliance
     private let transport: Transport
     private let inbox = Inbox()
@@ -23,7 +24,10 @@ final class Runtime: Service {
     private let frames = Turnstile(limit: Inbox.batchMax)
     private let dialer: Dialer
     private let links = Mutex(Links())
+    private let watches = Watches()
     private let start: Node
+    private let trouble = Mutex(Trouble())
+    private let scrubbed = Mutex<DoorStatus.Scrub?>(nil)
 
     /// Connections by the two names they have: the transport's and the node's.
     private struct Links {
@@ -34,12 +38,14 @@ final class Runtime: Service {
     }
 
     init(
-        home: Home, database: Database, own: Own, alliance: Alliance, snapshot: Snapshot,
+        home: Home, secrets: KeyFile, database: Database, own: Own, alliance: Alliance,
+        snapshot: Snapshot,
         transport: Transport, logger: Logger
     ) {
         self.home = home
         self.database = database
-        self.own = own
+        did = own.did
+        self.secrets = Mutex(secrets)
         self.alliance = alliance
         self.transport = transport
         self.logger = logger
@@ -51,6 +57,7 @@ final class Runtime: Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.listenToPeers() }
             group.addTask { await self.tick() }
+            group.addTask { await self.scrub() }
             group.addTask { await self.own(self.start) }
             group.addTask {
                 try? await gracefulShutdown()
@@ -58,22 +65,27 @@ final class Runtime: Service {
             }
             // The first to end is the loop, closed or lost.
             await group.next()
+            watches.end()
             await self.transport.shutdown()
             group.cancelAll()
         }
         database.close()
     }
 
+    /// Why the loop ended by itself, if it did.
+    var end: (any Error)? { trouble.withLock { $0.end } }
+
     // MARK: - The loop
 
     private func own(_ first: Node) async {
         var node = first
         for address in node.peers { dialer.add(address) }
-        for await _ in inbox.signals {
+        loop: for await _ in inbox.signals {
             while let batch = inbox.batch() {
-                guard turn(&node, batch) else { return }
+                guard turn(&node, batch) else { break loop }
             }
         }
+        inbox.end(with: node)
     }
 
     /// One batch: apply all, commit once, answer, then speak. False: nothing can be read any more.
@@ -87,17 +99,55 @@ final class Runtime: Service {
             changes += node.takeChanges()
             directives += node.takeDirectives()
         }
+        let newKey = changes.newKey
         do {
+            if let newKey { try home.prepare(secrets.withLock { $0.holding(newKey) }) }
             if !changes.isEmpty { try database.commit(changes) }
         } catch {
             logger.error("commit failed: \(error)")
-            for answer in answers { answer(.failure(error)) }
-            return reload(&node)
+            for answer in answers { answer(.failure(Trouble.refusal(error))) }
+            // Which key is in force, the next start finds out.
+            return newKey == nil && recover(&node, from: error)
         }
+        if !changes.isEmpty { trouble.withLock { $0.failures = 0 } }
+        if let newKey, !adopt(newKey, node.own) { return false }
+        // Also those that came back with our own snapshot.
+        for case .peer(let address, added: true) in changes { dialer.add(address) }
         for answer in answers { answer(.success(())) }
-        var stale = false
+        var stale = trouble.withLock { $0.takeStale() }
         for directive in directives { stale = perform(directive) || stale }
+        watches.look(at: node)
         return stale ? reload(&node) : true
+    }
+
+    /// The new key is in force: it takes the place of the old one, on disk and on the wire.
+    private func adopt(_ key: SigningKey, _ own: Own) -> Bool {
+        do {
+            try home.adoptPreparedKey()
+            secrets.withLock { $0 = $0.holding(key) }
+            try transport.show(
+                TransportIdentity(did: own.did, keyEntry: own.keyEntry, key: own.key))
+            return true
+        } catch {
+            logger.critical("the new key cannot be kept, stopping: \(error)")
+            return false
+        }
+    }
+
+    /// A commit failed, and until the files are opened anew nobody knows whether it was kept. False: the
+    /// disk fails again and again, or nothing can be read; the process is to end.
+    private func recover(_ node: inout Node, from error: any Error) -> Bool {
+        guard trouble.withLock({ $0.goesOn(after: error) }) else {
+            logger.critical("the disk fails again and again, stopping: \(error)")
+            return false
+        }
+        do { try database.reopen() } catch let second {
+            logger.critical("the database cannot be opened again, stopping: \(second)")
+            // The first failure is the cause: a full disk has no room for opening either.
+            trouble.withLock { $0.end = error }
+            return false
+        }
+        return reload(&node)
     }
 
     /// Drops every connection and reads the node anew from what is durable.
@@ -108,11 +158,14 @@ final class Runtime: Service {
         }
         for connection in connections { transport.close(connection, reason: .byNode(code: 3)) }
         do {
-            let (snapshot, _) = try database.load()
-            node = Node(own: own, alliance: alliance, snapshot: snapshot)
+            let (snapshot, _) = try database.loadMending { tell(mended: $0) }
+            node = Node(own: node.own, alliance: alliance, snapshot: snapshot)
+            // Entries that lost their effect took ledger rows with them.
+            _ = try database.compare(to: node.ledger, repair: true)
             return true
         } catch {
             logger.critical("the database cannot be read again, stopping: \(error)")
+            trouble.withLock { $0.end = error }
             return false
         }
     }
@@ -127,6 +180,10 @@ final class Runtime: Service {
         case .deliver(let peer, let sealed, let key):
             if let box = SealedBox.seal(sealed.wire, to: key) {
                 send(Message.put(box).frame, to: peer)
+            }
+        case .giveBack(let peer, let did):
+            if let sealed = try? database.keepsake(of: did) {
+                send(Message.kept(sealed).frame, to: peer)
             }
         case .reload: return true
         }
@@ -214,7 +271,7 @@ final class Runtime: Service {
     private func connected(
         _ id: ConnectionID, _ certificate: PeerCertificate, dialed: Bool, address: String
     ) {
-        let initiator = dialed ? own.did : certificate.did
+        let initiator = dialed ? did : certificate.did
         let (peer, doubled) = links.withLock { links -> (PeerID, ConnectionID?) in
             // Both may have dialed at once: the connection of the lesser identity stays.
             let other = links.didOf.first { $0.value.did == certificate.did }
@@ -226,7 +283,7 @@ final class Runtime: Service {
             guard let other else { return (peer, nil) }
             let keepsOther =
                 other.value.initiator != initiator
-                && other.value.initiator == min(own.did, certificate.did)
+                && other.value.initiator == min(did, certificate.did)
             return (peer, keepsOther ? id : other.key)
         }
         dialer.connected(to: certificate.did, at: dialed ? address : nil)
@@ -257,9 +314,46 @@ final class Runtime: Service {
         }
     }
 
+    // MARK: - For the scrub
+
+    func note(scrub: DoorStatus.Scrub) { scrubbed.withLock { $0 = scrub } }
+
+    func tell(mended damage: StorageRefusal.Damage) {
+        logger.error("damaged on the disk and asked for again from peers: \(damage)")
+    }
+
+    /// At the next turn, which this brings about.
+    func readAnew() {
+        trouble.withLock { $0.isStale = true }
+        inbox.put { _ in nil }
+    }
+
+    func halt(_ error: any Error) {
+        logger.critical("stopping, so that nothing damaged is used: \(error)")
+        trouble.withLock { $0.end = error }
+        inbox.close()
+    }
+
     // MARK: - For the door
 
     func put(_ input: @escaping Inbox.Input) { inbox.put(input) }
+
+    /// The first answer of `probe`, asked now and after every batch; `nil` when the time is over.
+    func watch<T: Sendable>(
+        seconds: Int64, _ probe: @escaping @Sendable (Node) -> T?
+    ) async -> T? {
+        // An empty batch makes the loop look.
+        await watches.first(seconds: seconds, probe) { inbox.put { _ in nil } }
+    }
+
+    var lastScrub: DoorStatus.Scrub? { scrubbed.withLock { $0 } }
     func dial(_ address: PeerAddress) { dialer.add(address) }
     func forget(_ address: PeerAddress) { dialer.remove(address) }
+}
+
+extension [Change] {
+    fileprivate var newKey: SigningKey? {
+        for case .ownKey(let key) in self.reversed() { return key }
+        return nil
+    }
 }

@@ -60,6 +60,23 @@ extension Home.Refusal {
                 en:
                     "no templates found; give --contracts FOLDER (looked in \(places.joined(separator: ", ")))",
                 zh: "找不到模板；请给 --contracts 文件夹（已找过 \(places.joined(separator: "、"))）")
+        case .keyNotInForce(let path):
+            Localized(
+                en:
+                    "the key file of “\(path)” is not the key in force: the key was changed elsewhere; bring "
+                    + "the identity here with: talea recover",
+                zh: "“\(path)”的密钥文件不是现行密钥：密钥已在别处更换；请用 talea recover 在此恢复身份")
+        case .nobodyAnswers(let peers):
+            Localized(
+                en:
+                    "nobody answers at \(peers.joined(separator: ", ")); give --peer HOST:PORT of a partner whose node runs",
+                zh: "\(peers.joined(separator: "、")) 无人应答；请给 --peer 主机:端口，且对方节点在运行")
+        case .codeUnknown(let identities):
+            Localized(
+                en:
+                    "none of the \(identities) identities that these peers know belongs to this recovery code; "
+                    + "check the code, the invitation, and ask another partner",
+                zh: "这些节点所知的 \(identities) 个身份都不属于此恢复码；请核对恢复码与邀请码，或换一个伙伴")
         case .unwritable(let path):
             Localized(
                 en: "“\(path)” cannot be written; check the disk and the folder's owner",
@@ -110,8 +127,27 @@ extension StorageRefusal {
                 zh: "\(path) 可被他人读取（权限 \(String(mode, radix: 8))）；请运行 chmod 600 \(path)")
         case .diskFull:
             Localized(
-                en: "the disk is full; nothing was signed. Free some space and start again",
-                zh: "磁盘已满；没有签署任何内容。请腾出空间后重新启动")
+                en:
+                    "the disk is full; what was acknowledged is kept. Free some space and start again",
+                zh: "磁盘已满；已确认的内容都在。请腾出空间后重新启动")
+        case .ioError(let code):
+            Localized(
+                en:
+                    "the disk failed (SQLite \(code)); what was acknowledged is kept. Check the disk "
+                    + "and start again",
+                zh: "磁盘出错（SQLite \(code)）；已确认的内容都在。请检查磁盘后重新启动")
+        case .fileError(let path, let code):
+            Localized(
+                en:
+                    "\(path) cannot be read or written (error \(code)); check the disk and the file's "
+                    + "owner, and start again",
+                zh: "\(path) 无法读写（错误 \(code)）；请检查磁盘与文件权限后重新启动")
+        case .damaged(let damage):
+            Localized(
+                en:
+                    "the ledger is damaged (\(damage)) and is not used, so that nothing wrong is shown "
+                    + "or signed; keep the folder as it is and restore a backup",
+                zh: "账本已损坏（\(damage)），为免显示或签署错误内容而停用；请保留文件夹原样并恢复备份")
         case .newerSchema(let found, let known):
             Localized(
                 en:

@@ -6,12 +6,29 @@ public enum Message: Hashable, Sendable {
     /// Alliance topics in clear; contract topics as hashes keyed with both session nonces.
     case topics(alliances: [TopicID], contracts: [Hash32])
     case heads([Head])
+    /// "What do you hold of these logs of mine?"
+    case ask([LogID])
+    /// One head per log that was asked for, in that order; sequence 0 and id zero: nothing.
+    case answer([Head])
+    /// The sender's own key entries, from the first on, where its key is not the first: what its
+    /// certificate names may be news here.
+    case keys([[UInt8]])
     case range(RangeRequest)
     /// Entries of one log, ascending, each as its wire bytes. `done`: nothing of the range is left.
     case entries([[UInt8]], done: Bool)
     case push([UInt8])
     /// One sealed statement for the receiver.
     case put([UInt8])
+    /// The sender's sealed snapshot, to be kept for it.
+    case keep([UInt8])
+    /// The receiver's own sealed snapshot, as it was kept.
+    case kept([UInt8])
+    /// Asks for a proof of the fork of this log, and for what else of its branches is held.
+    case prove(LogID)
+    /// One proof of a fork.
+    case proof([UInt8])
+    /// Entries of one log beside those that the sender's heads name: a run, unasked.
+    case branch([[UInt8]])
     case ping
     case pong
     case goodbye(code: UInt8, text: String)
@@ -33,7 +50,8 @@ public enum Message: Hashable, Sendable {
         }
     }
 
-    /// The newest entry of a log that its sender holds without a gap below.
+    /// The newest entry of a log that its sender holds without a gap below. At sequence 0: the id that
+    /// stands for a known fork of this log, or the newest entry of another branch of it.
     public struct Head: Hashable, Sendable {
         public var log: LogID
         public var sequence: UInt64
@@ -65,6 +83,10 @@ public enum ReplicationLimit {
     public static let wireVersion: UInt8 = 1
     /// Heads in one frame: 72 bytes each, well inside a frame.
     public static let headsPerFrame = 2_000
+    /// Key entries in one frame: as many rotations as an identity will ever see.
+    public static let keyEntries = 256
+    /// A sealed snapshot fits one frame.
+    public static let snapshotBytes = 200 * 1024
     public static let topics = 4_096
     /// Logs whose heads we remember of one peer.
     public static let logs = 262_144
@@ -77,6 +99,8 @@ public enum ReplicationLimit {
     /// Bytes of entries in one answer: a frame less its own overhead.
     public static let answerBytes = 200 * 1024
     public static let agentBytes = 64
+    /// Proofs we ask one peer for in a session: forks are rare, and each costs signature checks.
+    public static let proofsAsked = 1_024
     public static let pingAfterMilliseconds: Int64 = 60_000
 }
 
@@ -102,12 +126,19 @@ extension Message {
             for hash in contracts { out += hash.bytes }
             return Frame(type: 2, payload: out)
         case .heads(let heads):
-            for head in heads {
-                out += head.log.bytes
-                out.append(bigEndian: head.sequence)
-                out += head.id.bytes
-            }
+            for head in heads { Self.write(head, to: &out) }
             return Frame(type: 3, payload: out)
+        case .ask(let logs):
+            for log in logs { out += log.bytes }
+            return Frame(type: 4, payload: out)
+        case .answer(let heads):
+            for head in heads { Self.write(head, to: &out) }
+            return Frame(type: 5, payload: out)
+        case .keys(let entries):
+            for entry in entries { out.append(counted: entry) }
+            return Frame(type: 6, payload: out)
+        case .keep(let sealed): return Frame(type: 11, payload: sealed)
+        case .kept(let sealed): return Frame(type: 12, payload: sealed)
         case .range(let request):
             out += request.log.bytes
             out.append(bigEndian: request.from)
@@ -119,11 +150,22 @@ extension Message {
             return Frame(type: 8, payload: out)
         case .push(let entry): return Frame(type: 9, payload: entry)
         case .put(let sealed): return Frame(type: 10, payload: sealed)
+        case .prove(let log): return Frame(type: 13, payload: log.bytes)
+        case .proof(let proof): return Frame(type: 14, payload: proof)
+        case .branch(let entries):
+            for entry in entries { out.append(counted: entry) }
+            return Frame(type: 15, payload: out)
         case .ping: return Frame(type: 18, payload: [])
         case .pong: return Frame(type: 19, payload: [])
         case .goodbye(let code, let text):
             return Frame(type: 17, payload: [code] + Self.cut(text, to: 512))
         }
+    }
+
+    private static func write(_ head: Head, to out: inout [UInt8]) {
+        out += head.log.bytes
+        out.append(bigEndian: head.sequence)
+        out += head.id.bytes
     }
 
     /// Whole characters: half of one is no UTF-8, and refused.
@@ -134,6 +176,11 @@ extension Message {
             kept += character.utf8
         }
         return kept
+    }
+
+    /// What a peer may say whose key is not known to be in force: hello, its keys, goodbye, ping, pong.
+    public static func mayComeUnproven(_ frame: Frame) -> Bool {
+        [1, 6, 17, 18, 19].contains(frame.type)
     }
 
     /// Strict: every byte is accounted for.
@@ -151,6 +198,16 @@ extension Message {
         func id<K>() throws(MessageRefusal) -> Fixed32<K> {
             guard let value = Fixed32<K>(try take(32)) else { throw malformed() }
             return value
+        }
+        func wires() throws(MessageRefusal) -> [[UInt8]] {
+            var entries: [[UInt8]] = []
+            while !rest.isEmpty {
+                entries.append(Array(try take(Int(try number(4)))))
+                guard entries.count <= Int(ReplicationLimit.rangeEntries) else {
+                    throw malformed()
+                }
+            }
+            return entries
         }
         switch frame.type {
         case 1:
@@ -173,7 +230,26 @@ extension Message {
             var contracts: [Hash32] = []
             while !rest.isEmpty { contracts.append(try id()) }
             self = .topics(alliances: alliances, contracts: contracts)
-        case 3:
+        case 4:
+            guard rest.count % 32 == 0, rest.count / 32 <= ReplicationLimit.headsPerFrame else {
+                throw malformed()
+            }
+            var logs: [LogID] = []
+            while !rest.isEmpty { logs.append(try id()) }
+            self = .ask(logs)
+        case 6:
+            var entries: [[UInt8]] = []
+            while !rest.isEmpty {
+                entries.append(Array(try take(Int(try number(4)))))
+                guard entries.count <= ReplicationLimit.keyEntries else { throw malformed() }
+            }
+            self = .keys(entries)
+        case 11, 12:
+            guard !rest.isEmpty, rest.count <= ReplicationLimit.snapshotBytes else {
+                throw malformed()
+            }
+            self = frame.type == 11 ? .keep(frame.payload) : .kept(frame.payload)
+        case 3, 5:
             guard rest.count % 72 == 0, rest.count / 72 <= ReplicationLimit.headsPerFrame else {
                 throw malformed()
             }
@@ -181,7 +257,7 @@ extension Message {
             while !rest.isEmpty {
                 heads.append(Head(log: try id(), sequence: try number(8), id: try id()))
             }
-            self = .heads(heads)
+            self = frame.type == 3 ? .heads(heads) : .answer(heads)
         case 7:
             let request = RangeRequest(log: try id(), from: try number(8), to: try number(8))
             guard rest.isEmpty, request.from >= 1, request.to >= request.from else {
@@ -191,16 +267,14 @@ extension Message {
         case 8:
             let flag = try number(1)
             guard flag <= 1 else { throw malformed() }
-            var entries: [[UInt8]] = []
-            while !rest.isEmpty {
-                entries.append(Array(try take(Int(try number(4)))))
-                guard entries.count <= Int(ReplicationLimit.rangeEntries) else {
-                    throw malformed()
-                }
-            }
-            self = .entries(entries, done: flag == 1)
+            self = .entries(try wires(), done: flag == 1)
         case 9: self = .push(frame.payload)
         case 10: self = .put(frame.payload)
+        case 13:
+            self = .prove(try id())
+            guard rest.isEmpty else { throw malformed() }
+        case 14: self = .proof(frame.payload)
+        case 15: self = .branch(try wires())
         case 17:
             guard let code = frame.payload.first,
                 let text = String(validating: frame.payload.dropFirst(), as: UTF8.self)

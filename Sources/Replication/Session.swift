@@ -11,8 +11,18 @@ public protocol Catalogue {
     func head(of log: LogID) -> Message.Head?
     /// The id held at a sequence of a log.
     func id(in log: LogID, at sequence: UInt64) -> EntryID?
+    /// What is known of forks in `topic`, as heads with sequence 0.
+    func forks(in topic: TopicID) -> [Message.Head]
+    /// Whether `id` stands for a known fork of `log`, or is an entry that is held, on whichever branch.
+    func knows(fork id: EntryID, of log: LogID) -> Bool
     /// Whether `log` is one of `topic`'s, its members' key logs included.
     func contains(_ log: LogID, in topic: TopicID) -> Bool
+    /// Our own key entries as wire bytes, where our key is not the first one; else none.
+    var ownKeys: [[UInt8]] { get }
+}
+
+extension Catalogue {
+    public var ownKeys: [[UInt8]] { [] }
 }
 
 /// One connection's side of the conversation.
@@ -31,6 +41,18 @@ public struct Session: Sendable {
         /// Fetch and send these entries, at most `answerBytes` of them.
         case serve(Message.RangeRequest)
         case open(sealed: [UInt8])
+        /// The peer's own key entries.
+        case keys([[UInt8]])
+        /// The peer wants to know what is held here of its own logs.
+        case asked([LogID])
+        /// What the peer holds of our own logs.
+        case answered([Message.Head])
+        case keep(sealed: [UInt8])
+        case kept(sealed: [UInt8])
+        /// Send the proof of this log's fork, and what is held of its branches.
+        case prove(LogID)
+        /// Check this proof of a fork, and keep it.
+        case judge(proof: [UInt8])
         case close(CloseReason)
     }
 
@@ -52,6 +74,9 @@ public struct Session: Sendable {
     private var wanted: [LogID: UInt64] = [:]
     private var waiting: [Message.RangeRequest] = []
     private var open: [Message.RangeRequest] = []
+    /// Logs whose proof this peer was asked for, and forks it named or was told.
+    private var proofsAsked: Set<LogID> = []
+    private var theirForks: Set<EntryID> = []
     private var lastHeard: Int64
     private var lastPinged: Int64 = 0
 
@@ -103,6 +128,15 @@ public struct Session: Sendable {
             return (entries.isEmpty ? [] : [.ingest(entries, run: true)]) + ask()
         case .push(let entry): return [.ingest([entry], run: false)]
         case .put(let sealed): return [.open(sealed: sealed)]
+        case .keys(let entries): return [.keys(entries)]
+        case .ask(let logs): return [.asked(logs)]
+        case .answer(let heads): return [.answered(heads)]
+        case .keep(let sealed): return [.keep(sealed: sealed)]
+        case .kept(let sealed): return [.kept(sealed: sealed)]
+        case .prove(let log):
+            return shared.contains { catalogue.contains(log, in: $0) } ? [.prove(log)] : []
+        case .proof(let proof): return [.judge(proof: proof)]
+        case .branch(let entries): return entries.isEmpty ? [] : [.ingest(entries, run: true)]
         case .ping: return [.send(.pong)]
         case .pong: return []
         }
@@ -142,8 +176,35 @@ public struct Session: Sendable {
         return want(.init(log: log, from: from, to: to))
     }
 
+    /// Something of `log` waits for its newest entry to be seen: ask for that one by itself.
+    public mutating func wantNewest(_ log: LogID) -> [Directive] {
+        guard let newest = theirHeads[log] else { return [] }
+        return want(.init(log: log, from: newest, to: newest))
+    }
+    /// The sequence up to which this peer's entries of `log` are being fetched.
+    public func goal(of log: LogID) -> UInt64? { wanted[log] }
+
     /// Nothing of `log` could be used: do not ask this peer for it again until it names a new head.
     public mutating func gaveUp(on log: LogID) { wanted[log] = nil }
+
+    /// A fork became known here. Its proof goes once to a peer that shares the topic.
+    public mutating func learned(
+        _ proof: [UInt8], of fork: EntryID, in topic: TopicID
+    ) -> [Directive] {
+        guard shared.contains(topic), theirForks.insert(fork).inserted else { return [] }
+        return [.send(.proof(proof))]
+    }
+
+    /// A run beside what is held was kept: it goes to whoever shares its topic.
+    public func branched(_ run: [[UInt8]], in topic: TopicID) -> [Directive] {
+        shared.contains(topic) ? [.send(.branch(run))] : []
+    }
+
+    /// The peer sent a proof of `fork`: it need not be told.
+    public mutating func told(of fork: EntryID) { theirForks.insert(fork) }
+
+    /// What was missing to judge a proof has come.
+    public func askAgain(forProofOf log: LogID) -> [Directive] { [.send(.prove(log))] }
 
     public mutating func tick(now: Int64) -> [Directive] {
         guard isEstablished,
@@ -166,7 +227,9 @@ public struct Session: Sendable {
             ]
         }
         remoteNonce = hello.nonce
-        return [.established(agent: hello.agent, time: hello.time), topics(catalogue)]
+        let keys = catalogue.ownKeys
+        return (keys.isEmpty ? [] : [.send(.keys(keys))])
+            + [.established(agent: hello.agent, time: hello.time), topics(catalogue)]
     }
 
     private mutating func match(_ catalogue: some Catalogue) -> [Directive] {
@@ -184,6 +247,7 @@ public struct Session: Sendable {
             for head in catalogue.heads(in: topic) where seen.insert(head.log).inserted {
                 heads.append(head)
             }
+            heads += catalogue.forks(in: topic)
         }
         return stride(from: 0, to: heads.count, by: ReplicationLimit.headsPerFrame).map { start in
             let end = min(start + ReplicationLimit.headsPerFrame, heads.count)
@@ -196,11 +260,17 @@ public struct Session: Sendable {
     {
         var directives: [Directive] = []
         for head in heads {
+            if head.sequence == 0 {
+                directives += forkNamed(head, catalogue)
+                continue
+            }
             // A peer that names logs without end fills its own frames, not our memory.
             guard theirHeads[head.log] != nil || theirHeads.count < ReplicationLimit.logs else {
                 continue
             }
             theirHeads[head.log] = head.sequence
+            // The head of a branch that is held beside ours.
+            if catalogue.knows(fork: head.id, of: head.log) { continue }
             let held = catalogue.head(of: head.log)
             if let mine = catalogue.id(in: head.log, at: head.sequence), mine != head.id {
                 // Two ids at one sequence: fetch the rival, it is a proof.
@@ -212,6 +282,18 @@ public struct Session: Sendable {
             }
         }
         return directives
+    }
+
+    private mutating func forkNamed(_ head: Message.Head, _ catalogue: some Catalogue)
+        -> [Directive]
+    {
+        guard theirForks.count < ReplicationLimit.logs else { return [] }
+        theirForks.insert(head.id)
+        guard !catalogue.knows(fork: head.id, of: head.log),
+            proofsAsked.count < ReplicationLimit.proofsAsked,
+            proofsAsked.insert(head.log).inserted
+        else { return [] }
+        return [.send(.prove(head.log))]
     }
 
     private mutating func want(_ request: Message.RangeRequest) -> [Directive] {

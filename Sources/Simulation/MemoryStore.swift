@@ -11,6 +11,9 @@ public struct MemoryStore: Sendable {
     /// Branches beside what is held, kept as proof.
     public private(set) var rivals: [Entry] = []
 
+    /// Sealed snapshots of others.
+    public private(set) var keepsakes: [DID: [UInt8]] = [:]
+
     public init() {}
 
     /// One transaction.
@@ -20,7 +23,26 @@ public struct MemoryStore: Sendable {
             case .entry(let valid, _):
                 snapshot.entries.append(valid)
                 if let log = valid.header.log?.log { byLog[log, default: []].append(valid.entry) }
-            case .rival(let valid): rivals.append(valid.entry)
+            case .ownKey: break
+            case .keepsake(let did, let sealed): keepsakes[did] = sealed
+            case .recovery(.began(let reason, let since)):
+                snapshot.recovery = (reason, since, [])
+            case .recovery(.whole(let log, _)): snapshot.recovery?.whole.append(log)
+            case .recovery(.over): snapshot.recovery = nil
+            case .recovery(.confirmed): snapshot.readOnly = nil
+            case .superseded(let log, let sequence):
+                func isGone(_ entry: Entry) -> Bool {
+                    entry.header.log.map { $0.log == log && $0.sequence >= sequence } ?? false
+                }
+                let gone = snapshot.entries.filter { isGone($0.entry) }
+                rivals += gone.map(\.entry)
+                snapshot.rivals += gone
+                byLog[log]?.removeAll(where: isGone)
+                snapshot.entries.removeAll { isGone($0.entry) }
+            case .rival(let valid):
+                rivals.append(valid.entry)
+                snapshot.rivals.append(valid)
+            case .proof(let proof): snapshot.proofs.append(proof)
             case .fork(let log, let fork): snapshot.forks.append((log, fork))
             case .statement(let valid, let contract):
                 snapshot.statements.append((valid, contract))
@@ -41,17 +63,40 @@ public struct MemoryStore: Sendable {
             case .transfer(let child, let parent, let act):
                 snapshot.transfers.append((child, parent, act))
             case .transferDone(let child): snapshot.transfers.removeAll { $0.child == child }
+            case .witnessTerms(_, let bytes): snapshot.witnessTerms.append(bytes)
+            case .standing(let instruction, let isOn):
+                if isOn {
+                    snapshot.standing.insert(instruction)
+                } else {
+                    snapshot.standing.remove(instruction)
+                }
             }
         }
     }
 
     public mutating func add(template bytes: [UInt8]) { snapshot.templates.append(bytes) }
 
+    /// What the mark outside the database would say at the next start.
+    public mutating func mark(_ reason: ReadOnlyReason?) { snapshot.readOnly = reason }
+
     /// The entries of a log, as they were kept.
     public func entries(of log: LogID) -> [Entry] { byLog[log] ?? [] }
 
+    /// The frame that a directive puts on its way, and to whom; `nil` for those that send nothing.
+    func outgoing(_ directive: Directive) -> (peer: PeerID, frame: Frame)? {
+        switch directive {
+        case .send(let peer, let frame): (peer, frame)
+        case .serve(let peer, let request): (peer, answer(request).frame)
+        case .deliver(let peer, let sealed, let key):
+            SealedBox.seal(sealed.wire, to: key).map { (peer, Message.put($0).frame) }
+        case .giveBack(let peer, let did):
+            keepsakes[did].map { (peer, Message.kept($0).frame) }
+        case .raiseFrameLimit, .close, .reload: nil
+        }
+    }
+
     /// Entries of `request`, from the first on, as many as an answer holds.
-    func answer(_ request: Message.RangeRequest) -> Message {
+    private func answer(_ request: Message.RangeRequest) -> Message {
         let all = byLog[request.log] ?? []
         var wires: [[UInt8]] = []
         var size = 0

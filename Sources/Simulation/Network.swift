@@ -10,6 +10,7 @@ public struct Network: Sendable {
     public private(set) var nodes: [String: Node] = [:]
     public private(set) var stores: [String: MemoryStore] = [:]
     private var owns: [String: Own] = [:]
+    private var codes: [String: RecoveryCode] = [:]
     private var alliance: Alliance?
     private var links: [Link] = []
     private var queue: [Flight] = []
@@ -51,6 +52,7 @@ public struct Network: Sendable {
             profile: Profile(name: name), joining: alliance, founding: "simulation", at: now,
             seed: dice.roll())
         alliance = genesis.alliance
+        codes[name] = code
         var store = MemoryStore()
         store.commit(genesis.entries.map { .entry($0, own: true) })
         for bytes in templates { store.add(template: bytes) }
@@ -61,6 +63,7 @@ public struct Network: Sendable {
 
     public func did(_ name: String) -> DID { owns[name]?.did ?? .zero }
     public func own(_ name: String) -> Own? { owns[name] }
+    public func recoveryCode(_ name: String) -> RecoveryCode? { codes[name] }
 
     public subscript(name: String) -> Node { nodes[name]! }
 
@@ -109,6 +112,12 @@ public struct Network: Sendable {
             drop(link)
         }
         nodes[name] = nil
+    }
+
+    /// Puts an old copy of a home in the place of what the stopped node holds.
+    public mutating func restore(_ name: String, _ store: MemoryStore, own: Own? = nil) {
+        stores[name] = store
+        if let own { owns[name] = own }
     }
 
     /// Loads the node from what it committed.
@@ -214,21 +223,16 @@ public struct Network: Sendable {
             let directives = nodes[name]?.takeDirectives()
         else { return }
         stores[name]?.commit(changes)
+        if let own = nodes[name]?.own { owns[name] = own }
         for directive in directives {
+            if let (peer, frame) = stores[name]?.outgoing(directive) {
+                send(frame, by: name, over: peer)
+            }
             switch directive {
-            case .send(let peer, let frame): send(frame, by: name, over: peer)
-            case .raiseFrameLimit: break
+            case .send, .serve, .deliver, .giveBack, .raiseFrameLimit: break
             case .close(let peer, let reason):
                 closed.append((name, reason))
                 if let link = link(name, peer) { drop(link) }
-            case .serve(let peer, let request):
-                if let answer = stores[name]?.answer(request) {
-                    send(answer.frame, by: name, over: peer)
-                }
-            case .deliver(let peer, let sealed, let key):
-                if let box = SealedBox.seal(sealed.wire, to: key) {
-                    send(Message.put(box).frame, by: name, over: peer)
-                }
             case .reload:
                 let peers = links.filter { $0.left.name == name || $0.right.name == name }
                 let others = peers.map { $0.left.name == name ? $0.right.name : $0.left.name }

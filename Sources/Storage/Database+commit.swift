@@ -24,12 +24,17 @@ extension Database {
             }
             if let held, vigil.withheld == nil { try vigil.sidecar.write(highWater(held)) }
         }
+        if changes.contains(where: \.confirmsMark) { try confirmHighWater() }
     }
 }
 
 extension Change {
     fileprivate var isOwnEntry: Bool {
         if case .entry(_, own: true) = self { true } else { false }
+    }
+
+    fileprivate var confirmsMark: Bool {
+        if case .recovery(.confirmed) = self { true } else { false }
     }
 }
 
@@ -40,8 +45,26 @@ extension GRDB.Database {
         for change in changes {
             switch change {
             case .entry(let entry, let own): try insert(entry, own: own)
+            case .ownKey: break
+            case .recovery(let change): try apply(change)
+            case .keepsake(let author, let sealed):
+                try run(
+                    """
+                    INSERT INTO keepsake (author, sealed) VALUES (?, ?)
+                    ON CONFLICT (author) DO UPDATE SET sealed = excluded.sealed
+                    """, [author.data, Data(sealed)])
+            case .superseded(let log, let sequence):
+                try run(
+                    "UPDATE entry SET isRival = 1 WHERE log = ? AND sequence >= ? AND isRival = 0",
+                    [log.data, sequence])
             case .rival(let entry): try insert(entry, own: false, isRival: true)
             case .fork(let log, let fork): try insert(fork, in: log)
+            case .proof(let proof):
+                try run(
+                    """
+                    INSERT INTO forkProof (log, sequence, proof) VALUES (?, ?, ?)
+                    ON CONFLICT (log, sequence) DO NOTHING
+                    """, [proof.log.data, proof.sequence, Data(proof.wire)])
             case .statement(let entry, let contract): try insert(entry, about: contract)
             case .contractKey(let contract, let key): try insert(contractKey: key, of: contract)
             case .outbox(let item): try insert(item)
@@ -66,6 +89,16 @@ extension GRDB.Database {
                     INSERT INTO pendingChild (child, parent, act) VALUES (?, ?, ?)
                     ON CONFLICT (child) DO UPDATE SET parent = excluded.parent, act = excluded.act
                     """, [child.data, parent.data, Data(act.wire)])
+            case .witnessTerms(let log, let terms):
+                try run(
+                    "INSERT INTO witnessTerms (log, terms) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                    [log.data, Data(terms)])
+            case .standing(let instruction, true):
+                try run(
+                    "INSERT INTO standing (instruction) VALUES (?) ON CONFLICT DO NOTHING",
+                    [instruction.rawValue])
+            case .standing(let instruction, false):
+                try run("DELETE FROM standing WHERE instruction = ?", [instruction.rawValue])
             case .transferDone(let child):
                 try run("DELETE FROM pendingChild WHERE child = ?", [child.data])
             }

@@ -63,34 +63,4 @@ extension Database {
             ) { try Entry(stored: $0) }
         }
     }
-
-    /// Hashes everything that has a hash, and asks SQLite about its pages. Names what is damaged; for
-    /// the background, since it reads the whole file.
-    public func scrub() throws(StorageRefusal) -> [StorageRefusal.Damage] {
-        try read { db in
-            var damages: [StorageRefusal.Damage] = []
-            func examine(_ table: String, _ check: (Row) throws -> Void) throws {
-                let rows = try Row.fetchCursor(db, sql: "SELECT * FROM \(table) ORDER BY position")
-                while let row = try rows.next() {
-                    do { try check(row) } catch StorageRefusal.damaged(let damage) {
-                        damages.append(damage)
-                    } catch is StorageRefusal {
-                        damages.append(.row(table: table, number: row["position"]))
-                    }
-                }
-            }
-            try examine("entry") { _ = try Entry(stored: $0) }
-            try examine("statement") { _ = try Entry(storedStatement: $0) }
-            try examine("template") { row in
-                let hash: Hash32 = try row.fixed("hash")
-                guard SHA256.hash([UInt8](row["bytes"] as Data)) == hash else {
-                    throw StorageRefusal.damaged(.template(hash))
-                }
-            }
-            for line in try String.fetchAll(db, sql: "PRAGMA integrity_check") where line != "ok" {
-                damages.append(.pages(line))
-            }
-            return damages
-        }
-    }
 }

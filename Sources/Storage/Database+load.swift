@@ -16,48 +16,63 @@ extension Database {
         return try read { db in
             var snapshot = Snapshot()
             snapshot.readOnly = readOnly
+            snapshot.recovery = try db.recovery()
             snapshot.entries = try db.validEntries(where: "isRival = 0")
-            snapshot.forks = try db.forks(among: snapshot.entries)
+            snapshot.rivals = try db.validEntries(where: "isRival = 1")
+            let keys = KeyLogs(of: snapshot.entries)
+            snapshot.forks = try db.forks(among: snapshot.entries, keys)
+            snapshot.proofs = try db.proofs(keys)
             snapshot.statements = try db.statements()
-            snapshot.contractKeys = try db.all("SELECT key FROM contractKey ORDER BY position") {
-                [UInt8]($0["key"] as Data)
-            }
+            snapshot.contractKeys = try db.contractKeys()
             snapshot.outbox = try db.outbox()
             snapshot.templates = try db.templates()
             snapshot.petnames = try db.all("SELECT did, name FROM petname ORDER BY did") {
-                (try $0.fixed("did"), $0["name"])
+                (try $0.fixed("did"), try $0.text("name"))
             }
             snapshot.peers = try db.all("SELECT host, port, did FROM peer ORDER BY position") {
                 PeerAddress(
-                    host: $0["host"], port: $0["port"],
-                    did: ($0["did"] as Data?).flatMap { DID($0) })
+                    host: try $0.text("host"), port: Int(try $0.number("port")),
+                    did: try $0.fixedIfAny("did"))
             }
             snapshot.transfers = try db.all(
                 "SELECT child, parent, act FROM pendingChild ORDER BY child"
             ) {
                 (
                     child: try $0.fixed("child"), parent: try $0.fixed("parent"),
-                    act: try SignedAct(strict: $0["act"] as Data)
+                    act: try SignedAct(strict: try $0.bytes("act"))
                 )
             }
+            snapshot.witnessTerms = try db.all("SELECT terms FROM witnessTerms ORDER BY rowid") {
+                [UInt8]($0["terms"] as Data)
+            }
+            snapshot.standing = Set(
+                try db.all("SELECT instruction FROM standing") {
+                    StandingInstruction(rawValue: $0["instruction"])
+                }.compactMap(\.self))
             guard let founding = try Data.fetchOne(db, sql: "SELECT founding FROM node") else {
                 throw StorageRefusal.corrupt(detail: "the alliance is not told")
             }
-            return (snapshot, try Alliance(foundingBody: [UInt8](founding)))
+            let alliance = try Alliance(foundingBody: [UInt8](founding))
+            try db.requireSound(snapshot, of: did, in: alliance)
+            return (snapshot, alliance)
         }
     }
 
     /// The newest key entry of this node: what `Own` names beside the key itself.
-    public func keyEntry() throws(StorageRefusal) -> EntryID {
+    public func keyEntry() throws(StorageRefusal) -> EntryID { try keyInForce().id }
+
+    /// The key that our key log has in force: the one that the key file must hold.
+    public func keyInForce() throws(StorageRefusal) -> (id: EntryID, key: PublicKey) {
         try read { db in
             let row = try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT id FROM entry WHERE log = ? AND isRival = 0
+                    SELECT * FROM entry WHERE log = ? AND isRival = 0
                     ORDER BY sequence DESC LIMIT 1
                     """, arguments: [LogID.key(author: did).data])
             guard let row else { throw StorageRefusal.corrupt(detail: "no own key entry") }
-            return try row.fixed("id")
+            let entry = try Entry(stored: row)
+            return (entry.id, try entry.read(KeyBody.self).publicKey)
         }
     }
 }
@@ -79,7 +94,8 @@ extension GRDB.Database {
             "SELECT * FROM entry WHERE \(condition) ORDER BY position", arguments
         ) { row in
             ValidEntry(
-                stored: try Entry(stored: row), ownSignatureChecked: row["ownSignatureChecked"])
+                stored: try Entry(stored: row),
+                ownSignatureChecked: try row.number("ownSignatureChecked") == 1)
         }
     }
 
@@ -88,8 +104,8 @@ extension GRDB.Database {
             (
                 ValidEntry(
                     stored: try Entry(storedStatement: row),
-                    ownSignatureChecked: row["ownSignatureChecked"]),
-                (row["contract"] as Data?).flatMap { ContractID($0) }
+                    ownSignatureChecked: try row.number("ownSignatureChecked") == 1),
+                try row.fixedIfAny("contract")
             )
         }
     }
@@ -104,14 +120,14 @@ extension GRDB.Database {
         ) { row in
             OutboxItem(
                 statement: try Entry(storedStatement: row), recipient: try row.fixed("recipient"),
-                contractKey: (row["contractKey"] as Data?).map { [UInt8]($0) },
-                expires: try Instant(milliseconds: row["expires"]))
+                contractKey: try row.bytesIfAny("contractKey"),
+                expires: try Instant(milliseconds: try row.number("expires")))
         }
     }
 
     fileprivate func templates() throws -> [[UInt8]] {
         try all("SELECT hash, bytes FROM template ORDER BY position") { row in
-            let bytes = [UInt8](row["bytes"] as Data)
+            let bytes = try row.bytes("bytes")
             let hash: Hash32 = try row.fixed("hash")
             guard SHA256.hash(bytes) == hash else { throw StorageRefusal.damaged(.template(hash)) }
             return bytes
@@ -119,23 +135,44 @@ extension GRDB.Database {
     }
 
     /// Forks are proven again from their entries: a row that says so is no evidence.
-    fileprivate func forks(among entries: [ValidEntry]) throws -> [(LogID, Chains.Fork)] {
+    fileprivate func forks(among entries: [ValidEntry], _ keys: KeyLogs) throws
+        -> [(LogID, Chains.Fork)]
+    {
         let rows: [(log: LogID, sequence: Int64, rival: EntryID)] = try all(
             "SELECT log, sequence, rival FROM fork ORDER BY position"
-        ) { (try $0.fixed("log"), $0["sequence"], try $0.fixed("rival")) }
+        ) { (try $0.fixed("log"), try $0.number("sequence"), try $0.fixed("rival")) }
         guard !rows.isEmpty else { return [] }
-        var keys = KeyLogs()
-        for entry in entries where entry.entry.kind == .key { keys.apply(entry) }
         let checker = SignatureChecker()
-        return try rows.map { row in
+        return try rows.compactMap { row in
             var chains = Chains()
             for entry in entries where entry.header.log?.log == row.log { chains.apply(entry) }
             let branch = try rivals(in: row.log, from: row.rival)
-            guard
-                case .forks(let fork, _) = try chains.decide(branch, keys: keys, checker: checker),
-                fork.sequence == row.sequence
-            else { throw StorageRefusal.corrupt(detail: "the fork of \(row.log) is not proven") }
-            return (row.log, fork)
+            if let entry = branch.first, entry.kind == .key,
+                let held = chains.chain(row.log)?.id(at: row.sequence),
+                (try? keys.decide(rival: entry, checker: checker)) != nil
+            {
+                return (row.log, .init(sequence: row.sequence, held: held, rival: entry.id))
+            }
+            // A `continue` that came too late to supersede was judged so when it came.
+            switch try chains.decide(branch, keys: keys, checker: checker, anchored: .max) {
+            case .forks(let fork, _) where fork.sequence == row.sequence: return (row.log, fork)
+            // A later `continue` put both branches out of force.
+            case .superseded: return nil
+            default:
+                throw StorageRefusal.corrupt(detail: "the fork of \(row.log) is not proven")
+            }
+        }
+    }
+
+    /// Proofs are judged again: a row that says so is no evidence.
+    fileprivate func proofs(_ keys: KeyLogs) throws -> [ForkProof] {
+        try all("SELECT log, proof FROM forkProof ORDER BY position") { row in
+            let log: LogID = try row.fixed("log")
+            let proof = try? ForkProof(strict: [UInt8](row["proof"] as Data))
+            guard let proof, proof.log == log,
+                (try? proof.check(keys: keys, checker: SignatureChecker())) != nil
+            else { throw StorageRefusal.corrupt(detail: "the fork of \(log) is not proven") }
+            return proof
         }
     }
 
@@ -158,25 +195,37 @@ extension Entry {
     init(stored row: Row) throws {
         let id: EntryID = try row.fixed("id")
         let log: LogID = try row.fixed("log")
-        let sequence: Int64 = row["sequence"]
-        guard let entry = Entry(bytesOf: row), entry.id == id, let place = entry.header.log,
-            place.log == log, place.sequence == sequence
+        let sequence = try row.number("sequence")
+        let author: DID = try row.fixed("author")
+        guard let entry = try Entry(bytesOf: row), entry.id == id, let place = entry.header.log,
+            place.log == log, place.sequence == sequence,
+            place.previous == (try row.fixedIfAny("previous")), entry.header.author == author,
+            Int64(entry.header.kind) == (try row.number("kind"))
         else { throw StorageRefusal.damaged(.entry(id, log: log, sequence: sequence)) }
         self = entry
     }
 
     init(storedStatement row: Row) throws {
         let id: EntryID = try row.fixed("id")
-        guard let entry = Entry(bytesOf: row), entry.id == id else {
+        let author: DID = try row.fixed("author")
+        guard let entry = try Entry(bytesOf: row), entry.id == id, entry.header.author == author
+        else {
             throw StorageRefusal.damaged(.statement(id))
         }
         self = entry
     }
 
-    private init?(bytesOf row: Row) {
-        guard let signature = Signature(row["signature"] as Data) else { return nil }
-        try? self.init(
-            headerBytes: [UInt8](row["header"] as Data), signature: signature,
-            body: (row["body"] as Data?).map { [UInt8]($0) })
+    private init?(bytesOf row: Row) throws {
+        guard let signature = Signature(try row.bytes("signature")) else { return nil }
+        let (header, body) = (try row.bytes("header"), try row.bytesIfAny("body"))
+        try? self.init(headerBytes: header, signature: signature, body: body)
+    }
+}
+
+extension KeyLogs {
+    /// Every key that ever was, whatever parted later.
+    fileprivate init(of entries: [ValidEntry]) {
+        self.init()
+        for entry in entries where entry.entry.kind == .key { apply(entry) }
     }
 }

@@ -12,13 +12,21 @@ internal import Synchronization
 /// Only then may anything be announced. A process that stops between the two arrows leaves the sidecar
 /// behind; the next `load` repairs that.
 public final class Database: Sendable {
-    let pool: DatabasePool
+    private let connection: Mutex<Connection>
+    private let home: Home
+    private let disk: RawDisk
     /// Whose node this is.
     public let did: DID
     let file: Hash32
     let machine: Hash32
     let vigil: Mutex<Vigil>
     private let lock: Mutex<HomeLock?>
+
+    private struct Connection: Sendable {
+        var pool: DatabasePool
+        /// A closed one must not be asked to checkpoint: SQLite would follow a null pointer.
+        var isOpen = true
+    }
 
     /// The sidecar, and why it is left alone if it is.
     struct Vigil: Sendable {
@@ -44,13 +52,13 @@ public final class Database: Sendable {
         try home.make()
         let lock = try HomeLock(home)
         defer { withExtendedLifetime(lock) {} }
-        guard !Home.exists(home.ledger) else { throw .homeExists(path: home.ledger) }
+        try requireNone(at: path)
         if Home.exists(home.unfinishedLedger) {
-            for ending in ["", "-wal", "-shm"] { try Home.remove(home.unfinishedLedger + ending) }
+            for ending in ["", "-wal", "-shm", "-journal"] {
+                try Home.remove(home.unfinishedLedger + ending)
+            }
             try Home.remove(home.sidecar)
         }
-        // A sidecar alone is what is left of a lost ledger. It must not be forgotten here.
-        guard !Home.exists(home.sidecar) else { throw .homeExists(path: home.sidecar) }
         try Home.makePrivate(home.unfinishedLedger)
         let file = Hash32(Entropy.bytes(32)) ?? .zero
         let pool = try connect(home.unfinishedLedger)
@@ -86,18 +94,43 @@ public final class Database: Sendable {
         try home.syncNames()
     }
 
+    /// Refused where a node is or was; the leavings of a creation that was cut off count as nothing.
+    public static func requireNone(at path: String) throws(StorageRefusal) {
+        let home = Home(path: path)
+        guard !Home.exists(home.ledger) else { throw .homeExists(path: home.ledger) }
+        // A sidecar alone is what is left of a lost ledger. It must not be forgotten here.
+        guard !Home.exists(home.sidecar) || Home.exists(home.unfinishedLedger) else {
+            throw .homeExists(path: home.sidecar)
+        }
+    }
+
+    /// Removes a ledger and its sidecar that a creation left whose owner was never told. For the shell
+    /// alone, which knows that nothing was.
+    public static func discard(at path: String) throws(StorageRefusal) {
+        let home = Home(path: path)
+        let lock = try HomeLock(home)
+        defer { withExtendedLifetime(lock) {} }
+        for file in [home.ledger, home.unfinishedLedger] {
+            for ending in ["-wal", "-shm", "-journal", ""] { try Home.remove(file + ending) }
+        }
+        try Home.remove(home.sidecar)
+    }
+
     /// Takes the home, brings an older schema up to date, and makes sure that what SQLite calls
     /// committed is on the disk.
     public static func open(at home: String) throws(StorageRefusal) -> Database {
         try open(at: home, machine: Machine.hash())
     }
 
-    static func open(at path: String, machine: Hash32) throws(StorageRefusal) -> Database {
+    static func open(
+        at path: String, machine: Hash32, disk: RawDisk = .system
+    ) throws(StorageRefusal) -> Database {
         let home = Home(path: path)
         guard Home.exists(home.ledger) else { throw .homeMissing(path: path) }
         try Home.checkPrivate(home.path)
         try Home.checkPrivate(home.ledger)
         let lock = try HomeLock(home)
+        try disk.settle(home.ledger + "-wal")
         let pool = try connect(home.ledger)
         let node: (file: Hash32, did: DID)
         do {
@@ -106,6 +139,7 @@ public final class Database: Sendable {
             guard found <= Schema.known else {
                 throw StorageRefusal.newerSchema(found: found, known: Schema.known)
             }
+            try pool.read { try $0.requireWholePages() }
             try Schema.migrator.migrate(pool)
             node = try pool.read { db in
                 guard let row = try Row.fetchOne(db, sql: "SELECT file, did FROM node"),
@@ -117,17 +151,20 @@ public final class Database: Sendable {
             throw StorageRefusal(error)
         }
         let database = Database(
-            pool: pool, did: node.did, file: node.file, machine: machine,
-            sidecar: Sidecar(path: home.sidecar), lock: lock)
+            pool: pool, home: home, disk: disk, did: node.did, file: node.file, machine: machine,
+            sidecar: Sidecar(path: home.sidecar, disk: disk), lock: lock)
         _ = try database.inspectSidecar()
         return database
     }
 
     private init(
-        pool: DatabasePool, did: DID, file: Hash32, machine: Hash32, sidecar: Sidecar,
+        pool: DatabasePool, home: Home, disk: RawDisk, did: DID, file: Hash32, machine: Hash32,
+        sidecar: Sidecar,
         lock: HomeLock
     ) {
-        self.pool = pool
+        connection = Mutex(Connection(pool: pool))
+        self.home = home
+        self.disk = disk
         self.did = did
         self.file = file
         self.machine = machine
@@ -135,13 +172,32 @@ public final class Database: Sendable {
         self.lock = Mutex(lock)
     }
 
+    /// Opens the files anew after a commit failed, so that nothing which the failed one left in this
+    /// process is relied on. The home stays ours meanwhile.
+    public func reopen() throws(StorageRefusal) {
+        closeConnection()
+        try disk.settle(home.ledger + "-wal")
+        let fresh = try Database.connect(home.ledger)
+        connection.withLock { $0 = Connection(pool: fresh) }
+        _ = try inspectSidecar()
+    }
+
+    var pool: DatabasePool { connection.withLock { $0.pool } }
+
+    /// The disk that failed may fail again here; what it keeps is read from the file next.
+    private func closeConnection() {
+        connection.withLock { connection in
+            if connection.isOpen { try? Database.close(connection.pool) }
+            connection.isOpen = false
+        }
+        vigil.withLock { $0.sidecar.close() }
+    }
+
     /// Lets the home go. Nothing can be asked afterwards; a second time does nothing.
     public func close() {
         lock.withLock { lock in
-            // A closed connection must not be asked to checkpoint: SQLite would follow a null pointer.
             guard lock != nil else { return }
-            try? Database.close(pool)
-            vigil.withLock { $0.sidecar.close() }
+            closeConnection()
             lock = nil
         }
     }
@@ -222,9 +278,20 @@ extension Fixed32 {
 extension Row {
     /// Refused where the column does not hold 32 bytes.
     func fixed<K>(_ column: String) throws -> Fixed32<K> {
-        guard let data = self[column] as Data?, let value = Fixed32<K>(data) else {
+        guard let value: Fixed32<K> = try fixedIfAny(column) else {
             throw StorageRefusal.corrupt(detail: "\(column) is not 32 bytes")
         }
         return value
+    }
+
+    /// `nil` where the column is NULL; refused where it holds anything but 32 bytes.
+    func fixedIfAny<K>(_ column: String) throws -> Fixed32<K>? {
+        switch (self[column] as DatabaseValue).storage {
+        case .null: return nil
+        case .blob(let data):
+            if let value = Fixed32<K>(data) { return value }
+            fallthrough
+        default: throw StorageRefusal.corrupt(detail: "\(column) is not 32 bytes")
+        }
     }
 }

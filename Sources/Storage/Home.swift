@@ -69,7 +69,11 @@ final class HomeLock: Sendable {
         self.file = file
     }
 
-    deinit { Glibc.close(file) }
+    deinit {
+        // Said, not only closed: a child between its fork and its exec holds the file too.
+        flock(file, LOCK_UN)
+        Glibc.close(file)
+    }
 
     private static func pid(_ file: Int32) -> Int32? {
         var bytes = [UInt8](repeating: 0, count: 16)

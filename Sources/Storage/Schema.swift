@@ -5,12 +5,16 @@ internal import GRDB
 /// A version, once released, is never edited; a change is a further version.
 enum Schema {
     /// The newest version this program writes and reads.
-    static let known = 2
+    static let known = 6
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { try $0.execute(sql: version1) }
         migrator.registerMigration("2") { try $0.execute(sql: version2) }
+        migrator.registerMigration("3") { try $0.execute(sql: version3) }
+        migrator.registerMigration("4") { try $0.execute(sql: version4) }
+        migrator.registerMigration("5") { try $0.execute(sql: version5) }
+        migrator.registerMigration("6") { try $0.execute(sql: version6) }
         return migrator
     }
 
@@ -235,5 +239,71 @@ enum Schema {
         UPDATE entry SET ownSignatureChecked = 1 WHERE ownNumber IS NOT NULL;
         CREATE TRIGGER entryNeverChanges BEFORE UPDATE ON entry
         BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+        """
+
+    /// Contracts that this node witnesses, and what its owner told it once and for all.
+    private static let version3 = """
+        CREATE TABLE witnessTerms (
+            log BLOB NOT NULL PRIMARY KEY CHECK (length(log) = 32),
+            terms BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE standing (instruction TEXT NOT NULL PRIMARY KEY) STRICT;
+        """
+
+    /// One change of an entry is lawful: another's, once held, was superseded by a `continue` and is a
+    /// rival from then on. And why our own logs may not be signed in, over a restart.
+    private static let version4 = """
+        DROP TRIGGER entryNeverChanges;
+        CREATE TRIGGER entryNeverChanges BEFORE UPDATE ON entry
+        WHEN OLD.ownNumber IS NOT NULL OR OLD.isRival <> 0 OR NEW.isRival <> 1
+            OR NEW.position <> OLD.position OR NEW.id <> OLD.id OR NEW.log <> OLD.log
+            OR NEW.sequence <> OLD.sequence OR NEW.previous IS NOT OLD.previous
+            OR NEW.author <> OLD.author OR NEW.kind <> OLD.kind OR NEW.header <> OLD.header
+            OR NEW.signature <> OLD.signature OR NEW.body IS NOT OLD.body
+            OR NEW.ownNumber IS NOT NULL OR NEW.ownSignatureChecked <> OLD.ownSignatureChecked
+        BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+
+        -- What is known of our logs after an old copy came back: which may be signed in again.
+        CREATE TABLE recovery (
+            -- All zero: the home as a whole.
+            log BLOB NOT NULL PRIMARY KEY CHECK (length(log) = 32),
+            -- Why, for the home as a whole; empty for a log that is whole again.
+            reason TEXT NOT NULL,
+            -- Milliseconds since 1970 UTC.
+            since INTEGER NOT NULL CHECK (since BETWEEN 1 AND 9007199254740991)
+        ) STRICT, WITHOUT ROWID;
+
+        -- Sealed snapshots that we keep for others, one each, and none of our own.
+        CREATE TABLE keepsake (
+            author BLOB NOT NULL PRIMARY KEY CHECK (length(author) = 32),
+            sealed BLOB NOT NULL CHECK (length(sealed) BETWEEN 1 AND 204800)
+        ) STRICT;
+        """
+
+    /// Proofs of forks whose entries may not be held. Judged again whenever they are loaded.
+    private static let version5 = """
+        CREATE TABLE forkProof (
+            position INTEGER PRIMARY KEY,
+            log BLOB NOT NULL CHECK (length(log) = 32),
+            sequence INTEGER NOT NULL CHECK (sequence >= 1),
+            proof BLOB NOT NULL CHECK (length(proof) BETWEEN 1 AND 262144),
+            UNIQUE (log, sequence)
+        ) STRICT;
+        CREATE TRIGGER forkProofNeverChanges BEFORE UPDATE ON forkProof
+        BEGIN SELECT RAISE(ABORT, 'proofs are append-only'); END;
+        CREATE TRIGGER forkProofNeverGoes BEFORE DELETE ON forkProof
+        BEGIN SELECT RAISE(ABORT, 'proofs are append-only'); END;
+        """
+
+    /// What no hash covers stands twice, so that a check of the file finds a flipped bit in it. These
+    /// indexes are for no query.
+    private static let version6 = """
+        CREATE INDEX nodeTwice ON node (one, file, did, founding);
+        CREATE INDEX statementTwice ON statement (id, author, contract);
+        CREATE INDEX outboxTwice ON outbox (statement, recipient, contractKey, expires);
+        CREATE INDEX petnameTwice ON petname (did, name);
+        CREATE INDEX pendingChildTwice ON pendingChild (child, parent, act);
+        CREATE INDEX witnessTermsTwice ON witnessTerms (log, terms);
+        CREATE INDEX recoveryTwice ON recovery (log, reason, since);
         """
 }

@@ -24,6 +24,7 @@ struct HighWater: Hashable, Sendable {
 ///     magic 8 · version 4 · file 32 · machine 32 · count 8 · newest 32 · SHA-256 of these 32
 struct Sidecar: Sendable {
     let path: String
+    private let disk: RawDisk
     private var file: Int32?
     private var nextSlot: Int64 = 0
 
@@ -33,7 +34,10 @@ struct Sidecar: Sendable {
     private static let magic = Array("taleaHW\n".utf8)
     private static let version: UInt32 = 1
 
-    init(path: String) { self.path = path }
+    init(path: String, disk: RawDisk = .system) {
+        self.path = path
+        self.disk = disk
+    }
 
     /// The slot that knows more; `nil` where no file or no whole slot is.
     mutating func read() throws(StorageRefusal) -> HighWater? {
@@ -67,8 +71,8 @@ struct Sidecar: Sendable {
         guard let file else { return }
         let record = Sidecar.encode(mark)
         let offset = nextSlot * Sidecar.slotBytes
-        guard pwrite(file, record, record.count, Int(offset)) == record.count,
-            fdatasync(file) == 0
+        guard disk.write(path, file, record, Int(offset)) == record.count,
+            disk.sync(path, file) == 0
         else { throw StorageRefusal(errno: errno, path) }
         nextSlot = 1 - nextSlot
     }

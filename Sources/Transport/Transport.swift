@@ -21,7 +21,8 @@ public final class Transport: Sendable {
     let limits: TransportLimits
     let logger: Logger
     let queue: EventQueue
-    private let identity: TransportIdentity
+    /// Whose node this is; which key it shows may change.
+    private let did: DID
     private let checker: SignatureChecker
     private let eventLoop: any EventLoop
     private let house: House
@@ -34,6 +35,7 @@ public final class Transport: Sendable {
     }
 
     private struct State {
+        var identity: TransportIdentity
         var credentials: Credentials
         var admissions: Admissions
         var connections: [ConnectionID: Connection] = [:]
@@ -59,13 +61,15 @@ public final class Transport: Sendable {
             throw .certificateNotMade
         }
         let house = House(
-            State(credentials: credentials, admissions: Admissions(limits: limits)))
+            State(
+                identity: identity, credentials: credentials, admissions: Admissions(limits: limits)
+            ))
         let queue = EventQueue(limits: limits) { id in
             house.state.withLock { $0.admissions.leave(id) }
         }
         self.house = house
         self.queue = queue
-        self.identity = identity
+        did = identity.did
         self.limits = limits
         self.checker = checker
         self.logger = logger
@@ -130,6 +134,17 @@ public final class Transport: Sendable {
             }
         connecting.whenComplete { result in
             self.connected(id, dial, result, deadline)
+        }
+    }
+
+    /// Shows another key of the same identity from now on. Connections that stand are not touched.
+    public func show(_ identity: TransportIdentity) throws(TransportRefusal) {
+        guard identity.did == did, let made = try? Credentials(identity, at: Date()) else {
+            throw .certificateNotMade
+        }
+        house.state.withLock { state in
+            state.identity = identity
+            state.credentials = made
         }
     }
 
@@ -255,11 +270,11 @@ public final class Transport: Sendable {
 
     /// NIOSSL loses the error a callback fails with: what was wrong is kept and logged here.
     private func judge(_ connection: Connection) -> NIOSSLCustomVerificationCallback {
-        { [identity, checker, logger] chain, promise in
+        { [did, checker, logger] chain, promise in
             do throws(CertificateRefusal) {
                 let certificate = try PeerCertificate(
                     verifying: chain.map { (try? $0.toDERBytes()) ?? [] }, at: Date(),
-                    by: checker, ourselves: identity.did,
+                    by: checker, ourselves: did,
                     expecting: connection.dial?.expecting)
                 connection.verdict = .success(certificate)
                 promise.succeed(.certificateVerified)
@@ -348,7 +363,7 @@ public final class Transport: Sendable {
         let now = Date()
         let age = abs(now.timeIntervalSince(state.credentials.madeAt))
         if age > CertificateLifetime.renewalSeconds,
-            let made = try? Credentials(identity, at: now)
+            let made = try? Credentials(state.identity, at: now)
         {
             state.credentials = made
         }

@@ -47,6 +47,21 @@ enum Daemon {
         }
     }
 
+    /// A home made anew from the recovery code and what peers hold.
+    static func recover(
+        home: String, code: RecoveryCode, invitation: [UInt8], peers: [(host: String, port: Int)],
+        reason: String, passphrase: String?, contracts: String?
+    ) async throws -> (did: String, rotations: Int) {
+        do {
+            let found = try await Home.recover(
+                at: home, code: code, invitation: invitation, peers: peers, reason: reason,
+                passphrase: passphrase, templatesFrom: contracts)
+            return (found.did.did, found.rotations)
+        } catch {
+            throw failure(error)
+        }
+    }
+
     /// Whether the key file of this home is encrypted.
     static func needsPassphrase(home: String) throws -> Bool {
         try inWords { try Home(home).needsPassphrase }

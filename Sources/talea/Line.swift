@@ -22,8 +22,14 @@ struct Line: Sendable {
             } else if argument.hasPrefix("--"), argument.utf8.count > 2 {
                 let body = argument.dropFirst(2)
                 if let equals = body.firstIndex(of: "=") {
-                    options[String(body[..<equals]), default: []].append(
-                        String(body[body.index(after: equals)...]))
+                    let name = String(body[..<equals])
+                    guard !Self.flagNames.contains(name) else {
+                        throw DoorRefusal(
+                            "value_unwanted", field: name, value: argument,
+                            en: "“\(argument)”: --\(name) takes no value; write --\(name) alone",
+                            zh: "“\(argument)”：--\(name) 不带取值；只写 --\(name)")
+                    }
+                    options[name, default: []].append(String(body[body.index(after: equals)...]))
                 } else if Self.flagNames.contains(String(body)) {
                     flags.insert(String(body))
                 } else {
@@ -33,6 +39,7 @@ struct Line: Sendable {
                 words.append(argument)
             }
         }
+        if options["home"]?.last == "" { throw Self.missing("home") }
         if let given = options["lang"]?.last, Language(rawValue: given) == nil {
             throw DoorRefusal(
                 "value_unreadable", field: "lang", value: given,
@@ -42,14 +49,25 @@ struct Line: Sendable {
 
     private mutating func take(_ name: String, _ rest: inout ArraySlice<String>) throws(DoorRefusal)
     {
-        guard let value = rest.first, !value.hasPrefix("--") else {
-            throw DoorRefusal(
-                "value_missing", field: name,
-                en: "--\(name) has no value; write --\(name) VALUE",
-                zh: "--\(name) 缺少取值；请写 --\(name) 取值")
-        }
+        guard let value = rest.first, !value.hasPrefix("--") else { throw Self.missing(name) }
         rest = rest.dropFirst()
         options[name, default: []].append(value)
+    }
+
+    private static func missing(_ name: String) -> DoorRefusal {
+        DoorRefusal(
+            "value_missing", field: name, en: "--\(name) has no value; write --\(name) VALUE",
+            zh: "--\(name) 缺少取值；请写 --\(name) 取值")
+    }
+
+    /// The last `--lang`, also of arguments that do not come apart otherwise.
+    static func language(of arguments: [String]) -> Language {
+        var asked: String?
+        for (argument, next) in zip(arguments, arguments.dropFirst() + [""]) {
+            if argument == "--lang" { asked = next }
+            if argument.hasPrefix("--lang=") { asked = String(argument.dropFirst(7)) }
+        }
+        return .chosen(asked)
     }
 
     func has(_ flag: String) -> Bool { flags.contains(flag) }

@@ -5,13 +5,16 @@ import FoundationEssentials
 import Glibc
 import Identity
 
-/// The four commands that need no running node.
+/// The five commands that need no running node.
 enum Local {
     static func run(_ arguments: [String], _ line: Line) async -> Int32 {
         do {
             switch line.words.first {
             case "init": try Init.parse(rest(arguments, after: ["init"])).act(line)
             case "run": try await Run.parse(rest(arguments, after: ["run"])).act(line)
+            case "recover": try await Recover.parse(rest(arguments, after: ["recover"])).act(line)
+            case "simulate":
+                return try SimulateWorlds.parse(rest(arguments, after: ["simulate"])).act(line)
             case "verify": return try VerifyFile.parse(rest(arguments, after: ["verify"])).act(line)
             default:
                 return try CheckTemplate.parse(rest(arguments, after: ["template", "check"]))
@@ -25,13 +28,11 @@ enum Local {
             Terminal.complain(failure.words[line.language])
             return Main.Exit.refused
         } catch let refusal as DoorRefusal {
-            Terminal.complain(refusal.message[line.language])
-            return Main.Exit.refused
+            return Terminal.refuse(refusal, json: line.has("json"), line.language)
         } catch {
-            // The parser of the arguments knows English alone.
-            let words = Init.message(for: error)
-            Terminal.complain(line.language == .en ? words : "命令写法有误，用法见 talea --help：\(words)")
-            return Main.Exit.refused
+            return Terminal.refuse(
+                Complaint.refusal(Init.message(for: error), line.words.first ?? ""),
+                json: line.has("json"), line.language)
         }
     }
 
@@ -50,9 +51,36 @@ enum Local {
             throw DoorRefusal(
                 "file_unreadable", field: field, value: file,
                 en: "\(field) “\(file)”: cannot be read; wanted a file that exists",
-                zh: "\(field)“\(file)”：无法读取；应为已有的文件")
+                zh: "\(field == "FILE" ? "文件" : field)“\(file)”：无法读取；应为已有的文件")
         }
         return [UInt8](data)
+    }
+
+    /// From a file, typed twice, or knowingly none.
+    static func newPassphrase(file: String?, none: Bool, _ language: Language) throws -> String? {
+        if none { return nil }
+        if let file { return try passphrase(file: file) }
+        guard Terminal.isPresent else {
+            throw DoorRefusal(
+                "passphrase_needed", field: "passphrase-file",
+                en:
+                    "no terminal to ask for a passphrase; give --passphrase-file FILE or --no-passphrase",
+                zh: "没有终端可输入口令；请给 --passphrase-file 文件 或 --no-passphrase")
+        }
+        let first = Terminal.secret(language == .en ? "Passphrase: " : "口令：") ?? ""
+        let again = Terminal.secret(language == .en ? "Again: " : "再输一次：") ?? ""
+        guard !first.isEmpty, first == again else {
+            throw DoorRefusal(
+                "passphrase_differs", field: "passphrase",
+                en: "the passphrases are empty or differ; nothing was made",
+                zh: "口令为空或两次不同；没有创建")
+        }
+        return first
+    }
+
+    static func recoveryCode(file: String) throws -> String {
+        let bytes = try read(file, field: "--code-file")
+        return String(decoding: bytes.prefix { $0 != 10 && $0 != 13 }, as: UTF8.self)
     }
 
     /// The first line of a file; what remains of a text editor's newline is no part of it.
@@ -108,15 +136,18 @@ struct Init: ParsableCommand {
                 en: "give one of --invitation CODE (join) and --alliance NAME (found)",
                 zh: "请给 --invitation 邀请码（加入）或 --alliance 名称（创建）之一")
         }
-        guard !name.isEmpty, name.utf8.count <= 64 else {
+        for (field, text) in [("name", name), ("alliance", alliance)] {
+            guard let text, !(1...64).contains(text.utf8.count) else { continue }
             throw DoorRefusal(
-                "value_unreadable", field: "name", value: name,
-                en: "--name: wanted 1 to 64 bytes", zh: "--name：应为 1 至 64 字节")
+                "value_unreadable", field: field, value: text,
+                en: "--\(field): wanted 1 to 64 bytes", zh: "--\(field)：应为 1 至 64 字节")
         }
         let begun = try Daemon.initialise(
             .init(
                 home: line.home, name: name, role: role, invitation: founding,
-                alliance: alliance ?? "", passphrase: try passphrase(line.language),
+                alliance: alliance ?? "",
+                passphrase: try Local.newPassphrase(
+                    file: passphraseFile, none: noPassphrase, line.language),
                 contracts: contracts))
         let code = Invitation.code(foundingBody: begun.foundingBody)
         if common.json {
@@ -129,27 +160,6 @@ struct Init: ParsableCommand {
         } else {
             print(Self.words(begun, code, line))
         }
-    }
-
-    private func passphrase(_ language: Language) throws -> String? {
-        if noPassphrase { return nil }
-        if let passphraseFile { return try Local.passphrase(file: passphraseFile) }
-        guard Terminal.isPresent else {
-            throw DoorRefusal(
-                "passphrase_needed", field: "passphrase-file",
-                en:
-                    "no terminal to ask for a passphrase; give --passphrase-file FILE or --no-passphrase",
-                zh: "没有终端可输入口令；请给 --passphrase-file 文件 或 --no-passphrase")
-        }
-        let first = Terminal.secret(language == .en ? "Passphrase: " : "口令：") ?? ""
-        let again = Terminal.secret(language == .en ? "Again: " : "再输一次：") ?? ""
-        guard !first.isEmpty, first == again else {
-            throw DoorRefusal(
-                "passphrase_differs", field: "passphrase",
-                en: "the passphrases are empty or differ; nothing was made",
-                zh: "口令为空或两次不同；没有创建")
-        }
-        return first
     }
 
     private static func words(_ begun: Daemon.Begun, _ code: String, _ line: Line) -> String {
@@ -232,7 +242,12 @@ struct VerifyFile: ParsableCommand {
     @Argument(help: "What talea proof export wrote.") var file: String
 
     func act(_ line: Line) throws -> Int32 {
-        let verify = Verify(try Local.read(file, field: "FILE"))
+        guard let verify = Verify(try Local.read(file, field: "FILE")) else {
+            throw DoorRefusal(
+                "proof_unreadable", field: "FILE", value: file,
+                en: "FILE “\(file)”: no proof; wanted the JSON that talea proof export writes",
+                zh: "文件“\(file)”：不是证明；应为 talea proof export 写出的 JSON")
+        }
         print(common.json ? verify.json().text(pretty: true) : verify.text(line.language))
         return verify.passed ? 0 : Main.Exit.checkFailed
     }

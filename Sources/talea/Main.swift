@@ -3,7 +3,7 @@ import Dashboard
 import Glibc
 
 /// The command line. A verb goes to the running node of its home over the loopback door; `init`, `run`,
-/// `verify` and `template check` need no node.
+/// `recover`, `verify` and `template check` need no node.
 @main
 enum Main {
     /// What scripts read. 0: all well.
@@ -26,10 +26,8 @@ enum Main {
         do {
             line = try Line(arguments)
         } catch {
-            let asked = arguments.firstIndex(of: "--lang").map { arguments[($0 + 1)...].first }
-            let language = Language.chosen(asked ?? nil)
-            Terminal.complain(error.message[language])
-            return Exit.refused
+            return Terminal.refuse(
+                error, json: arguments.contains("--json"), Line.language(of: arguments))
         }
         if line.has("version") {
             print("talea \(version), wire version \(Commands.wireVersion)")
@@ -41,7 +39,9 @@ enum Main {
             return 0
         }
         switch line.words.first {
-        case "init", "run", "verify": return await Local.run(arguments, line)
+        case "init", "run", "verify", "simulate": return await Local.run(arguments, line)
+        case "recover" where line.options["accept-risk"] == nil:
+            return await Local.run(arguments, line)
         case "template" where line.words.dropFirst().first == "check":
             return await Local.run(arguments, line)
         default: return await Remote(line: line).run()

@@ -18,10 +18,11 @@ enum Manual {
 
     /// Verbs of the node that sign nothing and so ask nothing; every other one confirms.
     static let unsigned: Set<String> = [
-        "id", "status", "peer add", "peer list", "peer remove", "name", "name list", "line show",
+        "id", "status", "key show", "peer add", "peer list", "peer remove", "name", "name list",
+        "line show",
         "offer list", "offer show", "template list", "template show", "contract show",
         "contract list", "ledger balance", "ledger statement", "ledger export", "ledger rebuild",
-        "proof", "proof export",
+        "proof", "proof export", "witness list",
     ]
 
     static let groups: [(Localized, [Page])] = [
@@ -36,6 +37,18 @@ enum Manual {
                     "run", "[--listen HOST:PORT] [--http PORT] [--passphrase-file F]",
                     "run the node of a home", "运行主目录的节点"),
                 Page("id", "", "who you are, and the invitation code", "您的身份与邀请码"),
+                Page(
+                    "key show", "[--of WHO]", "a key and when it changed", "密钥及其更换时间"),
+                Page(
+                    "key rotate", "[--code-file F] [--reason TEXT]",
+                    "replace your key by the next one, with the recovery code", "用恢复码更换密钥"),
+                Page(
+                    "recover",
+                    "--invitation CODE --peer HOST:PORT … [--code-file F] [--reason TEXT] [--passphrase-file F | --no-passphrase]",
+                    "bring a lost identity back with its recovery code", "用恢复码找回身份"),
+                Page(
+                    "recover", "--accept-risk key|public|RESOURCE|ID|all",
+                    "sign in a log although not everyone could be asked", "在未能问及各方时仍签署某份日志"),
                 Page("status", "", "peers, outbox, contracts by grade", "连接、发件箱、合同等级"),
             ]
         ),
@@ -53,8 +66,10 @@ enum Manual {
             Localized(en: "Capacity and offers", zh: "产能与报价"),
             [
                 Page(
-                    "line declare", "--resource R --start I --end I [--unit C62] --total N",
+                    "line declare",
+                    "--resource R --start I --end I [--unit C62] --total N [--source LINE]",
                     "declare capacity", "申报产能"),
+                Page("cut", "--log ID", "close a forked log of yours", "封存您的分叉日志"),
                 Page("line adjust", "--line ID --total N --reason T", "change a total", "调整总量"),
                 Page(
                     "line show", "[--issuer WHO] [--resource R] [--line ID]",
@@ -77,17 +92,21 @@ enum Manual {
             [
                 Page(
                     "contract propose",
-                    "(--template NAME | --offer ID) [--ROLE WHO …] [--PARAM V …] [--line ID …] [--currency C] [--accept-by I] [--grant-by I]",
+                    "(--template NAME | --offer ID) [--ROLE WHO …] [--PARAM V …] [--line ID …] [--currency C] [--accept-by I] [--grant-by I] [--witness WHO … --threshold M]",
                     "propose", "提议"),
                 Page(
-                    "contract accept", "--contract ID [--request ID]", "accept, or consent", "接受或同意"
+                    "contract accept", "--contract ID [--request ID] [--despite-fork yes]",
+                    "accept, or consent", "接受或同意"
                 ),
                 Page("contract decline", "--contract ID [--reason T]", "say no", "谢绝"),
                 Page("contract cancel", "--contract ID [--reason T]", "take yours back", "撤回提议"),
                 Page(
                     "contract request",
-                    "--contract ID --transition T [--record N] [--ARG V …] [--evidence FILE]",
+                    "--contract ID --transition T [--record N] [--ARG V …] [--evidence FILE] [--wait SECONDS]",
                     "ask for one step", "请求一步"),
+                Page(
+                    "contract takeover", "--contract ID",
+                    "arbiter: go on where the sequencer fell silent", "仲裁方：在排序方失联处接续"),
                 Page("contract show", "--contract ID", "one in full", "查看合同"),
                 Page("contract list", "[--template NAME] [--grade G]", "all of yours", "全部合同"),
                 Page("template list", "", "templates here", "此处的模板"),
@@ -95,10 +114,21 @@ enum Manual {
                 Page("template check", "FILE", "read a file as a node would", "检查模板文件"),
                 Page(
                     "TWO WORDS",
-                    "--contract ID [--record N] [--units N] [--ARG V …] [--evidence FILE]",
+                    "--contract ID [--record N] [--units N] [--ARG V …] [--evidence FILE] [--wait SECONDS]",
                     "a template's own verb, as option exercise; pay state|receive|deny, rule, agree, discharge, default are everywhere",
                     "模板自带的命令，如 option exercise；pay state|receive|deny、rule、agree、discharge、default 通用"
                 ),
+            ]
+        ),
+        (
+            Localized(en: "Being a witness", zh: "作见证"),
+            [
+                Page(
+                    "witness on", "", "witness whatever members of the alliance ask for",
+                    "见证联盟成员提出的一切合同"),
+                Page("witness off", "", "take on nothing further", "不再承接"),
+                Page("witness accept", "--contract ID", "take one on", "承接一份"),
+                Page("witness list", "", "what this node witnesses", "本节点见证的合同"),
             ]
         ),
         (
@@ -117,9 +147,19 @@ enum Manual {
                 Page("verify", "FILE", "check a proof offline", "离线验证证明"),
             ]
         ),
+        (
+            Localized(en: "Testing", zh: "测试"),
+            [
+                Page(
+                    "simulate market",
+                    "[--seeds A..B] [--hours H] [--nodes N] [--without FAULT,…] [--contracts DIR]",
+                    "whole nodes in memory, with faults and cheats", "内存中的整机模拟，含故障与欺诈"),
+                Page("simulate canary", "", "must fail: tests the tester", "必须失败：检验测试本身"),
+            ]
+        ),
     ]
 
-    /// All pages, or those that `words` begins.
+    /// The pages that `words` begins; all, where none does.
     static func text(_ words: String, _ language: Language) -> String {
         let english = language == .en
         var lines = [
@@ -127,10 +167,10 @@ enum Manual {
                 ? "talea \(Main.version): trade production capacity, peer to peer."
                 : "talea \(Main.version)：点对点交换产能。"
         ]
+        func fits(_ page: Page) -> Bool { (page.verb + " ").hasPrefix(words + " ") }
+        let fitting = groups.contains { $0.1.contains(where: fits) }
         for (title, pages) in groups {
-            let shown = pages.filter {
-                words.isEmpty || $0.verb == words || $0.verb.hasPrefix(words + " ")
-            }
+            let shown = fitting ? pages.filter(fits) : pages
             if shown.isEmpty { continue }
             lines.append("\n\(title[language])")
             for page in shown {

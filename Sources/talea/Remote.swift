@@ -7,13 +7,24 @@ import Identity
 struct Remote {
     let line: Line
 
+    /// Asked once, for the preview and for the deed.
+    private let typedCode: String?
+
+    init(line: Line) {
+        self.line = line
+        let asks = line.verb == "key rotate" && line.options["code-file"] == nil
+        typedCode =
+            asks && Terminal.isPresent
+            ? Terminal.secret(line.language == .en ? "Recovery code: " : "恢复码：") : nil
+    }
+
     private var language: Language { line.language }
 
     func run() async -> Int32 {
         do {
             return try await ask()
         } catch let refusal as DoorRefusal {
-            return refuse(refusal)
+            return Terminal.refuse(refusal, json: line.has("json"), language)
         } catch let failure as DoorClient.Failure {
             return unreachable(failure)
         } catch let failure as Daemon.Failure {
@@ -36,9 +47,13 @@ struct Remote {
         }
         let request = CommandRequest(
             verb: verb, options: try options(), dryRun: line.has("dry-run"))
+        var trial = request
+        trial.dryRun = true
         let signs = !Manual.unsigned.contains(verb)
-        // Without a person to ask and without --yes nothing is even looked up.
+        // Without a person to ask and without --yes nothing is looked up but whether a word that is
+        // not built in is a template's, which only the node knows.
         if signs, !request.dryRun, !line.has("yes"), !Terminal.isPresent {
+            if !Commands.verbs.contains(verb) { _ = try await answerer(signs: false)(trial) }
             throw DoorRefusal(
                 "not_confirmed", field: "yes",
                 en: "“\(verb)” signs, and standard input is no terminal to confirm on; add --yes",
@@ -46,8 +61,6 @@ struct Remote {
         }
         let ask = try answerer(signs: signs && !request.dryRun)
         if signs, !request.dryRun, !line.has("yes") {
-            var trial = request
-            trial.dryRun = true
             let preview = try await ask(trial)
             Terminal.tell(Show.preview(preview, language))
             guard Terminal.confirms(language == .en ? "Sign this?" : "签署吗？") else {
@@ -79,10 +92,21 @@ struct Remote {
     /// that none ever leaves this place.
     private func options() throws -> [String: [String]] {
         var options = line.options
-        for name in ["home", "lang", "out"] { options[name] = nil }
+        for name in ["home", "lang", "out", "code-file"] { options[name] = nil }
+        if line.verb == "key rotate" { options["code"] = [try recoveryCode()] }
         if line.has("check") { options["check"] = [] }
         if let files = options["evidence"] { options["evidence"] = try files.map(hash) }
         return options
+    }
+
+    /// Typed without echo, or the first line of a file; it never stands on the command line.
+    private func recoveryCode() throws -> String {
+        if let file = line.options["code-file"]?.last { return try Local.recoveryCode(file: file) }
+        if let typed = typedCode { return typed }
+        throw DoorRefusal(
+            "recovery_code_needed", field: "code-file",
+            en: "no terminal to ask for the recovery code; give --code-file FILE",
+            zh: "没有终端可输入恢复码；请给 --code-file 文件")
     }
 
     private func hash(_ file: String) throws -> String {
@@ -122,15 +146,17 @@ struct Remote {
         return isCheck && answer["equal"]?.bool == false ? Main.Exit.checkFailed : 0
     }
 
-    private func refuse(_ refusal: DoorRefusal) -> Int32 {
-        if line.has("json") { print((["refusal": refusal.json] as JSON).text(pretty: true)) }
-        Terminal.complain(refusal.message[language])
-        return Main.Exit.refused
-    }
-
     private func unreachable(_ failure: DoorClient.Failure) -> Int32 {
         switch failure {
         case .notRunning:
+            do {
+                _ = try Daemon.needsPassphrase(home: line.home)
+            } catch let missing as Daemon.Failure {
+                return homeless(missing)
+            } catch {}
+            if let unknown = unknown() {
+                return Terminal.refuse(unknown, json: line.has("json"), language)
+            }
             Terminal.complain(
                 language == .en
                     ? "no node answers for \(line.home); is it running? start it with: talea run --home \(line.home)"
@@ -142,5 +168,31 @@ struct Remote {
                     : "此端口上的程序回答 \(status)（\(what)）；请重启节点：talea run --home \(line.home)")
         }
         return Main.Exit.notRunning
+    }
+
+    /// No home, so no template either that could bring a verb.
+    private func homeless(_ missing: Daemon.Failure) -> Int32 {
+        guard var unknown = unknown() else {
+            Terminal.complain(missing.message[language])
+            return Main.Exit.notRunning
+        }
+        unknown.message = Localized(
+            en: "\(unknown.message.en); \(missing.message.en)",
+            zh: "\(unknown.message.zh)；\(missing.message.zh)")
+        return Terminal.refuse(unknown, json: line.has("json"), language)
+    }
+
+    /// Where no node answers, the files of its home say what its templates bring.
+    private func unknown() -> DoorRefusal? {
+        guard !Commands.verbs.contains(line.verb) else { return nil }
+        let folder = line.home + "/contracts"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let templates = names.compactMap { name in
+            (try? Data(contentsOf: URL(filePath: folder + "/" + name))).flatMap {
+                try? Template.read([UInt8]($0))
+            }
+        }
+        guard !Commands.verbs(of: templates).contains(line.verb) else { return nil }
+        return Commands.unknown(line.verb, among: templates)
     }
 }

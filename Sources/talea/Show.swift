@@ -17,12 +17,31 @@ enum Show {
                 [(en ? "name" : "名称", "name"), (en ? "proposed by" : "提议命令", "verb")], en,
                 extra: (en ? "title" : "标题", { words($0["title"], language) }))
         case "template show": return json["text"]?.string ?? ""
+        case "witness list", "witness accept":
+            return duties(json, en)
+        case "witness on", "witness off":
+            let isOn = json["witness"]?.bool == true
+            return en
+                ? "Witnessing for the alliance is \(isOn ? "on" : "off")."
+                : "联盟见证已\(isOn ? "开启" : "关闭")。"
+        case "contract takeover":
+            return en
+                ? "Claimed. The ruling follows as soon as enough witnesses have said how far the log came."
+                : "已声明接管。待足够见证说明日志到达何处后，裁定自动作出。"
+        case "key show", "key rotate":
+            return table(
+                json["keys"]?.array ?? [],
+                [
+                    ("", "number"), (en ? "key" : "密钥", "key"), (en ? "since" : "自", "since"),
+                    (en ? "in force" : "现行", "in_force"), (en ? "reason" : "原因", "reason"),
+                ], en)
         case "name list":
             return table(
                 json["names"]?.array ?? [],
                 [
                     (en ? "petname" : "备注名", "petname"), (en ? "profile" : "档案名", "profile_name"),
                     (en ? "role" : "角色", "role"), ("did", "did"),
+                    (en ? "key changed on" : "换钥于", "key_changed"),
                 ], en)
         case "peer list", "peer add", "peer remove":
             return table(
@@ -207,6 +226,20 @@ enum Show {
         return text
     }
 
+    private static func duties(_ json: JSON, _ en: Bool) -> String {
+        table(
+            json["witnessing"]?.array ?? [json],
+            en
+                ? [
+                    ("contract", "contract"), ("accepted", "accepted"), ("of", "witnesses"),
+                    ("needed", "threshold"), ("receipts", "receipts"), ("closings", "closings"),
+                ]
+                : [
+                    ("合同", "contract"), ("已承接", "accepted"), ("见证数", "witnesses"),
+                    ("须", "threshold"), ("回执", "receipts"), ("封闭", "closings"),
+                ], en)
+    }
+
     private static func rebuild(_ json: JSON, _ en: Bool) -> String {
         if json["equal"]?.bool == true {
             return en ? "equal: the ledger is what the entries say" : "一致：账本与条目相符"
@@ -226,11 +259,21 @@ enum Show {
             (en ? "since      " : "自     ") + cell(json["started"]),
             (en ? "data       " : "数据   ") + cell(json["data_bytes"]) + " B",
         ]
+        if let scrub = json["last_scrub"], scrub != .null {
+            let counts = "\(cell(scrub["entries"])) / \(cell(scrub["bad"]))"
+            lines.append(
+                (en ? "scrubbed   " : "巡检   ") + cell(scrub["time"])
+                    + (en ? " (entries / bad: \(counts))" : "（条目 / 损坏：\(counts)）"))
+        }
         for name in ["read_only", "ledger_fault"] {
             if let problem = json[name], problem != .null {
                 lines.append("! " + words(problem["message"], language))
             }
         }
+        for fork in json["forks"]?.array ?? [] {
+            lines.append("! " + words(fork["says"], language))
+        }
+        lines += recovery(json["recovery"] ?? .null, language)
         let grades = (json["contracts"]?.fields ?? []).filter { $0.value != .number(0) }
             .map { "\($0.name) \(cell($0.value))" }
         lines.append((en ? "contracts  " : "合同   ") + grades.joined(separator: ", "))
@@ -241,9 +284,12 @@ enum Show {
                 en
                     ? [
                         ("peer", "name"), ("clock ms", "skew_ms"), ("waiting", "lag"),
-                        ("agent", "agent"),
+                        ("agent", "agent"), ("key changed on", "key_changed"),
                     ]
-                    : [("对端", "name"), ("时钟差 ms", "skew_ms"), ("待送", "lag"), ("程序", "agent")], en))
+                    : [
+                        ("对端", "name"), ("时钟差 ms", "skew_ms"), ("待送", "lag"), ("程序", "agent"),
+                        ("换钥于", "key_changed"),
+                    ], en))
         let outbox = json["outbox"]?.array ?? []
         if !outbox.isEmpty {
             lines.append("")
@@ -257,6 +303,29 @@ enum Show {
         return lines.joined(separator: "\n")
     }
 
+    /// Which of our logs wait, and for whom.
+    private static func recovery(_ json: JSON, _ language: Language) -> [String] {
+        guard json != .null else { return [] }
+        let en = language == .en
+        var lines: [String] = []
+        if let message = json["message"], message != .null {
+            lines.append("! " + words(message, language))
+        }
+        let logs = json["logs"]?.array ?? []
+        if logs.isEmpty {
+            lines.append(
+                en
+                    ? "signing    every log is whole again"
+                    : "签署   所有日志均已补全")
+        }
+        for log in logs {
+            lines.append(
+                (en ? "waits      " : "等待   ")
+                    + "\(words(log["title"], language)): \(words(log["says"], language))")
+        }
+        return lines
+    }
+
     private static func asked(_ json: JSON, _ language: Language) -> String {
         let en = language == .en
         let grade = cell(json["contract"]?["grade"])
@@ -266,6 +335,9 @@ enum Show {
             return en
                 ? "Proposed as the new contract \(child); the transfer follows when all have accepted."
                 : "已提议新合同 \(child)；各方接受后完成转让。"
+        case "requested" where json["refused"] != nil:
+            let reason = words(json["refused"]?["reason"], language)
+            return en ? "Refused by the sequencer: \(reason)" : "排序方拒绝：\(reason)"
         case "requested" where json["step"]?.number == nil:
             let request = cell(json["request"])
             return en

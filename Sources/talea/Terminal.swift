@@ -1,3 +1,5 @@
+import Contracts
+import Dashboard
 import Glibc
 
 /// The person at the keyboard, where there is one.
@@ -8,6 +10,13 @@ enum Terminal {
     static func complain(_ text: String) {
         let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
         put("talea: " + line + "\n")
+    }
+
+    /// The one line of a refusal, and for programs all of it; the exit status.
+    static func refuse(_ refusal: DoorRefusal, json: Bool, _ language: Language) -> Int32 {
+        if json { print((["refusal": refusal.json] as JSON).text(pretty: true)) }
+        complain(refusal.message[language])
+        return Main.Exit.refused
     }
 
     /// Prints what a program may parse to standard output, all else goes to standard error.

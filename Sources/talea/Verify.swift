@@ -19,8 +19,10 @@ struct Verify {
 
     var passed: Bool { !checks.isEmpty && checks.allSatisfy(\.passed) }
 
-    init(_ bytes: [UInt8]) {
-        Sodium.start() ? run(bytes) : fail("libsodium does not start", "libsodium 无法启动")
+    /// `nil`: the bytes have not the shape of a proof, so there is nothing to check.
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count <= 1 << 20, let shape = Shape(bytes) else { return nil }
+        Sodium.start() ? run(shape) : fail("libsodium does not start", "libsodium 无法启动")
     }
 
     private mutating func pass(_ en: String, _ zh: String) {
@@ -72,12 +74,7 @@ struct Verify {
         }
     }
 
-    private mutating func run(_ bytes: [UInt8]) {
-        guard bytes.count <= 1 << 20, let shape = Shape(bytes) else {
-            return fail(
-                "the file is no proof: wanted the JSON that talea proof export writes",
-                "文件不是证明：应为 talea proof export 写出的 JSON")
-        }
+    private mutating func run(_ shape: Shape) {
         pass("the file has the shape of a proof", "文件具有证明的格式")
         guard shape.type == DSSE.payloadType else {
             return fail(

@@ -232,7 +232,7 @@ struct CapacityOptionTests {
         #expect(try refusal(["grace": .integer(59_999)]) != nil)
         var roles = Self.roles
         roles["arbiter"] = [d]
-        #expect(try refusal([:], roles) == .rolesNotDistinct("issuer", "arbiter"))
+        #expect(try refusal([:], roles) == .rolesNotDistinct("issuer", "arbiter", d))
         roles["arbiter"] = nil
         #expect(try refusal([:], roles) == .roleMissing("arbiter"))
         roles = Self.roles

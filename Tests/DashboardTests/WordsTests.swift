@@ -42,7 +42,8 @@ import Testing
         .parameterBounds("p", value: "1", minimum: "2", maximum: nil),
         .listCount("p", found: 1, wanted: "2"), .listOrder("p", item: 1),
         .scheduleSum("p", found: "180 %", wanted: "100 %"), .roleMissing("r"), .roleUnknown("r"),
-        .roleCount("r", found: 1, wanted: "2"), .rolesNotDistinct("a", "b"),
+        .roleCount("r", found: 1, wanted: "2"), .rolesNotDistinct("a", "b", did),
+        .childRolesNotDistinct("a", "b", did),
         .lineCount(found: 1, wanted: 2), .notAChild, .check(Localized(en: "no", zh: "否")), .ended,
         .notOpened, .opened, .recordUnknown(3), .transitionUnknown("t"),
         .wrongState(record: 1, state: "open", transition: "t"),
@@ -58,9 +59,14 @@ import Testing
 
     static let folds: [FoldRefusal] = [
         .entry(.bodyHash), .contract(.ended), .contractKeyWrong, .templateWrong(.zero),
-        .notAboutThisContract, .witnessesNewer, .deadlinesCrossed, .notNamed(did), .openingMissing,
+        .notAboutThisContract, .witnessesUnfit(count: 2, threshold: 1), .witnessTermsWrong,
+        .receiptsMissing(of: entry, found: 1, needed: 2),
+        .closingsMissing(record: 1, found: 1, needed: 2),
+        .listedMissing(entry), .listedAdmissible(entry), .rulingBelow(stated: 1, highest: 2),
+        .claimMissing, .deadlinesCrossed, .notNamed(did), .openingMissing,
         .proposalMisplaced, .late(deadline: time, time: time), .notAccepted(by: did),
-        .keyUnknown(did), .releaseKeyMissing(did), .lineMissing(.grant), .holderSignatureWrong,
+        .keyUnknown(did), .keySuperseded(did), .keyEntryMisplaced(entry), .releaseKeyMissing(did),
+        .lineMissing(.grant), .holderSignatureWrong,
         .parentRequestMissing, .childMissing, .childNotAccepted(entry, by: did), .basisUnknown,
         .alreadyAdmitted(entry), .stale(record: 1, named: 2, current: 3),
         .clockUnacknowledged(step: entry, by: did), .digestWrong(stated: .zero, computed: .zero),
@@ -68,14 +74,21 @@ import Testing
 
     static let lines: [LineLog.Reason] = [
         .capacity(.grantUnknown), .holderSignature, .releaseKeyNotPrimeOrder,
-        .unreadable(.bodyHash), .newerKind(99),
+        .unreadable(.bodyHash), .kindMisplaced(99),
     ]
 
     static let nodes: [NodeRefusal] =
         [
             .readOnly(.sidecarAhead(sidecar: 2, database: 1)), .readOnly(.sidecarMissing),
             .readOnly(.sidecarForeign), .readOnly(.peerAhead(log, sequence: 3)),
-            .clockOff(peers: 3, milliseconds: 700_000), .lineUnknown("abc"), .lineClash(with: log),
+            .readOnly(.keyReplaced(at: time)), .recoveryCodeWrong(rotations: 2), .logUnknown("x"),
+            .readOnly(.homeLost),
+            .recovering(
+                .init(
+                    log: log, reason: nil, missing: [], behind: [], oneIsEnough: true, patience: nil
+                )),
+            .clockOff(peers: 3, milliseconds: 700_000), .lineUnknown("abc"),
+            .notYourLine(log), .lineClash(with: log),
             .lineForked(log), .offerUnknown(entry), .notYourOffer(entry), .templateUnknown("t"),
             .parameterMissing("p"), .parameterUnknown("p"),
             .valueUnreadable(field: "f", value: "v", expected: "1"), .roleMissing("r"),
@@ -105,6 +118,26 @@ import Testing
         let line = DoorRefusal(
             NodeRefusal.capacity(field: "units", .lineExceeded(remaining: 200, requested: 210)))
         #expect(line.message.en.contains("200") && line.message.en.contains("210"))
+    }
+
+    @Test func `words name an option as it is typed, programs get its bare name`() {
+        let rows: [(ContractRefusal, field: String, says: String)] = [
+            (.parameterKind("deliver_by", wanted: .instant), "deliver_by", "--deliver-by must be"),
+            (.argumentMissing("channel"), "channel", "--channel is missing"),
+            (.argumentKind("n", wanted: .int), "n", "--units must be"),
+            (.roleMissing("arbiter"), "arbiter", "give --arbiter NAME"),
+        ]
+        for (refusal, field, says) in rows {
+            let put = DoorRefusal(NodeRefusal.contract(refusal))
+            #expect(put.field == field)
+            #expect(put.message.en.contains(says), "\(put.message.en)")
+        }
+        let total = DoorRefusal(NodeRefusal.capacity(field: "total", .overflow))
+        #expect(total.field == "total" && total.message.en.hasPrefix("--total: "))
+        let named = DoorRefusal(
+            NodeRefusal.contract(.rolesNotDistinct("issuer", "arbiter", Self.did))
+        ) { _ in "press" }
+        #expect(named.message.en.contains("--issuer and --arbiter are the same identity, press"))
     }
 
     @Test func `reasons to sign nothing have words of their own`() {

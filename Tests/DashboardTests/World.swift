@@ -64,6 +64,8 @@ actor World {
         snapshot.transfers = transfers[name] ?? []
         var node = Node(own: own, alliance: alliance, snapshot: snapshot)
         node.begin(at: now, seed: nextSeed())
+        // Nobody is connected here, who could tell that this is no old copy.
+        try? node.acceptRisk(nil)
         return node
     }
 
@@ -150,6 +152,12 @@ struct Door: NodeDoor {
         dryRun: Bool, _ body: @escaping @Sendable (inout Node) throws -> T
     ) async throws -> (value: T, changes: [Change]) {
         try await world.perform(name, dryRun: dryRun, body)
+    }
+
+    func watch<T: Sendable>(
+        seconds: Int64, _ probe: @escaping @Sendable (Node) -> T?
+    ) async -> T? {
+        (try? await world.read(name, probe)) ?? nil
     }
 
     func entry(log: LogID, sequence: Int64) async throws -> Entry? {

@@ -10,12 +10,15 @@ import Testing
 @Suite struct GoldenTests {
     static let files: [(name: String, content: JSON)] = [
         ("key-entry.json", .entries(alice.keyEntries)),
+        ("continue.json", .entries(alice.keyEntries + rotatedLine)),
         ("line-log.json", .entries([bob.keyEntry] + lineLog)),
         ("statement.json", .entries([alice.keyEntry, proposal])),
         ("private-step.json", privateStep),
         ("derivations.json", .object([("derivations", .list(derivations))])),
         ("identity.json", identity),
         ("dsse-milestone.json", milestone),
+        ("fork-proof.json", forkProof),
+        ("cut.json", .entries([bob.keyEntry] + lineLog + [cut])),
     ]
 
     @Test(arguments: files.map(\.name))
@@ -116,6 +119,55 @@ import Testing
                 remaining: 200))
         return [declare, grant]
     }()
+
+    /// A line that goes on under the second key.
+    private static let rotatedLine: [ValidEntry] = {
+        var writer = alice.lineWriter()
+        let declare = writer.append(Declare(total: 50, remaining: 50))
+        writer.key = alice.keys[1]
+        writer.keyEntry = alice.rotation.id
+        writer.now = Instant.morning.days(1)
+        let goesOn = writer.append(Continue(from: alice.keyEntry.id))
+        return [declare, goesOn]
+    }()
+
+    /// Bob's second grant bears a signature that nobody made; two entries above vouch for it.
+    private static let forkProof: JSON = {
+        var writer = bob.lineWriter()
+        writer.append(Declare(total: 300, remaining: 300))
+        var other = writer
+        let honest = writer.append(grant(0x61))
+        let hidden = other.appendGarbage(grant(0x62))
+        let garbage = other.appendGarbage(Adjust(total: 300, remaining: 0, reason: "one"))
+        let signed = other.append(Adjust(total: 300, remaining: 0, reason: "two")).entry
+        let proof = ForkProof(
+            Vouched(entry: honest.entry, chain: []),
+            Vouched(entry: hidden, chain: [garbage, signed]))
+        return .object([
+            ("entries", JSON.entries([bob.keyEntry])["entries"]), ("proof", .hex(proof.wire)),
+            ("fork", .hex(proof.fork.bytes)),
+        ])
+    }()
+
+    /// Of the line above, which parts at 3: another branch granted 50.
+    private static let cut: ValidEntry = {
+        let cut = Cut(
+            log: LogID.line(author: bob.did, .pressWeek), sequence: 2, id: lineLog[1].id,
+            grants: [
+                .init(
+                    grant: .filled(0x63), units: 50, until: Instant.morning.days(20),
+                    releaseKey: release.publicKey, tag: .filled(0x64))
+            ], total: 300, remaining: 150)
+        var writer = bob.writer(.successor(of: cut, author: bob.did), topic: .alliance)
+        writer.now = Instant.morning.days(1)
+        return writer.append(cut)
+    }()
+
+    private static func grant(_ tag: UInt8) -> Grant {
+        Grant(
+            units: 300, until: Instant.morning.days(20), releaseKey: release.publicKey,
+            tag: .filled(tag), remaining: 0)
+    }
 
     private static let proposal: ValidEntry = alice.say(
         Proposal(

@@ -20,7 +20,7 @@ extension Seeded {
     /// Any message of the wire with any lawful content.
     mutating func message() -> Message { message(below(Self.messageKinds)) }
 
-    static let messageKinds = 23
+    static let messageKinds = 28
 
     mutating func message(_ kind: Int) -> Message {
         switch kind {
@@ -100,7 +100,31 @@ extension Seeded {
                     statement: entry(), contractKey: maybe(bytes(32)),
                     witnessTerms: maybe(bytes(40))))
         case 21: Message("Value", value())
-        default: Message("SignedAct", act())
+        case 22: Message("Continue", Continue(from: id()))
+        case 23: Message("SignedAct", act())
+        case 24: Message("Vouched", vouched(at: 7))
+        case 25:
+            Message(
+                "Cut",
+                Cut(
+                    log: id(), sequence: 3, id: id(),
+                    grants: (0..<UInt8(below(3))).map {
+                        .init(
+                            grant: .filled($0), units: count(), until: instant(),
+                            releaseKey: id(), tag: id())
+                    }, total: maybe(count()) ?? 0, remaining: signed()))
+        case 26:
+            Message(
+                "Keepsake",
+                Keepsake(
+                    time: instant(), heads: list { .init(log: $0.id(), sequence: $0.count()) },
+                    contracts: list { .init(key: $0.bytes(32), statements: [$0.entry()]) },
+                    peers: list {
+                        .init(host: $0.text(), port: $0.count(), did: $0.maybe($0.id()))
+                    },
+                    names: list { .init(did: $0.id(), name: $0.text()) }))
+        default:
+            Message("ForkProof", ForkProof(vouched(at: 9), vouched(at: 9)))
         }
     }
 
@@ -137,6 +161,18 @@ extension Seeded {
         let (bytes, signature) = (header.wire, signature())
         let shown = maybe(body)
         return must { try Entry(headerBytes: bytes, signature: signature, body: shown) }
+    }
+
+    /// For an entry of alice's public log; the chain above it is any.
+    mutating func vouched(at sequence: Int64) -> Vouched {
+        var first = header()
+        first.kind = Int64(below(38) + 2)
+        first.author = alice.did
+        first.key = id()
+        first.place = .log(.init(log: .filled(4), sequence: sequence, previous: id()))
+        let (bytes, signature) = (first.wire, signature())
+        let entry = must { try Entry(headerBytes: bytes, signature: signature, body: nil) }
+        return Vouched(entry: entry, chain: list { $0.entry() })
     }
 
     mutating func step() -> Step {

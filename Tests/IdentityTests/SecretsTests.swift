@@ -94,6 +94,30 @@ import Testing
         }
     }
 
+    @Test func `no flipped bit makes a key file another identity's`() throws {
+        let whole = Array(try file.text(passphrase: nil, salt: salt, nonce: nonce).utf8)
+        var refused = 0
+        for bit in 0..<whole.count * 8 {
+            var bytes = whole
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+            let text = String(decoding: bytes, as: UTF8.self)
+            guard let read = try? KeyFile.read(text, passphrase: nil) else {
+                refused += 1
+                continue
+            }
+            // A capital letter in hexadecimal, no more.
+            #expect(read.key.publicKey == alice.key.publicKey)
+            #expect(read.nodeSecret.exposed == file.nodeSecret.exposed)
+        }
+        #expect(refused > whole.count * 7)
+    }
+
+    @Test func `a key file of the first version, without its check, is read`() throws {
+        let text = try file.text(passphrase: nil, salt: salt, nonce: nonce)
+        let old = text.split(separator: "\n").prefix(3).joined(separator: "\n") + "\n"
+        #expect(try KeyFile.read(old, passphrase: nil).key.publicKey == alice.key.publicKey)
+    }
+
     @Test func `a damaged key file says which line is damaged`() throws {
         let text = try file.text(passphrase: nil, salt: salt, nonce: nonce)
         let rows: [(String, Int)] = [

@@ -38,7 +38,10 @@ import Testing
         ]
         writer.key = alice.keys[1]
         writer.keyEntry = alice.rotation.id
-        let new = [writer.appendGarbage(declare(3)), writer.append(declare(4)).entry]
+        let new = [
+            writer.appendGarbage(Continue(from: alice.keyEntry.id)),
+            writer.append(declare(4)).entry,
+        ]
         let valid = try extended(Chains(), old + new, keys)
         #expect(valid.map(\.ownSignatureChecked) == [false, true, false, true])
 
@@ -46,7 +49,7 @@ import Testing
         let last = careless.appendGarbage(declare(1))
         careless.key = alice.keys[1]
         careless.keyEntry = alice.rotation.id
-        let next = careless.append(declare(2)).entry
+        let next = careless.append(Continue(from: alice.keyEntry.id)).entry
         refused([last, next], .entry(.signatureWrong(last.id)), keys: keys)
     }
 

@@ -179,8 +179,15 @@ import Testing
 
     @Test func `what this program cannot read stops the fold and says why`() {
         var newer = Play()
-        newer.add(kind: 3, [1])
-        #expect(newer.log.fault?.reason == .newerKind(3))
+        newer.add(kind: 9, [1])
+        newer.add(Declare(total: 300, remaining: 300))
+        #expect(newer.log.newerAt == 1)
+        #expect(newer.log.fault == nil)
+        #expect(newer.log.line.total == nil)
+        #expect(!newer.log.isOpen)
+        var misplaced = Play()
+        misplaced.add(kind: Kind.profile.rawValue, [1])
+        #expect(misplaced.log.fault?.reason == .kindMisplaced(4))
         var garbled = Play()
         garbled.add(kind: Kind.declare.rawValue, [0xff])
         guard case .unreadable = garbled.log.fault?.reason else {

@@ -23,6 +23,9 @@ extension ProcessTests {
         /// `_` within a value stands for a blank. PRESS… is typed by the press, all else by the maker.
         static let rows = [
             Row("frobnicate all --yes", "frobnicate all", "--help", "option buy"),
+            Row("frobnicate", "frobnicate", "--help", "option buy"),
+            Row("lien show", "lien show", "line show", "--help"),
+            Row("option exercice --contract OPTION", "option exercice", "option exercise"),
             Row("contract show it twice --yes", "contract show it twice", "--option"),
             Row("line declare --start +1d --end +2d --total 5 --yes", "--resource", "print/"),
             Row("line declare --resource a/b --start +1d --end +2d --yes", "--total", "number"),
@@ -31,6 +34,8 @@ extension ProcessTests {
             Row("\(declare) --yes --total 6", "--total", "2 times", "once"),
             Row("\(declare) --yes --lang fr", "--lang", "fr", "en or zh"),
             Row("\(declare) --yes --unit", "--unit", "VALUE"),
+            Row("\(declare) --yes=1", "--yes=1", "no value"),
+            Row("line adjust --line ORDER --total 50 --reason x --yes", "another's", "issuer"),
             Row("\(declare) --yes --unit x_y", "--unit", "x y", "C62"),
             Row(
                 "line declare --resource Print//A --start +1d --end +2d --total 5 --yes",
@@ -58,6 +63,7 @@ extension ProcessTests {
                 "1.5", "whole number"),
             Row("line show --issuer nobody", "--issuer", "nobody", "petname"),
             Row("line show --line 12345", "--line", "12345", "6"),
+            Row("contract list --grade done", "--grade", "done", "settled"),
             Row("contract show --contract ffffffff", "--contract", "ffffffff", "contract list"),
             Row("contract accept --contract OPTION --request abcdef --yes", "--request", "abcdef"),
             Row("template show --template barter", "--template", "barter", "capacity-option"),
@@ -72,8 +78,14 @@ extension ProcessTests {
                 "option buy --offer OFFER --units 210 --arbiter judge --yes", "--units", "210",
                 "200"),
             Row(
-                "option buy --offer OFFER --units 20 --arbiter press --yes", "issuer",
-                "arbiter", "same identity"),
+                "option buy --offer OFFER --units 20 --arbiter press --yes", "--issuer",
+                "--arbiter", "same identity", "press (…"),
+            Row(
+                "option buy --offer OFFER --units 20 --arbiter judge --premium 10000000.01 --yes",
+                "--premium", "10,000,000.01", "10,000,000.00"),
+            Row(
+                "option transfer --contract OPTION --units 10 --newcomer press --asking 5.00 --yes",
+                "holder", "issuer", "same identity", "press (…"),
             Row("option buy --offer OFFER --units 20 --yes", "arbiter"),
             Row(
                 "option buy --offer OFFER --units 20 --arbiter judge --currency yuan --yes",
@@ -84,7 +96,14 @@ extension ProcessTests {
             Row("option exercise --contract OPTION --units 15 --yes", "15", "10"),
             Row("option exercise --contract OPTION --units 80 --yes", "80", "70"),
             Row("option exercise --contract OPTION --yes", "--units"),
+            Row("option exercise --contract OPTION --units ten --yes", "--units", "ten"),
             Row("loan take --contract OPTION --yes", "loan take"),
+            Row(
+                "pay state --contract OPTION --channel bank --reference T9 --yes", "pay state",
+                "nothing is due in this contract"),
+            Row(
+                "pay state --contract OPTION --record 1 --channel bank --reference T9 --yes",
+                "pay state", "nothing is due in record 1"),
             Row("pay receive --contract OPTION --record 77 --yes", "77"),
             Row("pay receive --contract OPTION --record 1 --yes", "record 1"),
             Row(
@@ -162,6 +181,10 @@ extension ProcessTests {
                 Row(
                     "init --name anna --alliance x --no-passphrase --contracts /none",
                     "--contracts", "/none"),
+                Row("init --name anna --alliance= --no-passphrase", "--alliance"),
+                Row(
+                    "init --name anna --no-passphrase --alliance "
+                        + String(repeating: "x", count: 65), "--alliance", "64"),
                 Row("init --name anna --alliance x --colour red", "--colour"),
                 Row("init --name anna --alliance x --passphrase-file /none", "/none"),
                 Row("run --http door", "http", "door"),
@@ -182,6 +205,39 @@ extension ProcessTests {
                 #expect(zh.error.contains(/\p{Han}/), "\(row.words): \(zh.error)")
             }
             #expect(!FileManager.default.fileExists(atPath: studio.home))
+        }
+
+        @Test func `Chinese is asked for in either form, and then all words are Chinese`()
+            async throws
+        {
+            let folder = try Folder()
+            let rows = [
+                Row("status --home", "--home"), Row("status --json=yes", "--json"),
+                Row("init", "--name"), Row("init --name a --nme b", "--nme"),
+                Row("init --name a --alianse b", "--alianse", "--alliance"),
+                Row("init --name a b", "b"), Row("init --name a b c", "b", "c"),
+                Row("run --http door", "--http", "door"), Row("verify", "file"),
+                Row("verify /none", "/none"), Row("init -x --name a", "-x"),
+                Row("frobnicate --home \(folder.path)", "frobnicate", "talea init"),
+            ]
+            for row in rows {
+                let words = row.words.split(separator: " ").map(String.init)
+                let spaced = try await Programs.run(
+                    Programs.talea, ["--lang", "zh"] + words, in: folder.path)
+                let equal = try await Programs.run(
+                    Programs.talea, ["--lang=zh"] + words, in: folder.path)
+                #expect(equal.error == spaced.error)
+                HomeTests.expectOneLine(equal)
+                for text in row.says { #expect(equal.error.contains(text), "\(equal.error)") }
+                // What is typed stays: options, commands, and whatever is quoted.
+                let said = equal.error.replacing(/“[^”]*”|--\S+|\/\S+|talea( [a-z]+)*:?/, with: "")
+                #expect(!said.contains(/[A-Za-z]/), "\(equal.error)")
+                #expect(said.contains(/\p{Han}/), "\(equal.error)")
+            }
+            let unreadable = try await Programs.run(Programs.talea, ["id", "--lang=fr"])
+            HomeTests.expectOneLine(unreadable, "--lang", "fr", "en or zh")
+            let help = try await Programs.run(Programs.talea, ["help", "--lang=zh"])
+            #expect(help.status == 0 && help.out.contains("创建身份"))
         }
     }
 }

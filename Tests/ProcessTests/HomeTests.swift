@@ -34,14 +34,59 @@ extension ProcessTests {
             #expect(try studio.bytes() == before)
         }
 
-        @Test func `a missing home is named with the command that makes one`() async throws {
+        @Test func `an init that was cut off is done again, a lost key loses no ledger`()
+            async throws
+        {
+            let folder = try Folder()
+            let studio = Studio("anna", in: folder)
+            try await studio.make()
+            let first = studio.did
+            // As a power cut leaves it just before the key takes its name.
+            let key = studio.home + "/key"
+            try FileManager.default.moveItem(atPath: key, toPath: key + ".begun")
+            try await studio.make()
+            #expect(studio.did != first)
+            #expect(!FileManager.default.fileExists(atPath: key + ".begun"))
+            try await studio.start()
+            #expect(try await studio("id")["did"].text == studio.did)
+            try await studio.stop()
+            // As a careless hand leaves it.
+            try FileManager.default.removeItem(atPath: key)
+            let before = try studio.bytes()
+            for _ in 0..<2 {
+                let again = try await studio.run(
+                    "init", ["name": "anna", "alliance": "x"], ["--no-passphrase"])
+                Self.expectOneLine(again, "ledger.sqlite", "there already")
+            }
+            #expect(try studio.bytes()["ledger.sqlite"] == before["ledger.sqlite"])
+        }
+
+        @Test func `without a node, a missing home is told init and a stopped one run`()
+            async throws
+        {
             let folder = try Folder()
             let studio = Studio("nobody", in: folder)
             Self.expectOneLine(try await studio.run("run"), studio.home, "talea init")
-            Self.expectOneLine(try await studio.run("status"), status: 3, studio.home, "talea run")
+            for verb in ["status", "line declare --yes"] {
+                let ended = try await studio.run(verb)
+                Self.expectOneLine(ended, status: 3, studio.home, "talea init")
+                #expect(!ended.error.contains("talea run"))
+            }
+            let unknown = try await studio.run("frobnicate")
+            Self.expectOneLine(unknown, "frobnicate", "--help", studio.home, "talea init")
             let offline = try await studio.run("status", [:], ["--offline"])
             Self.expectOneLine(offline, studio.home, "talea init")
             #expect(!FileManager.default.fileExists(atPath: studio.home))
+            try FileManager.default.createDirectory(
+                atPath: studio.home, withIntermediateDirectories: false)
+            Self.expectOneLine(try await studio.run("id"), status: 3, studio.home, "talea init")
+            try await studio.make()
+            for verb in ["status", "option buy --yes"] {
+                let ended = try await studio.run(verb)
+                Self.expectOneLine(ended, status: 3, studio.home, "talea run")
+                #expect(!ended.error.contains("talea init"))
+            }
+            Self.expectOneLine(try await studio.run("lien show"), "lien show", "line show")
         }
 
         @Test func `a busy port is one clear line`() async throws {
@@ -120,7 +165,7 @@ extension ProcessTests {
             #expect(try await studio.stop() == 0)
         }
 
-        @Test func `an old ledger put back is read only and says why`() async throws {
+        @Test func `an old ledger put back signs nothing and says why`() async throws {
             let folder = try Folder()
             let studio = Studio("anna", in: folder)
             try await studio.make()
@@ -149,18 +194,25 @@ extension ProcessTests {
             }
             try await studio.start()
             let status = try await studio("status")
-            let why = status["read_only"]["message"]["en"].text
+            let why = status["recovery"]["message"]["en"].text
             let numbers = why.split { !$0.isNumber }.compactMap { Int($0) }
             #expect(numbers.count >= 2, "\(why)")
             #expect((numbers.max() ?? 0) > (numbers.min() ?? 0), "\(why)")
             let human = try await studio.run("status")
             #expect(human.out.contains(why), "\(human.out)")
             let refused = try await studio.run("line declare", Self.window("print/d"), ["--yes"])
-            Self.expectOneLine(refused, "read")
+            Self.expectOneLine(refused, "--accept-risk")
             let lines = try await studio("line show")["lines"].items
             #expect(lines.map { $0["resource"].text } == ["print/a"])
             try await studio("ledger balance")
             #expect(try await studio.run("ledger rebuild", [:], ["--check"]).status == 0)
+            // Nobody else ever was there: the owner answers for it.
+            try await studio("recover", ["accept-risk": "all"])
+            #expect(try await studio("status")["recovery"]["logs"].items.isEmpty)
+            try await studio("line declare", Self.window("print/d"))
+            #expect(try await studio.stop() == 0)
+            try await studio.start()
+            #expect(try await studio("status")["recovery"]["logs"].items.isEmpty)
             #expect(try await studio.stop() == 0)
         }
 

@@ -113,7 +113,7 @@ extension ProcessTests {
             let check = try await studio.run(["template", "check", template, "--json"])
             #expect(try check.json["valid"].isTrue)
             let junk = try await studio.run(["verify", template, "--json"])
-            #expect(try junk.json["valid"] == .truth(false))
+            #expect(try junk.json["refusal"]["code"].text == "proof_unreadable")
         }
 
         @Test func `the version names the wire`() async throws {
@@ -137,8 +137,10 @@ extension Studio {
             """
             import sqlite3, sys
             base = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+            # A partner's snapshot may come in at any moment.
             names = [n for n, in base.execute(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'keepsake'"
+                " ORDER BY name")]
             for name in names:
                 print(name, *base.execute(f'SELECT count(*) FROM "{name}"').fetchone())
             """, home + "/ledger.sqlite",

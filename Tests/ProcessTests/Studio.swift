@@ -128,7 +128,13 @@ final class Running {
     var pid: Int32 { process.processIdentifier }
     var isRunning: Bool { process.isRunning }
 
-    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+    /// Under strace: to the program that it runs.
+    func signal(_ number: Int32) {
+        let children = "/proc/\(pid)/task/\(pid)/children"
+        let isTracing = process.executableURL?.lastPathComponent == "strace"
+        let text = isTracing ? try? String(contentsOfFile: children, encoding: .utf8) : nil
+        kill(text?.split(separator: " ").first.flatMap { Int32($0) } ?? pid, number)
+    }
 
     func ended() async -> Int32 {
         for await found in end { status = found }
@@ -143,6 +149,7 @@ final class Studio {
     let folder: Folder
     private(set) var did = ""
     private(set) var invitation = ""
+    private(set) var recoveryCode = ""
     private(set) var address: String?
     private(set) var node: Running?
 
@@ -189,10 +196,11 @@ final class Studio {
         let made = try ended.json
         did = made["did"].text
         invitation = made["invitation"].text
+        recoveryCode = made["recovery_code"].text
     }
 
-    /// Starts the node and returns when it answers.
-    func start(_ flags: [String] = []) async throws {
+    /// Starts the node, under another program where one is given, and returns when it answers.
+    func start(_ flags: [String] = [], under program: [String] = []) async throws {
         let log = home + ".log"
         if !FileManager.default.fileExists(atPath: log) {
             try Data().write(to: URL(fileURLWithPath: log))
@@ -200,9 +208,8 @@ final class Studio {
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: log))
         handle.seekToEndOfFile()
         let listen = address ?? "127.0.0.1:0"
-        let node = try Running(
-            Programs.talea, ["--home", home, "run", "--listen", listen] + flags, out: handle,
-            error: handle)
+        let words = program + [Programs.talea, "--home", home, "run", "--listen", listen] + flags
+        let node = try Running(words[0], Array(words.dropFirst()), out: handle, error: handle)
         self.node = node
         try handle.close()
         address = try await find("\(name) answers") { () -> String? in

@@ -109,7 +109,13 @@ final class Trade {
 
     /// Exercised by the maker and stated as delivered by the press; the number of the delivery.
     func deliver(units: String) async throws -> String {
-        try await maker("option exercise", ["contract": option, "units": units])
+        // Waiting shows the step that the request became.
+        let asked = try await maker(
+            "option exercise", ["contract": option, "units": units, "wait": "60"])
+        let steps = try await maker.show(option)["steps"].items
+        guard let step = steps.first(where: { $0["request"].text == asked["request"].text }),
+            asked["step"].text == step["sequence"].text, !asked["void"].isTrue
+        else { throw Broken("waited for the step and was shown \(asked)") }
         let taken = try await press.record(option, "exercise", "open")
         try await press(
             "delivery state",

@@ -13,11 +13,14 @@ import Testing
         .topics(alliances: [hash(1)], contracts: [hash(2), hash(3)]),
         .heads([]),
         .heads([.init(log: hash(1), sequence: 7, id: hash(2))]),
+        .ask([]), .ask([hash(1), hash(2)]), .answer([.init(log: hash(1), sequence: 0, id: .zero)]),
+        .keys([[1, 2], [3]]), .keep([1]), .kept([2, 3]),
         .range(.init(log: hash(1), from: 1, to: 1)),
         .range(.init(log: hash(1), from: 3, to: .max)),
         .entries([], done: true),
         .entries([[1, 2], [], [3]], done: false),
-        .push([1]), .put([2]), .ping, .pong, .goodbye(code: 1, text: "符契"),
+        .push([1]), .put([2]), .prove(hash(4)), .proof([3]),
+        .branch([]), .branch([[1], [2, 3]]), .ping, .pong, .goodbye(code: 1, text: "符契"),
     ]
 
     @Test(arguments: all)
@@ -54,6 +57,11 @@ import Testing
         (2, [0xff, 0xff, 0xff, 0xff], "topics without end"),
         (3, [UInt8](repeating: 0, count: 71), "a head cut short"),
         (3, [UInt8](repeating: 0, count: 72 * 2_001), "too many heads"),
+        (4, [UInt8](repeating: 0, count: 33), "a log cut short"),
+        (5, [UInt8](repeating: 0, count: 73), "an answer cut short"),
+        (6, [0, 0, 0, 2, 1], "a key entry cut short"),
+        (11, [], "an empty snapshot"), (12, [], "an empty snapshot back"),
+        (11, [UInt8](repeating: 0, count: 200 * 1024 + 1), "a snapshot too large"),
         (7, [UInt8](repeating: 0, count: 48), "a range from 0"),
         (7, [UInt8](repeating: 0, count: 47), "a range cut short"),
         (
@@ -64,6 +72,8 @@ import Testing
         (8, [2], "a flag of 2"),
         (8, [1, 0, 0, 0, 2, 9], "an entry cut short"),
         (8, [1] + [UInt8](repeating: 0, count: 4 * 257), "more entries than a range has"),
+        (13, [UInt8](repeating: 0, count: 31), "a log cut short"),
+        (13, [UInt8](repeating: 0, count: 33), "a log and more"),
         (17, [], "no code"),
         (17, [1, 0xff], "a text that is none"),
         (18, [0], "a ping with a body"),
@@ -76,7 +86,7 @@ import Testing
                 try Message(Frame(type: type, payload: payload))
             }
         }
-        for type: UInt8 in [0, 4, 5, 6, 11, 16, 20, 255] {
+        for type: UInt8 in [0, 16, 20, 255] {
             #expect(throws: MessageRefusal.unknownType(type)) {
                 try Message(Frame(type: type, payload: []))
             }

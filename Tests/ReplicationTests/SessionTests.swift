@@ -29,6 +29,16 @@ import Testing
             }
             return ids[Int(sequence) - 1]
         }
+        /// Forks by log.
+        var forked: [LogID: EntryID] = [:]
+
+        func forks(in topic: TopicID) -> [Message.Head] {
+            forked.filter { contains($0.key, in: topic) }.sorted { $0.key < $1.key }
+                .map { .init(log: $0.key, sequence: 0, id: $0.value) }
+        }
+        func knows(fork id: EntryID, of log: LogID) -> Bool {
+            forked[log] == id || logs[log]?.ids.contains(id) == true
+        }
         func contains(_ log: LogID, in topic: TopicID) -> Bool { logs[log]?.topic == topic }
     }
 
@@ -267,5 +277,32 @@ import Testing
         #expect(one.tick(now: 60_005) == [.send(.ping)])
         #expect(one.received(Message.pong.frame, now: 60_006, Shelf()) == [])
         #expect(one.tick(now: 60_007) == [])
+    }
+
+    // MARK: - Forks
+
+    @Test func `a fork that one side knows is asked for once and sent to whoever shares its topic`()
+    {
+        let log: LogID = Self.hash(1)
+        var knowing = Shelf()
+        knowing.logs[log] = (Self.alliance, [Self.hash(2)])
+        var ignorant = knowing
+        knowing.forked[log] = Self.hash(9)
+        var (one, two, heard) = Self.pair(knowing, ignorant)
+        #expect(heard[1].contains(.send(.prove(log))))
+        #expect(heard[0].contains(.prove(log)))
+        // The same head again is not asked for again.
+        let head = Message.heads([.init(log: log, sequence: 0, id: Self.hash(9))]).frame
+        #expect(two.received(head, now: 0, ignorant).isEmpty)
+        // Who named it is not told of it; who did not, once.
+        #expect(two.learned([1], of: Self.hash(9), in: Self.alliance).isEmpty)
+        #expect(one.learned([1], of: Self.hash(8), in: Self.alliance) == [.send(.proof([1]))])
+        #expect(one.learned([1], of: Self.hash(8), in: Self.alliance).isEmpty)
+        #expect(one.learned([1], of: Self.hash(7), in: Self.secret).isEmpty)
+        #expect(one.branched([[1]], in: Self.secret).isEmpty)
+        // A log whose topic is not shared is not proven.
+        ignorant.logs[Self.hash(5)] = (Self.secret, [Self.hash(6)])
+        #expect(
+            two.received(Message.prove(Self.hash(5)).frame, now: 0, ignorant).isEmpty)
     }
 }

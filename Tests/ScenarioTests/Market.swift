@@ -68,6 +68,8 @@ struct Market {
             network.connect(name, other)
         }
         network.settle()
+        // Whoever is still off is waited for so long.
+        network.pass(milliseconds: 10_000)
         network.tick()
         network.settle()
     }
@@ -96,13 +98,14 @@ struct Market {
     /// Proposes, has every other participant accept, and lets the network settle.
     mutating func agree(
         _ proposer: String, _ template: String, _ arguments: [String: Value],
-        roles: [String: String], lines: [LineTerms]
+        roles: [String: String], lines: [LineTerms], witnesses: [String] = [], threshold: Int64 = 0
     ) throws -> ContractID {
         let hash = try self.template(template).hash
         let draft = Node.ProposalDraft(
             template: hash, currency: Self.cny, arguments: arguments,
             roles: roles.mapValues { [did($0)] }, lines: lines, acceptBy: at(days: 1),
-            grantBy: at(days: 1))
+            grantBy: at(days: 1),
+            witnesses: .init(identities: witnesses.map(did), threshold: threshold))
         let id = try network.command(proposer) { try $0.propose(draft) }
         settle()
         for name in Set(roles.values).sorted() where name != proposer {

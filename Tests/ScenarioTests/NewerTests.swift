@@ -44,7 +44,7 @@ import Testing
             by: "bob",
             Step(
                 act: SignedAct(transition: "lapse", record: 1, arguments: []), request: nil,
-                keys: [held.proposalEntry], records: [], digest: fold.state.digest()),
+                receipts: [held.proposalEntry], records: [], digest: fold.state.digest()),
             in: story.parent)
         story.market.push(step, from: "bob", to: "judge")
         story.market.network.settle()

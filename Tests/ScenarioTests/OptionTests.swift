@@ -5,6 +5,7 @@ import Identity
 import Ledger
 import Logs
 import NodeCore
+import Replication
 import Simulation
 import Testing
 
@@ -100,11 +101,20 @@ import Testing
             bob.begin(at: market.network.now, seed: .zero)
             bob.connected(
                 PeerID(99), did: alice, keyEntry: keyEntry, key: eve.publicKey, initiated: false)
+            // A key entry that is news may still come; until then nothing else is heard.
+            if keyEntry == .zero {
+                let hello = Message.Hello(versions: [1], nonce: .zero, time: 1, agent: "")
+                bob.received(Message.hello(hello).frame, from: PeerID(99))
+                #expect(
+                    bob.takeDirectives().contains { if case .send = $0 { true } else { false } })
+                let forged = Message.topics(alliances: [bob.alliance.topic], contracts: [])
+                bob.received(forged.frame, from: PeerID(99))
+            }
             let closes = bob.takeDirectives().contains {
                 if case .close(PeerID(99), _) = $0 { true } else { false }
             }
             #expect(closes)
-            #expect(bob.connections[PeerID(99)] == nil)
+            bob.disconnected(PeerID(99))
         }
     }
 }

@@ -96,13 +96,18 @@ import Testing
             Issue.record("no fork")
             return
         }
+        let proof = ForkProof(
+            Vouched(entry: held.entry, chain: []), try #require(Vouched(branch: run)))
         let changes: [Change] =
-            [.entry(held, own: false)] + run.map { .rival($0) } + [.fork(bob.publicLog, fork)]
+            [.entry(held, own: false)] + run.map { .rival($0) }
+            + [.fork(bob.publicLog, fork), .proof(proof)]
         try play.database.commit(changes)
         try play.database.commit(changes)
         let (snapshot, _) = try play.database.load()
         #expect(snapshot.forks.map(\.0) == [bob.publicLog])
         #expect(snapshot.forks.map(\.1) == [fork])
+        #expect(snapshot.proofs == [proof])
+        #expect(snapshot.rivals.map(\.entry) == rivals.map(\.entry))
         #expect(!snapshot.entries.contains { $0.id == rivals[0].id })
         #expect(try play.database.rivals(log: bob.publicLog) == rivals.map(\.entry))
         #expect(try play.database.entry(rivals[1].id) == rivals[1].entry)

@@ -90,7 +90,7 @@ import Testing
         try outsider.close()
         #expect(
             refusal { try Database.open(at: play.folder.path) }
-                == .newerSchema(found: 7, known: 2))
+                == .newerSchema(found: 7, known: 6))
     }
 
     private func insert(_ valid: ValidEntry, _ number: Int64?, _ db: GRDB.Database) throws {

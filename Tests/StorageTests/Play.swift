@@ -74,10 +74,12 @@ extension ContractKey {
 final class Folder {
     let path: String
 
-    init() {
-        path =
-            FileManager.default.temporaryDirectory
-            .appendingPathComponent("talea-storage-\(UUID().uuidString)").path
+    /// `inMemory`: where syncs cost nothing, for tests that keep a book of syncs themselves.
+    init(inMemory: Bool = false) {
+        let memory = URL(fileURLWithPath: "/dev/shm")
+        let hasMemory = FileManager.default.isWritableFile(atPath: memory.path)
+        let place = inMemory && hasMemory ? memory : FileManager.default.temporaryDirectory
+        path = place.appendingPathComponent("talea-storage-\(UUID().uuidString)").path
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -109,11 +111,12 @@ final class Folder {
 
 /// Alice's node, made and open.
 struct Play {
-    let folder = Folder()
+    let folder: Folder
     var alice: Player
     let database: Storage.Database
 
-    init(templates: [[UInt8]] = []) throws {
+    init(templates: [[UInt8]] = [], inMemory: Bool = false) throws {
+        folder = Folder(inMemory: inMemory)
         alice = try Player(97)
         try Database.create(at: folder.path, genesis: alice.genesis, templates: templates)
         database = try Database.open(at: folder.path)

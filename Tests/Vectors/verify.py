@@ -11,7 +11,11 @@ SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} 
               "14:basis i,15:versions RecordVersion*",
     "RecordVersion": "1:record n!,2:version n!",
     "Entry": "1:header b!,2:signature b!,3:body b",
+    "Vouched": "1:entry Entry!,2:chain Entry*", "ForkProof": "1:one Vouched!,2:two Vouched!",
     "Key": "1:public_key i!,2:next_key_hash i!,3:reason t",
+    "Continue": "1:from i!",
+    "Cut": "1:log i!,2:sequence n,3:id i,4:grants Carried*,5:total n,6:remaining s",
+    "Carried": "1:grant i!,2:units n!,3:until n!,4:release_key i!,5:tag i!",
     "Declare": "1:total n,2:remaining n",
     "Grant": "1:units n!,2:until n!,3:release_key i!,4:tag i!,5:remaining s,6:title i",
     "Value": "1:integer s,2:money Money,3:quantity Quantity,4:instant n,5:hash i,6:text t,"
@@ -31,7 +35,7 @@ SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} 
                 "10:accept_by n!,11:grant_by n!,12:release_key i,13:witness_terms_hash i,"
                 "14:parent Parent",
 }.items()}
-BODIES = {1: "Key", 10: "Declare", 12: "Grant", 20: "Step", 40: "Proposal"}
+BODIES = {1: "Key", 2: "Continue", 3: "Cut", 10: "Declare", 12: "Grant", 20: "Step", 40: "Proposal"}
 B58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 B32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -154,6 +158,19 @@ def entries(rows, keys, logs):
         need(author == h["author"], "another's key")
         signed(head, sig, key)
         content = read(BODIES[h["kind"]], body) if h["kind"] != 20 else body
+        if before and "key" in h:
+            # The key rises at a continue that names the one it rises from, and nowhere else.
+            rises = h["key"] != last["key"]
+            need(rises == (h["kind"] == 2), "continue")
+            need(not rises or content["from"] == last["key"], "continue from")
+        else: need(h["kind"] != 2, "continue at the beginning")
+        if h["kind"] == 3:
+            seq, last = content.get("sequence", 0), content.get("id", bytes(32))
+            need(h["sequence"] == 1 and ("id" in content) == (seq > 0), "cut")
+            need(h["log"] == sha("talea.log.successor.v1", h["author"], content["log"], u64(seq),
+                                 last), "log after a cut")
+            before = logs.get(content["log"])
+            need(not before or (before[0], before[1]["sequence"]) == (last, seq), "cut elsewhere")
         if "log" in h: logs[h["log"]] = (ident, h, content)
     return h, content
 
@@ -253,6 +270,35 @@ def proof(j):
     tell(h, read("Step", opened(body, un64(j["body_key"]), h)))
 
 
+def fork(j):
+    keys = {}
+    entries(j["entries"], keys, {})
+    data = unhex(j["proof"])
+    p, ids = read("ForkProof", data), []
+    need(len(data) <= 204800, "proof size")
+    for side in (p["one"], p["two"]):
+        above = None
+        for e in reversed([side["entry"]] + side.get("chain", [])):
+            h, ident = header(e["header"]), sha(e["header"], e["signature"])
+            need("body" not in e and h["kind"] != 1 and "log" in h, "evidence")
+            if above is None:
+                author, key = keys[h["key"]]
+                need(author == h["author"], "another's key")
+                signed(e["header"], e["signature"], key)
+            else:
+                same = all(h.get(f) == above.get(f) for f in ("author", "log", "topic", "key"))
+                need(same and above["previous"] == ident and h["time"] <= above["time"]
+                     and h["sequence"] + 1 == above["sequence"], "chain of headers")
+            above = h
+        ids.append((h, ident))
+    (one, a), (two, b) = ids
+    need(a < b, "the lesser id first")
+    need(all(one.get(f) == two.get(f) for f in ("author", "log", "topic", "key", "sequence")),
+         "one place under one key")
+    need(unhex(j["fork"]) == sha("talea.fork", one["author"], one["log"], u64(one["sequence"])),
+         "fork id")
+
+
 def unique(pairs):
     need(len(dict(pairs)) == len(pairs), "member twice")
     return dict(pairs)
@@ -263,6 +309,7 @@ def check(path):
     if "envelope" in j: return proof(j)
     if set(j) == {"derivations"}: return [derivation(row) for row in j["derivations"]]
     if set(j) == {"did", "recovery"}: return identity(j["did"], j["recovery"])
+    if set(j) == {"entries", "proof", "fork"}: return fork(j)
     private = {"contract_key", "body_key", "plaintext"}
     need(set(j) in ({"entries"}, {"entries"} | private), "file members")
     h, body = entries(j["entries"], {}, {})

@@ -1,0 +1,83 @@
+/// Bugs put in on purpose, one at a time, to test what should find them (docs/RELIABILITY.md). They exist
+/// only in a build with `TALEA_PLANTED=1`; in any other `planted` is false and leaves nothing behind.
+public enum Planted: String, CaseIterable, Sendable {
+    /// A signature is not checked.
+    case skipSignature = "skip-signature"
+    /// A run of entries is believed without comparing ids.
+    case runWithoutIDs = "run-without-ids"
+    /// A body need not have the hash that its header states.
+    case bodyUnhashed = "body-unhashed"
+    /// A line grants more than remains.
+    case grantBeyondRemaining = "grant-beyond-remaining"
+    /// Units of a contract under way go back to their line.
+    case heldUnitsReleased = "held-units-released"
+    /// Units that were delivered go back to their line.
+    case deliveredUnitsReturn = "delivered-units-return"
+    /// Two lines may overlap.
+    case overlappingLines = "overlapping-lines"
+    /// The same contract is granted again at every turn.
+    case grantTwice = "grant-twice"
+    /// A contract is opened though somebody has not accepted.
+    case consentSkipped = "consent-skipped"
+    /// Anyone may make a move.
+    case actorUnchecked = "actor-unchecked"
+    /// A default is admitted before its deadline.
+    case defaultEarly = "default-early"
+    /// A move is admitted after its deadline.
+    case lateActTaken = "late-act-taken"
+    /// A move that needs two is made by one.
+    case moveWithoutConsent = "move-without-consent"
+    /// A request signed on old versions is admitted.
+    case staleVersions = "stale-versions"
+    /// The digest that a step states is not compared.
+    case digestIgnored = "digest-ignored"
+    /// A contract is opened after its grants were due.
+    case openedLate = "opened-late"
+    /// An acceptance counts although it came too late.
+    case acceptedLate = "accepted-late"
+    /// A payment is posted twice.
+    case postedTwice = "posted-twice"
+    /// One column of the books gets one unit less.
+    case oneSidedPosting = "one-sided-posting"
+    /// What is replayed at start is written again.
+    case restoreSpeaks = "restore-speaks"
+    /// Frames leave before the commit.
+    case announceBeforeCommit = "announce-before-commit"
+    /// A statement is acknowledged and not kept.
+    case acknowledgeUnkept = "acknowledge-unkept"
+    /// An own statement is sent and not kept.
+    case statementUnkept = "statement-unkept"
+    /// What is to be sent is not kept.
+    case outboxUnkept = "outbox-unkept"
+    /// What was delivered is not noted.
+    case deliveryUnkept = "delivery-unkept"
+    /// What waits in the outbox is not offered to a new connection.
+    case outboxNotResent = "outbox-not-resent"
+    /// A contract's entries go to everyone.
+    case topicLeak = "topic-leak"
+    /// A node that may only read signs.
+    case readOnlySigns = "read-only-signs"
+    /// An old copy of the database is not noticed.
+    case sidecarIgnored = "sidecar-ignored"
+    /// What waits has no bound.
+    case waitingUnbounded = "waiting-unbounded"
+    /// A new connection is not told what there is.
+    case headsUntold = "heads-untold"
+    /// An entry ahead of the clock is dropped, not deferred.
+    case aheadDropped = "ahead-dropped"
+
+    #if PLANTED
+        /// Set once, before anything runs.
+        nonisolated(unsafe) public static var chosen: Planted?
+    #endif
+}
+
+/// Whether this bug was asked for.
+@inlinable
+public func planted(_ bug: Planted) -> Bool {
+    #if PLANTED
+        Planted.chosen == bug
+    #else
+        false
+    #endif
+}

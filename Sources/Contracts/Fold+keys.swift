@@ -1,0 +1,68 @@
+public import Entries
+internal import Identity
+internal import Ledger
+
+// What changes of key do inside a contract. A `continue` takes a place in its sequencer's log and nothing
+// else. A step that embeds a key entry ends the older keys of that author: from the next step on, what
+// they signed as statements is not admissible here.
+
+extension Fold {
+    /// The sequencer's log goes on under a newer key.
+    mutating func goOn(_ entry: Entry, _ place: Header.LogPlace) -> [TransferEvent] {
+        steps.append(
+            StepOutline(
+                sequence: head.sequence + 1, id: entry.id, log: place.log,
+                logSequence: place.sequence, time: entry.header.time, act: Self.continued,
+                actor: entry.header.author, request: nil,
+                // A log that begins so was never opened.
+                void: head.sequence == 0 ? .openingMissing : nil, changed: []))
+        beginEpochIfReached()
+        return []
+    }
+
+    /// Key entries of participants, each the next of its author: its predecessor is the first one or was
+    /// embedded before it.
+    func checkEmbedded(_ entries: [Entry], keys: KeyLookup, checker: SignatureChecker)
+        throws(FoldRefusal)
+    {
+        var embedded = embeddedKeys
+        for entry in entries {
+            let author = entry.header.author
+            guard proposal.participants.contains(author), let place = entry.header.log,
+                place.log == .key(author: author), let previous = place.previous,
+                place.sequence == 2 || embedded.contains(previous),
+                embedded.insert(entry.id).inserted
+            else { throw .keyEntryMisplaced(entry.id) }
+            guard let key = keys(author, entry.id) else { throw .keyUnknown(author) }
+            do {
+                guard try entry.read(KeyBody.self).publicKey == key else {
+                    throw FoldRefusal.keyEntryMisplaced(entry.id)
+                }
+                _ = try ValidEntry(entry, by: key, checker: checker)
+            } catch {
+                throw .keyEntryMisplaced(entry.id)
+            }
+        }
+    }
+
+    /// Remembers which steps somebody other than the sequencer built on.
+    mutating func rely(on step: Step) {
+        if let request = step.request, request.header.author != proposal.sequencer,
+            let basis = request.header.statement?.basis
+        {
+            bases.insert(basis)
+        }
+        for consent in step.consents where consent.header.author != proposal.sequencer {
+            if let body = try? consent.read(Acknowledgement.self) { bases.insert(body.entry) }
+        }
+    }
+
+    mutating func embed(_ entries: [Entry]) {
+        for entry in entries {
+            embeddedKeys.insert(entry.id)
+            if let previous = entry.header.log?.previous { supersededKeys.insert(previous) }
+        }
+    }
+
+    public static let continued = SignedAct(transition: "continue", record: 0, arguments: [])
+}

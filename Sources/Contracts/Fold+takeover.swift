@@ -1,0 +1,102 @@
+public import Entries
+public import Identity
+
+// Takeover: the arbiter claims the next epoch, M witnesses say how far the last one came and receipt no
+// more of it, and a ruling that carries their words goes on from the highest step. There is one: the
+// arbiter's own epoch ends with the contract.
+
+extension Fold {
+    public struct Takeover: Hashable, Sendable {
+        public let claim: EntryID
+        public let request: EntryID
+        public internal(set) var ruling: EntryID?
+        /// The last step of the first epoch that stands.
+        public internal(set) var basis: Int64 = 0
+        public internal(set) var basisStep: EntryID?
+        /// The new epoch writes: the basis is folded.
+        public internal(set) var isInForce = false
+    }
+
+    public var epoch: Int64 { takeover?.isInForce == true ? 1 : 0 }
+    /// Whoever writes steps now.
+    public var sequencer: DID { epoch == 0 ? proposal.sequencer : arbiter }
+    public var writingLog: LogID { epoch == 0 ? log : takeoverLog }
+
+    /// Claim and ruling come first in the arbiter's log.
+    var nextLogSequence: Int64 {
+        guard epoch > 0, let takeover else { return head.sequence + 1 }
+        return head.sequence - takeover.basis + 3
+    }
+
+    /// A step of the first epoch that a ruling left behind was folded before the ruling came: this value
+    /// cannot take it back, and is to be folded anew.
+    public var isOvertaken: Bool {
+        guard let takeover, takeover.ruling != nil, !takeover.isInForce else { return false }
+        return head.sequence > takeover.basis
+            || (head.sequence == takeover.basis && head.id != takeover.basisStep)
+    }
+
+    /// A claim or ruling of the arbiter. What does not hold changes nothing.
+    mutating func take(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker) {
+        guard isWitnessed, entry.header.author == arbiter else { return }
+        switch entry.kind {
+        case .claim:
+            guard takeover == nil, entry.header.log?.sequence == 1,
+                let body = try? entry.read(TakeoverClaim.self), body.epoch == 1
+            else { return }
+            takeover = Takeover(claim: entry.id, request: body.request)
+        case .ruling:
+            guard let body = try? decide(ruling: entry, keys: keys, checker: checker) else {
+                return
+            }
+            takeover?.ruling = entry.id
+            takeover?.basis = body.sequence
+            takeover?.basisStep = body.step
+            if case .forked = halt { halt = nil }
+            beginEpochIfReached()
+        default: break
+        }
+    }
+
+    /// Whether a ruling holds: on a known claim, with M receipts of it, from the highest step they name.
+    public func decide(ruling entry: Entry, keys: KeyLookup, checker: SignatureChecker)
+        throws(FoldRefusal) -> Ruling
+    {
+        guard let takeover, takeover.ruling == nil, let place = entry.header.log,
+            place.log == takeoverLog, place.sequence == 2, place.previous == takeover.claim
+        else { throw .claimMissing }
+        let body: Ruling
+        do { body = try entry.read(Ruling.self) } catch { throw .entry(error) }
+        var found: [Receipt] = []
+        for witness in proposal.witnesses.identities {
+            let its = LogID.witness(of: log, author: witness)
+            for receipt in body.receipts
+            where receipt.header.author == witness && receipt.header.log?.log == its {
+                guard let words = try? receipt.read(Receipt.self),
+                    words.subject == takeover.claim, words.log == takeoverLog
+                else { continue }
+                try check(receipt, keys: keys, checker: checker)
+                found.append(words)
+                break
+            }
+        }
+        guard Int64(found.count) >= threshold else {
+            throw .receiptsMissing(of: takeover.claim, found: found.count, needed: threshold)
+        }
+        let highest = found.map(\.highest).max() ?? 0
+        guard highest > 0, body.epoch == 1, body.sequence == highest,
+            found.contains(where: { $0.highest == highest && $0.highestStep == body.step })
+        else { throw .rulingBelow(stated: body.sequence, highest: highest) }
+        return body
+    }
+
+    /// Once the basis is folded, and the request that went unanswered is not among what it holds, the
+    /// arbiter writes.
+    mutating func beginEpochIfReached() {
+        guard let takeover, takeover.ruling != nil, !takeover.isInForce,
+            head.sequence == takeover.basis, head.id == takeover.basisStep,
+            !steps.contains(where: { $0.request == takeover.request && $0.void == nil })
+        else { return }
+        self.takeover?.isInForce = true
+    }
+}

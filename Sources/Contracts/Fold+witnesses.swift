@@ -1,0 +1,231 @@
+public import Capacity
+public import Entries
+public import Identity
+
+// N witnesses of which M must say so. F = 2M − N − 1 of them may lie: any two sets of M share more than
+// that, so of every request that M receipted in time, at least 2M − N of any M closings know.
+
+extension Fold {
+    public var isWitnessed: Bool { proposal.witnesses != .none }
+    public var threshold: Int64 { proposal.witnesses.threshold }
+
+    /// How many closings must list a request before it can have been in time by M receipts.
+    private var listingsNeeded: Int64 {
+        2 * threshold - Int64(proposal.witnesses.identities.count)
+    }
+
+    /// What the witnesses are told of this contract.
+    public var witnessTerms: WitnessTerms { Self.witnessTerms(proposal, state) }
+
+    /// What the witnesses of a proposal would be told; its hash goes into the proposal.
+    public static func witnessTerms(of proposal: Proposal, template: Template)
+        throws(ContractRefusal) -> WitnessTerms
+    {
+        witnessTerms(
+            proposal, try ContractState(template: template, terms: Terms(proposal, id: .zero)))
+    }
+
+    private static func witnessTerms(_ proposal: Proposal, _ state: ContractState) -> WitnessTerms {
+        WitnessTerms(
+            contract: proposal.contract, sequencer: proposal.sequencer,
+            witnesses: proposal.witnesses, participants: proposal.participants,
+            arbiter: state.identity(state.template.arbiterRole) ?? proposal.sequencer,
+            response: state.response)
+    }
+
+    func checkWitnesses() throws(FoldRefusal) {
+        let witnesses = proposal.witnesses
+        guard isWitnessed else { return }
+        let count = witnesses.identities.count
+        let participants = Set(proposal.participants)
+        guard count > 0, Set(witnesses.identities).count == count,
+            witnesses.identities.allSatisfy({ !participants.contains($0) }),
+            witnesses.threshold <= Int64(count), 2 * witnesses.threshold > Int64(count)
+        else { throw .witnessesUnfit(count: count, threshold: witnesses.threshold) }
+        guard proposal.witnessTermsHash == witnessTerms.hash else { throw .witnessTermsWrong }
+    }
+
+    /// Each witness took exactly these terms upon itself.
+    func checkWitnessAcceptances(
+        _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) {
+        for witness in proposal.witnesses.identities {
+            guard
+                let acceptance = try acceptance(
+                    of: proposalEntry.id, by: witness, in: candidate.consents,
+                    at: candidate.time, keys: keys, checker: checker)
+            else { throw .notAccepted(by: witness) }
+            guard acceptance.body.witnessTermsHash == proposal.witnessTermsHash else {
+                throw .witnessTermsWrong
+            }
+        }
+    }
+
+    // MARK: - Time
+
+    /// When what `candidate` asks for counts as asked. Refused where receipts or closings are missing.
+    public func moment(of candidate: Candidate, keys: KeyLookup, checker: SignatureChecker)
+        throws(FoldRefusal) -> Instant
+    {
+        guard let entry = candidate.request else { return candidate.time }
+        if let record = try defaultRecord(of: entry) {
+            return try closingTime(of: record, candidate, keys: keys, checker: checker)
+        }
+        return try timeOf(
+            entry, else: candidate.time, in: candidate.receipts, keys: keys, checker: checker)
+    }
+
+    /// When a statement counts as made: the M-th smallest time of its receipts; with no witnesses what
+    /// its admission says, for an acceptance its author.
+    func timeOf(
+        _ statement: Entry, else own: Instant? = nil, in receipts: [Entry], keys: KeyLookup,
+        checker: SignatureChecker
+    ) throws(FoldRefusal) -> Instant {
+        guard isWitnessed else { return own ?? statement.header.time }
+        let times = try receiptTimes(of: statement.id, in: receipts, keys: keys, checker: checker)
+        guard Int64(times.count) >= threshold else {
+            throw .receiptsMissing(of: statement.id, found: times.count, needed: threshold)
+        }
+        return times.sorted()[Int(threshold) - 1]
+    }
+
+    private func receiptTimes(
+        of subject: EntryID, in receipts: [Entry], keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) -> [Instant] {
+        var times: [Instant] = []
+        for witness in proposal.witnesses.identities {
+            let its = LogID.witness(of: log, author: witness)
+            for entry in receipts
+            where entry.header.author == witness && entry.header.log?.log == its {
+                guard let body = try? entry.read(Receipt.self), body.subject == subject else {
+                    continue
+                }
+                try check(entry, keys: keys, checker: checker)
+                times.append(entry.header.time)
+                break
+            }
+        }
+        return times
+    }
+
+    // MARK: - Defaults
+
+    /// The record whose default this request asks for; `nil` for anything else, and without witnesses.
+    public func defaultRecord(of request: Entry) throws(FoldRefusal) -> Int64? {
+        guard isWitnessed else { return nil }
+        let act = try read(request: request).act
+        return state.defaultAct(act.record)?.transition == act.transition ? act.record : nil
+    }
+
+    /// The deadline a closing must name: the record's own, and the longest stop of a third party it
+    /// waits for, unless that one is shown to have been there.
+    public func closingDeadline(of number: Int64) -> Instant? {
+        guard let until = state.record(number)?.until else { return nil }
+        return until.advanced(by: state.stop(of: number))
+    }
+
+    /// M witnesses closed this version of the record, and no request that they list was admissible.
+    func closingTime(
+        of number: Int64, _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) -> Instant {
+        guard let record = state.record(number), let until = record.until else {
+            throw .contract(.recordUnknown(number))
+        }
+        let deadline = until.advanced(
+            by: try stop(of: number, candidate, keys: keys, checker: checker))
+        var times: [Instant] = []
+        var listings: [EntryID: Int64] = [:]
+        for witness in proposal.witnesses.identities {
+            let its = LogID.witness(of: log, author: witness)
+            for entry in candidate.receipts
+            where entry.header.author == witness && entry.header.log?.log == its {
+                guard let body = try? entry.read(Closed.self), body.record == number,
+                    body.version == record.version, body.deadline == deadline,
+                    entry.header.time > deadline
+                else { continue }
+                try check(entry, keys: keys, checker: checker)
+                times.append(entry.header.time)
+                for request in Set(body.requests) { listings[request, default: 0] += 1 }
+                break
+            }
+        }
+        guard Int64(times.count) >= threshold else {
+            throw .closingsMissing(record: number, found: times.count, needed: threshold)
+        }
+        for id in listings.keys.sorted() where listings[id] ?? 0 >= listingsNeeded {
+            guard let listed = candidate.consents.first(where: { $0.id == id }) else {
+                throw .listedMissing(id)
+            }
+            if isAdmissible(listed, candidate, at: deadline, keys: keys, checker: checker) {
+                throw .listedAdmissible(id)
+            }
+        }
+        return times.sorted()[Int(threshold) - 1]
+    }
+
+    /// Whether a listed request, in time as it is, would have had effect. One whose body does not open
+    /// would not: its author alone could have closed it.
+    func isAdmissible(
+        _ request: Entry, _ candidate: Candidate, at time: Instant, keys: KeyLookup,
+        checker: SignatureChecker
+    ) -> Bool {
+        guard let act = try? checkFresh(request, at: time),
+            (try? check(request, keys: keys, checker: checker)) != nil
+        else { return false }
+        var asking = candidate
+        asking.request = request
+        asking.time = time
+        guard let consents = try? consentsTo(asking, act, keys: keys, checker: checker) else {
+            return false
+        }
+        let outcome = try? state.decide(
+            Act(act), by: request.header.author, consents: consents, at: time,
+            sequence: head.sequence + 1)
+        return outcome != nil
+    }
+
+    /// How far a third party's downtime moves the deadline: from the step that made the record wait for
+    /// it until its next receipted statement, at most its role's stop. Unless such a statement is
+    /// shown, all of the stop.
+    private func stop(
+        of number: Int64, _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) -> Int64 {
+        let longest = state.stop(of: number)
+        guard longest > 0, let third = state.awaited(number).first,
+            let clock = state.record(number)?.clock,
+            let began = steps.first(where: { $0.sequence == clock.sequence })?.time
+        else { return longest }
+        for entry in candidate.consents
+        where entry.header.author == third && entry.header.statement?.about == log {
+            let times = try receiptTimes(
+                of: entry.id, in: candidate.receipts, keys: keys, checker: checker)
+            guard Int64(times.count) >= threshold else { continue }
+            let back = times.sorted()[Int(threshold) - 1]
+            guard back >= began else { continue }
+            try check(entry, keys: keys, checker: checker)
+            return min(longest, back.milliseconds - began.milliseconds)
+        }
+        return longest
+    }
+
+    // MARK: - Bodies
+
+    /// The words of a request. With witnesses its body is sealed to the contract's key; a transfer's is
+    /// not, for the child's fold must read it and has another key.
+    public func read(request entry: Entry) throws(FoldRefusal) -> Request {
+        do {
+            guard isWitnessed else { return try entry.read(Request.self) }
+            guard entry.kind == .request else {
+                throw EntryRefusal.kindMismatch(expected: .request, found: entry.header.kind)
+            }
+            if let sealed = try? key.openRequest(entry) { return sealed }
+            let plain = try entry.read(Request.self)
+            guard plain.act.child != nil else { throw EntryRefusal.privateBodyClosed }
+            return plain
+        } catch let refusal as EntryRefusal {
+            throw .entry(refusal)
+        } catch {
+            throw .notAboutThisContract
+        }
+    }
+}

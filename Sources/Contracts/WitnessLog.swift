@@ -1,0 +1,42 @@
+public import Capacity
+public import Entries
+public import Identity
+
+/// What one witness wrote about one contract, in the order of its log.
+public struct WitnessLog: Sendable {
+    /// By the statement or log entry that was receipted.
+    public private(set) var receipts: [EntryID: Entry] = [:]
+    public private(set) var closings: [Closing: Entry] = [:]
+
+    /// One version of a record at one deadline.
+    public struct Closing: Hashable, Sendable {
+        public let record: Int64
+        public let version: Int64
+        public let deadline: Instant
+
+        public init(record: Int64, version: Int64, deadline: Instant) {
+            self.record = record
+            self.version = version
+            self.deadline = deadline
+        }
+    }
+
+    public init() {}
+
+    /// What cannot be read means nothing; the first word on a subject counts.
+    public mutating func fold(_ entry: Entry) {
+        switch entry.kind {
+        case .receipt:
+            guard let body = try? entry.read(Receipt.self), receipts[body.subject] == nil else {
+                return
+            }
+            receipts[body.subject] = entry
+        case .closed:
+            guard let body = try? entry.read(Closed.self) else { return }
+            let closing = Closing(
+                record: body.record, version: body.version, deadline: body.deadline)
+            if closings[closing] == nil { closings[closing] = entry }
+        default: break
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import Contracts
+internal import Identity
+internal import Logs
+internal import NodeCore
+
+// The owner's key: what it is, since when, and the next one.
+
+extension Commands {
+    static func showKeys(_ view: View, _ options: inout Options) throws -> JSON {
+        let node = view.node
+        let did = try options.one("of").map { try node.party($0, field: "of") }
+        try options.finish()
+        return view.keys(of: did ?? node.own.did)
+    }
+
+    static func rotateKey(_ node: inout Node, _ options: inout Options) throws -> Done {
+        let text = try options.need(
+            "code", Localized(en: "the recovery code from paper", zh: "纸上的恢复码"))
+        let reason = try options.one("reason") ?? ""
+        try options.finish()
+        guard let code = RecoveryCode(text: text) else {
+            throw DoorRefusal(
+                "recovery_code_unreadable", field: "code",
+                en:
+                    "the recovery code is mistyped: wanted the nine groups of four letters from paper",
+                zh: "恢复码有误：应为纸上的九组、每组四个字符")
+        }
+        try node.rotate(with: code, reason: reason)
+        return Done(value: View(node: node, now: node.now).keys(of: node.own.did))
+    }
+}
+
+extension Commands {
+    /// The owner answers for a log, or for all, where nobody else does.
+    static func acceptRisk(_ node: inout Node, _ options: inout Options) throws -> Done {
+        let text = try options.need(
+            "accept-risk",
+            Localized(
+                en: "key, public, a line's resource, a contract or log ID, or all",
+                zh: "key、public、产能线资源、合同或日志 ID，或 all"))
+        try options.finish()
+        let reader = node
+        let logs = reader.ownLogs.filter { log in
+            text == "all" || reader.ownLog(log)?.typed == text
+                || text.utf8.count >= 6
+                    && (log.hex.hasPrefix(text.lowercased())
+                        || isContract(log, text, reader))
+        }
+        guard let first = logs.first else { throw NodeRefusal.logUnknown(text) }
+        guard text == "all" || logs.count == 1 else { throw NodeRefusal.logUnknown(text) }
+        try node.acceptRisk(text == "all" ? nil : first)
+        let view = View(node: node, now: node.now)
+        return Done(
+            value: ["accepted": .string(text), "recovery": view.recovery],
+            says: Localized(
+                en:
+                    "You answer for “\(text)”: should this home be an old copy, the next signature is a second "
+                    + "history, and whoever holds the first can prove it against you.",
+                zh: "您对“\(text)”自担风险：若本主目录是旧副本，下一次签署就是第二份历史，"
+                    + "持有第一份的人可凭此举证。"))
+    }
+
+    private static func isContract(_ log: LogID, _ text: String, _ node: Node) -> Bool {
+        guard case .contract(let id) = node.ownLog(log) else { return false }
+        return id.hex.hasPrefix(text.lowercased())
+    }
+}
+
+extension View {
+    func keys(of did: DID) -> JSON {
+        let keys = node.keyLogs.entries(of: did)
+        return [
+            "did": .string(did.did), "name": .string(name(did)), "own": .bool(did == node.own.did),
+            "keys": .array(
+                keys.enumerated().map { index, key in
+                    [
+                        "number": .number(Int64(index + 1)), "key": .string(key.key.did),
+                        "entry": .string(key.id.hex), "since": instant(key.time),
+                        "in_force": .bool(index == keys.count - 1),
+                        "reason": .text(key.reason.isEmpty ? nil : key.reason),
+                    ]
+                }),
+            "changed": instant(keys.count > 1 ? keys.last?.time : nil),
+        ]
+    }
+}

@@ -1,0 +1,157 @@
+public import Capacity
+public import Identity
+
+/// What a node that lost its home cannot fetch from logs: contract keys, loose statements, addresses and
+/// names, and how far its own logs had come. Sealed for its author alone; partners keep it.
+public struct Keepsake: Hashable, Sendable, WireMessage {
+    public var time: Instant
+    public var heads: [Head]
+    public var contracts: [Contract]
+    public var peers: [Peer]
+    public var names: [Name]
+
+    public init(
+        time: Instant, heads: [Head], contracts: [Contract], peers: [Peer], names: [Name]
+    ) {
+        self.time = time
+        self.heads = heads
+        self.contracts = contracts
+        self.peers = peers
+        self.names = names
+    }
+
+    public struct Head: Hashable, Sendable, WireMessage {
+        public var log: LogID
+        public var sequence: Int64
+
+        public init(log: LogID, sequence: Int64) {
+            self.log = log
+            self.sequence = sequence
+        }
+
+        public func write(to writer: inout WireWriter) {
+            writer.id(1, log)
+            writer.number(2, sequence)
+        }
+
+        public init(from reader: inout WireReader) throws(EntryRefusal) {
+            log = try reader.id(1)
+            sequence = try reader.required(2)
+        }
+    }
+
+    public struct Contract: Hashable, Sendable, WireMessage {
+        public var key: [UInt8]
+        /// The proposal first.
+        public var statements: [Entry]
+
+        public init(key: [UInt8], statements: [Entry]) {
+            self.key = key
+            self.statements = statements
+        }
+
+        public func write(to writer: inout WireWriter) {
+            writer.bytes(1, key)
+            writer.messages(2, statements)
+        }
+
+        public init(from reader: inout WireReader) throws(EntryRefusal) {
+            key = try reader.bytes(1)
+            statements = try reader.messages(2, Entry.self)
+        }
+    }
+
+    public struct Peer: Hashable, Sendable, WireMessage {
+        public var host: String
+        public var port: Int64
+        public var did: DID?
+
+        public init(host: String, port: Int64, did: DID?) {
+            self.host = host
+            self.port = port
+            self.did = did
+        }
+
+        public func write(to writer: inout WireWriter) {
+            writer.text(1, host)
+            writer.number(2, port)
+            writer.id(3, did)
+        }
+
+        public init(from reader: inout WireReader) throws(EntryRefusal) {
+            host = try reader.requiredText(1)
+            port = try reader.required(2)
+            did = try reader.optionalID(3)
+        }
+    }
+
+    public struct Name: Hashable, Sendable, WireMessage {
+        public var did: DID
+        public var name: String
+
+        public init(did: DID, name: String) {
+            self.did = did
+            self.name = name
+        }
+
+        public func write(to writer: inout WireWriter) {
+            writer.id(1, did)
+            writer.text(2, name)
+        }
+
+        public init(from reader: inout WireReader) throws(EntryRefusal) {
+            did = try reader.id(1)
+            name = try reader.requiredText(2)
+        }
+    }
+
+    public func write(to writer: inout WireWriter) {
+        writer.number(1, time.milliseconds)
+        writer.messages(2, heads)
+        writer.messages(3, contracts)
+        writer.messages(4, peers)
+        writer.messages(5, names)
+    }
+
+    public init(from reader: inout WireReader) throws(EntryRefusal) {
+        time = try reader.instant(1)
+        heads = try reader.messages(2, Head.self)
+        contracts = try reader.messages(3, Contract.self)
+        peers = try reader.messages(4, Peer.self)
+        names = try reader.messages(5, Name.self)
+    }
+
+    // MARK: - Sealed
+
+    /// The largest size class: with nonce and tag it fits a frame.
+    public static let plainBytesMax = 128 * 1024
+    private static let plainBytesMin = 4 * 1024
+
+    /// `24 nonce ‖ XChaCha20-Poly1305(padded)`; `nil` where it is larger than the largest class.
+    public func sealed(for author: DID, key: SecretBytes, nonce: [UInt8]) -> [UInt8]? {
+        var plain = wire + [0x80]
+        var size = Self.plainBytesMin
+        while size < plain.count { size *= 2 }
+        guard size <= Self.plainBytesMax else { return nil }
+        plain += [UInt8](repeating: 0, count: size - plain.count)
+        return nonce
+            + XChaCha20Poly1305.seal(
+                plain, nonce: nonce, key: key.exposed, authenticating: Self.data(author))
+    }
+
+    /// `nil` where it is not ours, or not whole.
+    public init?(opening sealed: [UInt8], of author: DID, key: SecretBytes) {
+        let nonce = Array(sealed.prefix(XChaCha20Poly1305.nonceBytes))
+        guard
+            let padded = XChaCha20Poly1305.open(
+                Array(sealed.dropFirst(nonce.count)), nonce: nonce, key: key.exposed,
+                authenticating: Self.data(author)),
+            let end = padded.lastIndex(where: { $0 != 0 }), padded[end] == 0x80
+        else { return nil }
+        try? self.init(strict: padded[..<end])
+    }
+
+    private static func data(_ author: DID) -> [UInt8] {
+        Array("talea.keepsake.v1".utf8) + author.bytes
+    }
+}

@@ -1,0 +1,368 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+public import Identity
+internal import Logs
+public import Replication
+
+// Forks: how they become known, travel, and what follows from them here.
+
+/// Entries of other branches kept of one line: whoever signs more has shown enough.
+let branchEntriesMax = 1_024
+
+extension Node {
+    /// The lowest sequence at which `log` is known to part; `nil` where it does not.
+    public func forked(_ log: LogID) -> Int64? { forkedAt[log] }
+
+    /// The logs that part, each with its author.
+    public var forks: [(log: LogID, author: DID, sequence: Int64)] {
+        sorted(forkedAt).compactMap { log, sequence in
+            guard let author = chains.chain(log)?.author ?? proofs[log]?.author else { return nil }
+            return (log, author, sequence)
+        }
+    }
+
+    // MARK: - What sessions ask
+
+    public func forks(in topic: TopicID) -> [Message.Head] {
+        var heads: [Message.Head] = []
+        for (log, proof) in sorted(proofs) where (proof.topic ?? alliance.topic) == topic {
+            heads.append(.init(log: log, sequence: 0, id: proof.fork))
+            guard isLine(log), let chain = chains.chain(log) else { continue }
+            heads += chain.tips.map { .init(log: log, sequence: 0, id: $0) }
+        }
+        return heads
+    }
+
+    public func knows(fork id: EntryID, of log: LogID) -> Bool {
+        guard forkedAt[log] != nil else { return false }
+        // The fork itself counts as known only with a proof to show.
+        if let proof = proofs[log], proof.fork == id { return true }
+        guard let chain = chains.chain(log) else { return false }
+        return chain.rivals[id] != nil || chain.ids.contains(id)
+    }
+
+    /// The proof, then of a line all that is held of its branches, lowest first.
+    mutating func prove(_ log: LogID, to peer: PeerID) {
+        guard let proof = proofs[log] else { return }
+        directives.append(.send(peer, Message.proof(proof.wire).frame))
+        for run in branchRuns(of: log) {
+            directives.append(.send(peer, Message.branch(run.map(\.wire)).frame))
+        }
+    }
+
+    /// What is held at or above the fork of a line: runs, each from the fork or from the end of an earlier
+    /// one up to an entry that is signed for itself.
+    private func branchRuns(of log: LogID) -> [[Entry]] {
+        let kept = branches[log] ?? []
+        let byID = Dictionary(kept.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let below = Set(kept.compactMap(\.header.log?.previous))
+        var told: Set<EntryID> = []
+        var runs: [[Entry]] = []
+        for tip in kept.filter({ !below.contains($0.id) }).sorted(by: { $0.id < $1.id }) {
+            var path: [Entry] = []
+            var next: Entry? = tip
+            while let entry = next, told.insert(entry.id).inserted {
+                path.append(entry)
+                next = entry.header.log?.previous.flatMap { byID[$0] }
+            }
+            var rest = Array(path.reversed())[...]
+            while let signed = Self.fitting(rest).lastIndex(where: { !vouched.contains($0.id) }) {
+                runs.append(Array(rest[...signed]))
+                rest = rest[rest.index(after: signed)...]
+            }
+        }
+        return runs
+    }
+
+    private static func fitting(_ run: ArraySlice<Entry>) -> ArraySlice<Entry> {
+        var bytes = 0
+        return run.prefix(Int(ReplicationLimit.rangeEntries)).prefix { entry in
+            bytes += entry.wire.count + 4
+            return bytes <= ReplicationLimit.answerBytes
+        }
+    }
+
+    // MARK: - Proofs from peers
+
+    /// Checks a proof here before it counts. One that is false changes nothing and ends the connection; one
+    /// that cannot be judged yet waits for what it needs.
+    mutating func receive(proof wire: [UInt8], from peer: PeerID) {
+        let proof: ForkProof
+        do {
+            guard wire.count <= ForkProof.bytesMax else {
+                throw EntryRefusal.tooLarge(
+                    what: "proof", bytes: wire.count, limit: ForkProof.bytesMax)
+            }
+            proof = try ForkProof(strict: wire)
+        } catch {
+            directives.append(.close(peer, "fork proof: \(error)"))
+            return
+        }
+        // Any one proof of the lowest sequence is enough: it is not even checked again.
+        if let known = forkedAt[proof.log], known <= proof.sequence, proofs[proof.log] != nil {
+            connections[peer]?.session.told(of: proof.fork)
+            return
+        }
+        guard canJudge(proof) else { return wait(for: proof, from: peer) }
+        do { try proof.check(keys: keyLogs, checker: checker) } catch {
+            switch error {
+            case .keyUnknown, .gap: return wait(for: proof, from: peer)
+            case .forkElsewhere(let log, let sequence):
+                // Of a key log: what lies below differs already.
+                return converse(peer) { $0.missing(log, from: 1, to: UInt64(sequence)) }
+            default:
+                directives.append(.close(peer, "fork proof: \(error)"))
+                return
+            }
+        }
+        connections[peer]?.session.told(of: proof.fork)
+        changes.append(.proof(proof))
+        learn(proof)
+    }
+
+    /// Whether the log is one that this node knows to be its author's.
+    private func canJudge(_ proof: ForkProof) -> Bool {
+        if proof.log == .key(author: proof.author) { return keyLogs.knows(proof.author) }
+        return belongs(proof.log, author: proof.author, topic: proof.topic)
+    }
+
+    private mutating func wait(for proof: ForkProof, from peer: PeerID) {
+        let waiting = WaitingProof(
+            peer: peer, log: proof.log, author: proof.author, key: proof.one.entry.header.key)
+        guard waitingProofs.count < waitingMax, !waitingProofs.contains(waiting) else { return }
+        waitingProofs.append(waiting)
+    }
+
+    /// Asks again for proofs that can be judged by now.
+    mutating func retryProofs() {
+        guard !waitingProofs.isEmpty else { return }
+        let all = waitingProofs
+        waitingProofs = []
+        for waiting in all {
+            let topic = contractOfLog[waiting.log].flatMap { contracts[$0]?.key.topic }
+            let judged =
+                waiting.log == .key(author: waiting.author)
+                || belongs(
+                    waiting.log, author: waiting.author, topic: topic ?? alliance.topic)
+            let known = waiting.key.map { keyLogs.key(waiting.author, $0) != nil } ?? true
+            guard judged, known, keyLogs.knows(waiting.author) else {
+                waitingProofs.append(waiting)
+                continue
+            }
+            converse(waiting.peer) { $0.askAgain(forProofOf: waiting.log) }
+        }
+    }
+
+    // MARK: - Runs that do not fit
+
+    /// `run` up to its newest entry that is signed for itself, where what lies above was still to come;
+    /// `nil` where none is, or where the peer has no more: then it is its own fault.
+    func fitting(_ run: [Entry], from peer: PeerID) -> [Entry]? {
+        guard let last = run.last?.header.log,
+            let goal = connections[peer]?.session.goal(of: last.log),
+            goal > UInt64(last.sequence), let signed = run.lastIndex(where: isSigned)
+        else { return nil }
+        return Array(run[...signed])
+    }
+
+    /// The rival branch parts further down: asks for what lies below, and for as much of `run` as its first
+    /// entry needs to be valid.
+    mutating func stepDown(_ run: [Entry], _ place: Header.LogPlace, from peer: PeerID) {
+        let signed = Int64(run.firstIndex(where: isSigned) ?? 0)
+        let to = UInt64(place.sequence + signed)
+        let below = max(1, place.sequence - 64)
+        let from = max(UInt64(below), (to + 1) - min(to, ReplicationLimit.rangeEntries))
+        guard from < UInt64(place.sequence) else {
+            connections[peer]?.session.gaveUp(on: place.log)
+            return
+        }
+        converse(peer) { $0.missing(place.log, from: from, to: to) }
+    }
+
+    private func isSigned(_ entry: Entry) -> Bool {
+        guard let keyID = entry.header.key, let key = keyLogs.key(entry.header.author, keyID) else {
+            return false
+        }
+        return (try? ValidEntry(entry, by: key, checker: checker)) != nil
+    }
+
+    // MARK: - A fork becomes known
+
+    /// From here on the log parts at this proof's sequence, unless it does lower already. It is told on.
+    private mutating func learn(_ proof: ForkProof) {
+        let log = proof.log
+        let refolds = chains.head(log) >= min(proof.sequence, forkedAt[log] ?? proof.sequence)
+        note(proof)
+        chains.apply(proof)
+        if lines[log] != nil, part(log) {
+            spread(proof)
+            retryWaiting()
+        } else if refolds {
+            directives.append(.reload)
+        } else {
+            if let contract = contractOfLog[log] { stopWhereForked(contract) }
+            spread(proof)
+        }
+    }
+
+    private mutating func note(_ proof: ForkProof) {
+        let known = forkedAt[proof.log] ?? .max
+        forkedAt[proof.log] = min(known, proof.sequence)
+        if (proofs[proof.log]?.sequence ?? .max) > proof.sequence { proofs[proof.log] = proof }
+    }
+
+    /// Peers that share the topic hear of it once. After a reload, the next session says it.
+    private mutating func spread(_ proof: ForkProof) {
+        let (wire, topic) = (proof.wire, proof.topic ?? alliance.topic)
+        for id in connections.keys.sorted() {
+            converse(id) { $0.learned(wire, of: proof.fork, in: topic) }
+        }
+    }
+
+    /// A rival run that a peer offered: kept as proof, and of a line whatever it promises.
+    mutating func found(
+        _ fork: Chains.Fork, _ rival: [ValidEntry], in log: LogID, from peer: PeerID?
+    ) {
+        let known = forkedAt[log]
+        // Any one proof is enough, and the lowest sequence counts.
+        guard known.map({ fork.sequence < $0 }) ?? true else {
+            return hold(rival, in: log, from: peer)
+        }
+        let trunk = lineEntries[log] ?? []
+        for entry in rival { changes.append(.rival(entry)) }
+        changes.append(.fork(log, fork))
+        forkedAt[log] = fork.sequence
+        chains.apply(fork, in: log)
+        for entry in rival { chains.apply(rival: entry) }
+        guard lines[log] != nil, part(log) else {
+            directives.append(.reload)
+            return
+        }
+        for entry in rival {
+            keepBranch(entry.entry, of: log)
+            if !entry.ownSignatureChecked { vouched.insert(entry.id) }
+        }
+        let held = trunk.drop { ($0.header.log?.sequence ?? 0) < fork.sequence }
+        let mine = held.map { entry in
+            ValidEntry(stored: entry, ownSignatureChecked: !vouched.contains(entry.id))
+        }
+        if let proof = proof(of: Array(mine), rival) {
+            changes.append(.proof(proof))
+            note(proof)
+            spread(proof)
+        }
+        tell(rival, from: peer)
+    }
+
+    /// A proof of two branches, each from the fork on; `nil` where keys differ or a chain is too long.
+    private func proof(of one: [ValidEntry], _ two: [ValidEntry]) -> ForkProof? {
+        guard let one = Vouched(branch: one), let two = Vouched(branch: two),
+            one.entry.header.key == two.entry.header.key
+        else { return nil }
+        let proof = ForkProof(one, two)
+        return proof.wire.count <= ForkProof.bytesMax ? proof : nil
+    }
+
+    /// More of a branch beside ours. Only of lines is it kept: there it binds its issuer.
+    mutating func hold(_ rival: [ValidEntry], in log: LogID, from peer: PeerID?) {
+        guard isLine(log), let parted = forkedAt[log] else { return }
+        var kept: [ValidEntry] = []
+        for valid in rival {
+            guard let place = valid.header.log, place.sequence >= parted,
+                let chain = chains.chain(log), chain.rivals[valid.id] == nil,
+                chain.rivals.count < branchEntriesMax
+            else { continue }
+            changes.append(.rival(valid))
+            chains.apply(rival: valid)
+            keepBranch(valid.entry, of: log)
+            if !valid.ownSignatureChecked { vouched.insert(valid.id) }
+            kept.append(valid)
+        }
+        tell(kept, from: peer)
+    }
+
+    /// A run beside what is held goes on to peers that share its topic.
+    private mutating func tell(_ run: [ValidEntry], from source: PeerID?) {
+        guard let topic = run.first.map({ $0.header.topic ?? alliance.topic }) else { return }
+        let wires = run.map(\.entry.wire)
+        for id in connections.keys.sorted() where id != source {
+            converse(id) { $0.branched(wires, in: topic) }
+        }
+    }
+
+    mutating func keepBranch(_ entry: Entry, of log: LogID) {
+        lines[base(of: log)]?.hold(entry)
+        branches[log, default: []].append(entry)
+    }
+
+    /// Folds a line again up to where it parts now. False where the entries are not at hand.
+    private mutating func part(_ log: LogID) -> Bool {
+        // One that a cut closed, or that goes on after a cut, is read again from the start.
+        guard let line = lines[log], successors[log] == nil, let sequence = forkedAt[log] else {
+            return false
+        }
+        let trunk = lineEntries[log] ?? []
+        guard Int64(trunk.count) == line.folded else { return false }
+        var fresh = LineLog(issuer: line.issuer, terms: line.terms)
+        let below = trunk.prefix { ($0.header.log?.sequence ?? 0) < sequence }
+        for entry in below { fresh.fold(entry, checker: checker) }
+        fresh.part(at: sequence, in: log)
+        lines[log] = fresh
+        lineEntries[log] = Array(below)
+        let above = Array(trunk.dropFirst(below.count)) + (branches[log] ?? [])
+        branches[log] = []
+        for entry in above { keepBranch(entry, of: log) }
+        return true
+    }
+
+    // MARK: - Effects
+
+    /// The fold of a contract ends below the fork, whether or not an entry above came.
+    mutating func stopWhereForked(_ contract: ContractID) {
+        guard let held = contracts[contract], let fold = held.fold,
+            let forked = forkedAt[held.log], fold.head.sequence == forked - 1,
+            // A ruling says which branch stands, and how far.
+            fold.takeover?.ruling == nil || fold.takeover?.basis ?? 0 < forked
+        else { return }
+        contracts[contract]?.fold?.stop(forkedAt: forked)
+    }
+
+    // MARK: - Start
+
+    /// Before entries are folded: where logs part.
+    mutating func restoreForks(_ snapshot: Snapshot) {
+        for (log, fork) in snapshot.forks {
+            forkedAt[log] = min(forkedAt[log] ?? fork.sequence, fork.sequence)
+        }
+        for proof in snapshot.proofs { note(proof) }
+    }
+
+    /// After they are: the branches beside them, and proofs of the forks that this node saw by itself.
+    mutating func restoreBranches(_ snapshot: Snapshot) {
+        for (log, fork) in snapshot.forks { chains.apply(fork, in: log) }
+        for proof in snapshot.proofs { chains.apply(proof) }
+        for (log, sequence) in sorted(forkedAt) where successors[log] == nil {
+            lines[base(of: log)]?.part(at: sequence, in: log)
+        }
+        for valid in snapshot.rivals {
+            chains.apply(rival: valid)
+            guard let log = valid.header.log?.log, isLine(log) else { continue }
+            if !valid.ownSignatureChecked { vouched.insert(valid.id) }
+            keepBranch(valid.entry, of: log)
+        }
+        for (log, fork) in snapshot.forks
+        where (proofs[log]?.sequence ?? .max) > fork.sequence {
+            let own = snapshot.entries.filter { $0.header.log?.log == log }
+                .drop { $0.id != fork.held }
+            var rival = snapshot.rivals.filter { $0.id == fork.rival }
+            while let next = snapshot.rivals.first(where: {
+                $0.header.log?.previous == rival.last?.id
+            }) {
+                rival.append(next)
+            }
+            if let proof = proof(of: Array(own), rival) { note(proof) }
+        }
+        for id in contracts.keys.sorted() { stopWhereForked(id) }
+    }
+}

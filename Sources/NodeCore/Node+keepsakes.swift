@@ -1,0 +1,140 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+internal import Identity
+internal import Logs
+internal import Replication
+
+// Sealed snapshots: ours, pushed to the partners of our contracts, and theirs, kept for them. One of each
+// author; it comes back when its author asks what is held of its logs, before the answer.
+
+/// How often a partner is sent our snapshot at most, and how often we take one of the same author.
+let keepsakeEveryMilliseconds: Int64 = 60_000
+let keepsakeTakenEveryMilliseconds: Int64 = 20_000
+
+extension Node {
+    // MARK: - Ours
+
+    /// Sends the snapshot as it is now to each partner that has not got it, at most once a minute.
+    mutating func pushKeepsake() {
+        guard recovery.reason == nil, let due = keepsakeDue, !due.isEmpty else { return }
+        let content = keepsake()
+        var plain = content
+        plain.time = .earliest
+        let hash = SHA256.hash(plain.wire)
+        let stale = due.filter { keepsakesSent[connections[$0]?.did ?? .zero]?.hash != hash }
+        guard !stale.isEmpty,
+            let sealed = content.sealed(
+                for: own.did, key: own.keepsakeKey,
+                nonce: Array(dice.roll().bytes.prefix(XChaCha20Poly1305.nonceBytes)))
+        else { return }
+        for id in stale {
+            guard let did = connections[id]?.did else { continue }
+            keepsakesSent[did] = (hash, now)
+            directives.append(.send(id, Message.keep(sealed).frame))
+        }
+    }
+
+    /// Connections to partners whose turn it is.
+    private var keepsakeDue: [PeerID]? {
+        guard !contracts.isEmpty else { return nil }
+        let partners = Set(
+            contracts.values.filter { !$0.isOver }.flatMap(\.proposal.participants))
+        return connections.keys.sorted().filter { id in
+            guard let connection = connections[id], connection.isProven,
+                connection.session.isEstablished, partners.contains(connection.did)
+            else { return false }
+            return keepsakesSent[connection.did].map {
+                $0.at.advanced(by: keepsakeEveryMilliseconds) <= now
+            } ?? true
+        }
+    }
+
+    /// What matters most first; what does not fit any more is left out: an ended contract's key can be
+    /// shown by any partner of it.
+    private func keepsake() -> Keepsake {
+        var result = Keepsake(
+            time: now,
+            heads: ownLogs.compactMap { log in
+                let head = chains.head(log)
+                return head > 0 ? .init(log: log, sequence: head) : nil
+            }.suffixed(EntryLimit.listItems),
+            contracts: [],
+            peers: peers.prefix(64).map {
+                .init(host: $0.host, port: Int64($0.port), did: $0.did)
+            },
+            names: sorted(petnames).prefix(256).map { .init(did: $0.0, name: $0.1) })
+        var size = result.wire.count
+        let held = sorted(contracts).map(\.1)
+        for held in held.filter({ !$0.isOver }) + held.filter(\.isOver) {
+            guard result.contracts.count < EntryLimit.listItems else { break }
+            let contract = Keepsake.Contract(key: held.key.bytes, statements: loose(held))
+            size += contract.wire.count + 8
+            guard size < Keepsake.plainBytesMax else { break }
+            result.contracts.append(contract)
+        }
+        return result
+    }
+
+    /// The proposal, and what no step holds yet.
+    private func loose(_ held: HeldContract) -> [Entry] {
+        let isOpened = held.fold?.isSequenced == true
+        return [held.proposalEntry] + (isOpened ? [] : sorted(held.acceptances).map(\.1))
+            + sorted(held.requests).flatMap { [$0.1.entry] + $0.1.consents }
+    }
+
+    /// A partner gives our own snapshot back: what is not here comes from it.
+    mutating func gotBack(_ sealed: [UInt8]) {
+        guard let keepsake = Keepsake(opening: sealed, of: own.did, key: own.keepsakeKey) else {
+            return
+        }
+        for head in keepsake.heads where head.sequence > chains.head(head.log) {
+            // Our own word for it: there is more of this log than is here.
+            noticeOldCopy(.peerAhead(head.log, sequence: head.sequence))
+            let known = recovery.answers[own.did]?[head.log] ?? 0
+            recovery.answers[own.did, default: [:]][head.log] = max(known, head.sequence)
+        }
+        var isNew = false
+        for contract in keepsake.contracts {
+            guard let key = ContractKey(contract.key), contracts[key.contract] == nil else {
+                continue
+            }
+            isNew = true
+            noticeOldCopy(.homeLost)
+            changes.append(.contractKey(key.contract, key.bytes))
+            for entry in contract.statements where entry.header.statement != nil {
+                // As if from our own storage: nobody else could have sealed it.
+                let valid = ValidEntry(stored: entry, ownSignatureChecked: true)
+                guard statementsSeen.insert(entry.id).inserted else { continue }
+                changes.append(.statement(valid, contract: key.contract))
+                keep(entry, contract: key.contract, key: key)
+            }
+        }
+        for peer in keepsake.peers {
+            addPeer(PeerAddress(host: peer.host, port: Int(peer.port), did: peer.did))
+        }
+        for one in keepsake.names where petnames[one.did] == nil { name(one.did, one.name) }
+        guard isNew else { return }
+        topicsChanged()
+        retryStatements()
+        settleRecovery()
+    }
+
+    // MARK: - Others'
+
+    /// Keeps the snapshot of a partner in place of its older one.
+    mutating func keep(sealed: [UInt8], from id: PeerID) {
+        guard let did = connections[id]?.did, connections[id]?.isProven == true,
+            contracts.values.contains(where: { $0.proposal.participants.contains(did) }),
+            keepsakesTaken[did].map({
+                $0.advanced(by: keepsakeTakenEveryMilliseconds) <= now
+            }) ?? true
+        else { return }
+        keepsakesTaken[did] = now
+        changes.append(.keepsake(of: did, sealed))
+    }
+}
+
+extension [Keepsake.Head] {
+    fileprivate func suffixed(_ count: Int) -> [Keepsake.Head] { Array(suffix(count)) }
+}

@@ -1,0 +1,189 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+public import Identity
+internal import Logs
+internal import Replication
+
+// Keys that change: our own, rotated with the recovery code, and those of others, which a connection may
+// have to bring along before it can be believed.
+
+extension Node {
+    // MARK: - Our own
+
+    /// The key of the next rotation, and the one after it, as the recovery code gives them.
+    public mutating func rotate(with code: RecoveryCode, reason: String = "") throws(NodeRefusal) {
+        let next = UInt32(clamping: keyLogs.entries(of: own.did).count + 1)
+        try rotate(
+            to: code.nextKey(index: next), then: code.nextKey(index: next + 1).publicKey,
+            reason: reason)
+    }
+
+    /// Brings in the key that the newest key entry committed to, commits to the one after it, and goes
+    /// on under it in every own log. Who has only today's key cannot do this: the next one derives from
+    /// the recovery code.
+    public mutating func rotate(to key: SigningKey, then next: PublicKey, reason: String = "")
+        throws(NodeRefusal)
+    {
+        try checkClock()
+        let log = LogID.key(author: own.did)
+        try checkMaySign(in: log)
+        guard let last = keyLogs.inForce(own.did), last.nextKeyHash == .nextKey(key.publicKey)
+        else { throw .recoveryCodeWrong(rotations: keyLogs.entries(of: own.did).count - 1) }
+        guard reason.utf8.count <= EntryLimit.textBytes else {
+            throw .entry(
+                .tooLarge(what: "reason", bytes: reason.utf8.count, limit: EntryLimit.textBytes))
+        }
+        let entry: ValidEntry
+        do {
+            entry = try KeyBody(
+                publicKey: key.publicKey, nextKeyHash: .nextKey(next), reason: reason
+            ).signed(
+                by: key, of: own.did, sequence: chains.head(log) + 1, after: last.id,
+                at: max(now, last.time))
+        } catch {
+            throw .entry(error)
+        }
+        own = own.signing(with: key, broughtInBy: entry.id)
+        changes.append(.ownKey(key))
+        take(entry, from: nil)
+        readOnly = nil
+        goOnUnderNewKey()
+    }
+
+    /// One `continue` in each own log that still ends under an older key, as far as it may be signed.
+    mutating func goOnUnderNewKey() {
+        for log in chains.logs where needsContinue(log) {
+            guard let topic = chains.chain(log)?.topic else { continue }
+            try? goOn(log, topic)
+        }
+    }
+
+    func needsContinue(_ log: LogID) -> Bool {
+        guard let chain = chains.chain(log), chain.author == own.did, let key = chain.keys.last?.key
+        else { return false }
+        return key != own.keyEntry && chain.fork == nil
+    }
+
+    /// The entry that lets `log` go on under the key in force.
+    mutating func goOn(_ log: LogID, _ topic: TopicID) throws(NodeRefusal) {
+        guard let from = chains.chain(log)?.keys.last?.key else { return }
+        try append(
+            .continue, body: { _ throws(EntryRefusal) in Continue(from: from).wire }, to: log,
+            topic: topic)
+    }
+
+    // MARK: - Others'
+
+    /// The highest sequence of a contract's log that somebody other than its sequencer acknowledged or
+    /// named as basis: no `continue` takes its place. Receipts of M witnesses are to count here too.
+    func anchored(_ log: LogID) -> Int64 {
+        guard let id = contractOfLog[log], let held = contracts[id], let fold = held.fold else {
+            return 0
+        }
+        let sequencer = held.proposal.sequencer
+        var relied: Set<EntryID> = []
+        for entry in held.acknowledgements where entry.header.author != sequencer {
+            if let body = try? entry.read(Acknowledgement.self) { relied.insert(body.entry) }
+        }
+        for request in held.requests.values where request.entry.header.author != sequencer {
+            if let basis = request.entry.header.statement?.basis { relied.insert(basis) }
+        }
+        relied.formUnion(fold.bases)
+        return fold.steps.last { relied.contains($0.id) }?.sequence ?? 0
+    }
+
+    /// Key entries of `author` that a contract's steps have not embedded yet.
+    func keysToEmbed(_ fold: Fold) -> [Entry] {
+        fold.proposal.participants.flatMap { author in
+            (keyEntries[author] ?? []).dropFirst().filter { !fold.embeddedKeys.contains($0.id) }
+        }
+    }
+
+    /// Whether a statement was signed under a key that its author has replaced since.
+    func isOutOfForce(_ entry: Entry) -> Bool {
+        guard let key = entry.header.key, let inForce = keyLogs.inForce(entry.header.author) else {
+            return false
+        }
+        return key != inForce.id
+    }
+
+    // MARK: - At the handshake
+
+    public var ownKeys: [[UInt8]] {
+        let mine = keyEntries[own.did] ?? []
+        return mine.count > 1 ? mine.map(\.wire) : []
+    }
+
+    /// The peer's own key entries: news if it rotated while we were away.
+    mutating func receive(keys wires: [[UInt8]], from id: PeerID) {
+        guard let connection = connections[id] else { return }
+        for wire in wires {
+            guard let entry = try? Entry(strict: wire), entry.kind == .key, entry.body != nil,
+                entry.header.author == connection.did
+            else { return directives.append(.close(id, "keys that are not the peer's own")) }
+            guard keyLogs.age(connection.did, entry.id) == nil else { continue }
+            guard entry.header.time <= now.advanced(by: futureSkewMilliseconds),
+                let valid = try? keyLogs.decide(entry, checker: checker)
+            else { break }
+            take(valid, from: id)
+        }
+        keysCame()
+        prove(id)
+    }
+
+    /// What waited for a key may go on.
+    mutating func keysCame() {
+        retryWaiting()
+        resumeFolds()
+        retryStatements()
+        checkOwnKey()
+    }
+
+    /// Whether the key that the connection's certificate names is in force, as far as is known here;
+    /// `nil` where the key entry is news.
+    func isInForce(_ did: DID, _ keyEntry: EntryID, _ key: PublicKey) -> Bool? {
+        guard let inForce = keyLogs.inForce(did) else {
+            // A first key is its own proof, as long as no later one is known.
+            return PublicKey(did) == key ? true : nil
+        }
+        if inForce.id == keyEntry { return inForce.key == key }
+        return keyLogs.age(did, keyEntry) == nil ? nil : false
+    }
+
+    /// Ends a connection whose key is still not known to be in force, and begins with one whose is.
+    private mutating func prove(_ id: PeerID) {
+        guard let connection = connections[id], !connection.isProven else { return }
+        guard isInForce(connection.did, connection.keyEntry, connection.key) == true else {
+            directives.append(.close(id, "the peer's key is not the one in force"))
+            return
+        }
+        connections[id]?.isProven = true
+        if connection.session.isEstablished { proven(id) }
+    }
+
+    /// Our own key log went further than the key we hold: another device, or a newer copy, rotated.
+    mutating func checkOwnKey() {
+        guard let inForce = keyLogs.inForce(own.did), inForce.key != own.key.publicKey else {
+            return
+        }
+        readOnly = .keyReplaced(at: inForce.time)
+    }
+}
+
+extension KeyBody {
+    /// A key entry, signed by the key that it brings in.
+    func signed(
+        by key: SigningKey, of author: DID, sequence: Int64, after previous: EntryID?,
+        at time: Instant
+    ) throws(EntryRefusal) -> ValidEntry {
+        let bytes = wire
+        return try ValidEntry(
+            signing: Header(
+                kind: Kind.key.rawValue, author: author, key: nil, topic: nil, time: time,
+                bodyHash: SHA256.hash(bytes), bodySize: Int64(bytes.count),
+                place: .log(
+                    .init(log: .key(author: author), sequence: sequence, previous: previous))),
+            body: bytes, by: key)
+    }
+}

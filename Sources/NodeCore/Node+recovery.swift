@@ -1,0 +1,265 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+public import Identity
+internal import Logs
+internal import Market
+internal import Replication
+
+// Whether an own log may be signed in. Whoever restores an old copy must not write a second history: before
+// the first signature those are asked who would hold what this home has lost (design §7).
+
+extension Node {
+    /// Refused where this home may not hold the newest entry of `log`.
+    func checkMaySign(in log: LogID) throws(NodeRefusal) {
+        if let readOnly { throw .readOnly(readOnly) }
+        if let waiting = waiting(log) { throw .recovering(waiting) }
+    }
+
+    func maySign(in log: LogID) -> Bool { readOnly == nil && waiting(log) == nil }
+
+    /// Whether everything that `held` may make this node write can be written: its log, where we sequence,
+    /// and our lines.
+    func mayWrite(for held: HeldContract) -> Bool {
+        if held.sequencer == own.did, waiting(held.fold?.writingLog ?? held.log) != nil {
+            return false
+        }
+        return held.proposal.lines.allSatisfy { terms in
+            let log = LogID.line(author: own.did, terms)
+            return lines[log] == nil || waiting(log) == nil
+        }
+    }
+
+    // MARK: - Who must answer
+
+    /// Why `log` may not be signed in, and whom it waits for; `nil` where it may.
+    public func waiting(_ log: LogID) -> Recovery.Waiting? {
+        guard recovery.isUnsure(log) else { return nil }
+        let recovers = recovery.isRecovering(log)
+        let asked = counterparties(of: log)
+        let behind = recovery.answers.sorted { $0.key < $1.key }.compactMap { did, answers in
+            answers[log].flatMap {
+                $0 > chains.head(log) ? Recovery.Waiting.Ahead(did: did, sequence: $0) : nil
+            }
+        }
+        let patience = recovery.firstAnswer?.advanced(
+            by: recovers ? memberPatienceMilliseconds : patienceMilliseconds)
+        let isPatienceOver = patience.map { $0 <= now } ?? false
+        func waits(for missing: [DID], oneIsEnough: Bool) -> Recovery.Waiting {
+            .init(
+                log: log, reason: recovers ? recovery.reason : nil, missing: missing,
+                behind: behind, oneIsEnough: oneIsEnough, patience: oneIsEnough ? patience : nil)
+        }
+        func silent(_ some: [DID]) -> [DID] { some.filter { recovery.answers[$0]?[log] == nil } }
+        let missing = spared(silent(asked), of: log)
+        // Of an old copy everyone bound by the log must be heard; else, in the end, one of them.
+        if recovers, !missing.isEmpty { return waits(for: missing, oneIsEnough: false) }
+        if !recovers, !asked.isEmpty {
+            let isHeard = missing.isEmpty || isPatienceOver && missing.count < asked.count
+            return isHeard && behind.isEmpty ? nil : waits(for: missing, oneIsEnough: true)
+        }
+        guard behind.isEmpty else { return waits(for: missing, oneIsEnough: false) }
+        // A contract's log is nobody else's business. The others are every member's: an old copy may not
+        // know any more to whom they bound it.
+        if contractOfLog[log] != nil || witnessed[log] != nil { return nil }
+        let others = keyLogs.authors.filter { $0 != own.did }
+        let rest = silent(others)
+        let isHeard =
+            !others.isEmpty && (rest.isEmpty || isPatienceOver && rest.count < others.count)
+        return isHeard ? nil : waits(for: rest, oneIsEnough: true)
+    }
+
+    /// Of a contract's witnesses M are enough.
+    private func spared(_ missing: [DID], of log: LogID) -> [DID] {
+        let witnesses =
+            contractOfLog[log].flatMap { contracts[$0]?.proposal.witnesses }
+            ?? witnessed[log].flatMap { witnessing[$0]?.terms.witnesses } ?? .none
+        let away = missing.filter { witnesses.identities.contains($0) }
+        let mayMiss = Int64(witnesses.identities.count) - witnesses.threshold
+        return Int64(away.count) <= mayMiss ? missing.filter { !away.contains($0) } : missing
+    }
+
+    /// Those who would hold entries of `log`: of a contract its participants and witnesses; of the key,
+    /// public and line logs those of every open contract.
+    private func counterparties(of log: LogID) -> [DID] {
+        if let duty = witnessed[log].flatMap({ witnessing[$0] }) {
+            return Set(duty.terms.participants + duty.terms.witnesses.identities)
+                .subtracting([own.did]).sorted()
+        }
+        let bound: [HeldContract]
+        if let contract = contractOfLog[log], let held = contracts[contract] {
+            bound = [held]
+        } else {
+            bound = contracts.values.filter { !$0.isOver }
+        }
+        let people = bound.flatMap { $0.proposal.participants + $0.witnesses }
+        return Set(people).subtracting([own.did]).sorted()
+    }
+
+    /// Every log that this node writes or may have written.
+    public var ownLogs: [LogID] {
+        var logs = Set(chains.logs.filter { chains.chain($0)?.author == own.did })
+        logs.insert(.key(author: own.did))
+        logs.insert(.publicLog(author: own.did, alliance: alliance.topic))
+        for opening in book[own.did]?.openings ?? [] { logs.insert(opening.log) }
+        for held in contracts.values {
+            if held.proposal.sequencer == own.did { logs.insert(held.log) }
+            if let fold = held.fold, fold.isWitnessed, fold.arbiter == own.did {
+                logs.insert(fold.takeoverLog)
+            }
+        }
+        for log in witnessing.keys { logs.insert(.witness(of: log, author: own.did)) }
+        return logs.sorted()
+    }
+
+    public func ownLog(_ log: LogID) -> OwnLog? {
+        if log == .key(author: own.did) { return .key }
+        if log == .publicLog(author: own.did, alliance: alliance.topic) { return .publicLog }
+        if let contract = contractOfLog[log] { return .contract(contract) }
+        if let duty = witnessed[log].flatMap({ witnessing[$0] }) {
+            return .witness(duty.terms.contract)
+        }
+        if let line = book[own.did]?.opening(of: log) { return .line(line.terms.resource.path) }
+        return nil
+    }
+
+    /// All that may not be signed in now.
+    public var waitingLogsOfOurs: [Recovery.Waiting] {
+        recovery.reason == nil && recovery.unsure.isEmpty ? [] : ownLogs.compactMap(waiting)
+    }
+
+    // MARK: - Beginning
+
+    /// After storage was replayed: what was there is unsure until somebody answered, and an old copy is
+    /// known for one.
+    mutating func beginUnsure(_ snapshot: Snapshot) {
+        // Who never met anyone has nobody to ask, and nobody who could hold more.
+        if keyLogs.authors.contains(where: { $0 != own.did }) { recovery.unsure = Set(ownLogs) }
+        if let kept = snapshot.recovery {
+            recovery.reason = kept.reason
+            recovery.since = kept.since
+            recovery.whole = Set(kept.whole)
+        }
+        guard let reason = snapshot.readOnly else { return }
+        // What this copy once knew to be whole says nothing of the history it has lost since.
+        recovery.reason = reason
+        recovery.whole = []
+        recovery.marksWrongly = true
+    }
+
+    /// A peer showed a valid entry of ours that is not here: the whole home is an old copy.
+    mutating func noticeOldCopy(_ reason: ReadOnlyReason) {
+        guard recovery.reason == nil else { return }
+        recovery.reason = reason
+        recovery.since = now
+        recovery.whole = []
+        // Whoever answered so far answered another question.
+        recovery.firstAnswer = recovery.firstAnswer.map { _ in now }
+        changes.append(.recovery(.began(reason, at: now)))
+    }
+
+    // MARK: - Asking and answering
+
+    /// Asks a peer what it holds of those of our logs that are not sure.
+    mutating func ask(_ id: PeerID) {
+        guard let connection = connections[id], connection.isProven,
+            connection.session.isEstablished
+        else { return }
+        let logs = ownLogs.filter { recovery.isUnsure($0) && !connection.asked.contains($0) }
+        connections[id]?.asked.formUnion(logs)
+        for start in stride(from: 0, to: logs.count, by: ReplicationLimit.headsPerFrame) {
+            let part = logs[start..<min(start + ReplicationLimit.headsPerFrame, logs.count)]
+            directives.append(.send(id, Message.ask(Array(part)).frame))
+        }
+    }
+
+    /// Tells a peer what is held here of its own logs, and of nobody else's.
+    func answer(_ logs: [LogID], to id: PeerID) -> Message? {
+        guard let connection = connections[id], connection.isProven else { return nil }
+        return .answer(
+            logs.map { log in
+                guard chains.chain(log)?.author == connection.did, let head = head(of: log) else {
+                    return .init(log: log, sequence: 0, id: .zero)
+                }
+                return head
+            })
+    }
+
+    mutating func answered(_ heads: [Message.Head], by id: PeerID) {
+        guard let did = connections[id]?.did, connections[id]?.isProven == true else { return }
+        if recovery.firstAnswer == nil { recovery.firstAnswer = now }
+        // Kept for sure logs too: should this turn out to be an old copy, they count.
+        for head in heads where ownLog(head.log) != nil {
+            let sequence = Int64(clamping: head.sequence)
+            recovery.answers[did, default: [:]][head.log] = sequence
+            let held = chains.head(head.log)
+            if sequence > held {
+                converse(id) {
+                    $0.missing(head.log, from: UInt64(held) + 1, to: head.sequence)
+                }
+            } else if sequence > 0, chains.chain(head.log)?.id(at: sequence) != head.id {
+                // Two histories already: the rival is fetched, as the proof that it is.
+                converse(id) {
+                    $0.missing(head.log, from: head.sequence, to: head.sequence)
+                }
+            }
+        }
+        settleRecovery()
+    }
+
+    // MARK: - Ending
+
+    /// Marks what may be signed in again, and does what waited for it.
+    mutating func settleRecovery() {
+        guard !recovery.unsure.isEmpty || recovery.reason != nil else { return }
+        if let reason = recovery.reason, recovery.since == .earliest {
+            recovery.since = now
+            changes.append(.recovery(.began(reason, at: now)))
+        }
+        for peer in connections.keys.sorted() { ask(peer) }
+        let sure = ownLogs.filter { recovery.isUnsure($0) && waiting($0) == nil }
+        for log in sure { trust(log) }
+        confirmMark()
+        if recovery.reason != nil, !recovery.marksWrongly,
+            recovery.since.advanced(by: recoveryMilliseconds) < now
+        {
+            recovery.reason = nil
+            recovery.whole = []
+            changes.append(.recovery(.over))
+        }
+        guard !sure.isEmpty else { return }
+        goOnUnderNewKey()
+        for id in contracts.keys.sorted() { advance(id) }
+    }
+
+    private mutating func trust(_ log: LogID) {
+        recovery.unsure.remove(log)
+        guard recovery.isRecovering(log) else { return }
+        recovery.whole.insert(log)
+        changes.append(.recovery(.whole(log, at: now)))
+    }
+
+    private mutating func confirmMark() {
+        guard recovery.marksWrongly, ownLogs.allSatisfy({ !recovery.isUnsure($0) }) else { return }
+        recovery.marksWrongly = false
+        changes.append(.recovery(.confirmed))
+    }
+
+    /// The owner takes the risk for one log, or for all: signing may write a second history, and whoever
+    /// holds the first can prove it.
+    public mutating func acceptRisk(_ log: LogID?) throws(NodeRefusal) {
+        if let readOnly { throw .readOnly(readOnly) }
+        let logs = ownLogs.filter { log == nil || $0 == log }
+        guard !logs.isEmpty else { throw .logUnknown(log?.short ?? "") }
+        for log in logs where recovery.isUnsure(log) { trust(log) }
+        confirmMark()
+        if log == nil, recovery.reason != nil {
+            // For logs that are yet to be opened, too.
+            recovery.reason = nil
+            recovery.whole = []
+            changes.append(.recovery(.over))
+        }
+        goOnUnderNewKey()
+        for id in contracts.keys.sorted() { advance(id) }
+    }
+}

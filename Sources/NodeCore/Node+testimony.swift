@@ -1,0 +1,146 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+public import Identity
+internal import Logs
+
+// This node as a participant: what its witnesses say, what it asks of them, and the arbiter's takeover.
+
+extension Node {
+    /// What a recipient gets of a statement: a witness no terms and no key.
+    func sealed(_ item: OutboxItem) -> Sealed {
+        let statement = item.statement
+        guard let about = statement.header.statement?.about, let id = contractOfLog[about],
+            let held = contracts[id], held.witnesses.contains(item.recipient)
+        else { return Sealed(statement: statement, contractKey: item.contractKey) }
+        switch statement.kind {
+        case .proposal:
+            return Sealed(
+                statement: statement.withoutBody, contractKey: nil,
+                witnessTerms: held.fold?.witnessTerms.wire)
+        // Sealed to the contract's key, or meant for the witness.
+        case .request, .closingRequest, .acknowledgement:
+            return Sealed(statement: statement, contractKey: nil)
+        default: return Sealed(statement: statement.withoutBody, contractKey: nil)
+        }
+    }
+
+    /// A witness's entry: it answers what waits in the outbox, and may let a request go on.
+    mutating func foldTestimony(_ entry: Entry, in id: ContractID) {
+        let witness = entry.header.author
+        guard contracts[id]?.witnesses.contains(witness) == true else { return }
+        contracts[id]?.witnessLogs[witness, default: WitnessLog()].fold(entry)
+        if let receipt = try? entry.read(Receipt.self) {
+            settle(OutboxKey(statement: receipt.subject, recipient: witness))
+        }
+    }
+
+    // MARK: - Showing it
+
+    struct Testimony {
+        var receipts: [Entry]
+        /// Requests that closings list, and consents to them.
+        var listed: [Entry] = []
+        var time: Instant
+    }
+
+    /// What the step that admits `pending` has to embed; `nil` while too few witnesses spoke, or a listed
+    /// request has not come.
+    func testimony(for pending: HeldContract.PendingRequest, _ held: HeldContract, _ fold: Fold)
+        throws(FoldRefusal) -> Testimony?
+    {
+        let needed = Int(clamping: fold.threshold)
+        var testimony = Testimony(receipts: [], time: now)
+        if let record = try fold.defaultRecord(of: pending.entry) {
+            guard let deadline = fold.closingDeadline(of: record),
+                let version = fold.state.record(record)?.version
+            else { return nil }
+            let closing = WitnessLog.Closing(record: record, version: version, deadline: deadline)
+            let closings = held.witnesses.compactMap { held.witnessLogs[$0]?.closings[closing] }
+                .sorted { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
+            guard closings.count >= needed else { return nil }
+            testimony.receipts = Array(closings.prefix(needed))
+            let ids = Set(
+                testimony.receipts.flatMap { (try? $0.read(Closed.self))?.requests ?? [] })
+            for id in ids.sorted() {
+                guard let entry = held.requestsSeen[id] else { continue }
+                testimony.listed.append(entry)
+                testimony.listed += held.requests[id]?.consents ?? held.earlyConsents[id] ?? []
+            }
+        } else {
+            testimony.receipts = held.receipts(of: pending.entry.id)
+            guard testimony.receipts.count >= needed else { return nil }
+        }
+        do {
+            testimony.time = try fold.moment(
+                of: Fold.Candidate(
+                    time: now, act: nil, request: pending.entry,
+                    consents: pending.consents + testimony.listed,
+                    receipts: testimony.receipts), keys: keyLookup, checker: checker)
+        } catch {
+            // It will come: the witness that lists it sends it on.
+            if case .listedMissing = error { return nil }
+            throw error
+        }
+        return testimony
+    }
+
+    mutating func askForClosing(of record: Int64, _ held: HeldContract, _ fold: Fold)
+        throws(NodeRefusal)
+    {
+        guard let deadline = fold.closingDeadline(of: record),
+            let version = fold.state.record(record)?.version
+        else { return }
+        try say(
+            ClosingRequest(
+                salt: dice.roll(), record: record, version: version, deadline: deadline),
+            about: held, to: held.witnesses,
+            expires: now.advanced(by: statementLifeMilliseconds))
+    }
+
+    // MARK: - Takeover
+
+    /// The arbiter claims the next epoch, because a receipted request went unanswered for longer than the
+    /// response time. The ruling follows when M witnesses have receipted the claim.
+    public mutating func takeOver(_ contract: ContractID) throws(NodeRefusal) {
+        try checkMaySign()
+        guard let held = contracts[contract] else { throw .contractUnknown(contract.short) }
+        guard let fold = held.fold, fold.isSequenced else { throw .contractNotSequenced(contract) }
+        guard held.isWitnessed else { throw .noWitnesses(contract) }
+        guard fold.arbiter == own.did else { throw .notTheArbiter(fold.arbiter) }
+        guard fold.takeover == nil else { throw .takenOver(contract) }
+        let asked = held.requestsSeen.values.compactMap { entry -> (Instant, EntryID)? in
+            let receipts = held.receipts(of: entry.id)
+            guard receipts.count >= Int(clamping: fold.threshold), let last = receipts.last,
+                !fold.steps.contains(where: { $0.request == entry.id && $0.void == nil })
+            else { return nil }
+            return (last.header.time, entry.id)
+        }
+        guard let oldest = asked.min(by: { $0 < $1 }) else { throw .nothingUnanswered(contract) }
+        let due = oldest.0.advanced(by: fold.witnessTerms.response)
+        guard due <= now else { throw .notSilentYet(until: due) }
+        try append(
+            TakeoverClaim(epoch: 1, request: oldest.1), to: fold.takeoverLog,
+            topic: held.key.topic)
+        advance(contract)
+    }
+
+    /// The ruling, once M witnesses have receipted our claim: from the highest step that they hold.
+    mutating func rule(on id: ContractID) {
+        guard maySign, let held = contracts[id], let fold = held.fold,
+            let takeover = fold.takeover, takeover.ruling == nil,
+            fold.arbiter == own.did
+        else { return }
+        let receipts = held.witnesses.compactMap {
+            held.witnessLogs[$0]?.receipts[takeover.claim]
+        }
+        let words = receipts.compactMap { try? $0.read(Receipt.self) }
+        guard receipts.count >= Int(clamping: fold.threshold),
+            let highest = words.max(by: { $0.highest < $1.highest }),
+            let step = highest.highestStep
+        else { return }
+        _ = try? append(
+            Ruling(epoch: 1, sequence: highest.highest, step: step, receipts: receipts),
+            to: fold.takeoverLog, topic: held.key.topic)
+    }
+}

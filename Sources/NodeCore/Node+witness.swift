@@ -1,0 +1,204 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+public import Identity
+internal import Logs
+
+// This node as a witness: it checks, keeps, and then says when, all in one transaction.
+
+extension Node {
+    public mutating func set(_ instruction: StandingInstruction, _ isOn: Bool) {
+        guard standing.contains(instruction) != isOn else { return }
+        if isOn { standing.insert(instruction) } else { standing.remove(instruction) }
+        changes.append(.standing(instruction, isOn))
+    }
+
+    // MARK: - Taking it on
+
+    mutating func receiveWitnessTerms(_ bytes: [UInt8], of valid: ValidEntry) {
+        let proposal = valid.entry.withoutBody
+        guard proposal.kind == .proposal, let terms = try? WitnessTerms(strict: bytes),
+            terms.witnesses.identities.contains(own.did), !terms.participants.contains(own.did),
+            terms.participants.contains(proposal.header.author), proposal.header.topic != nil,
+            proposal.header.statement?.about == terms.log, contractOfLog[terms.log] == nil,
+            witnessing[terms.log] == nil, witnessing.count < witnessingMax
+        else { return }
+        let kept = Sealed(statement: proposal, contractKey: nil, witnessTerms: bytes).wire
+        changes.append(.witnessTerms(terms.log, kept))
+        statementsSeen.insert(proposal.id)
+        keepWitnessTerms(kept)
+        acknowledge(proposal, to: proposal.header.author)
+        topicsChanged()
+        if standing.contains(.witness) { try? acceptDuty(terms.log) }
+        retryStatements()
+    }
+
+    mutating func keepWitnessTerms(_ bytes: [UInt8]) {
+        guard let kept = try? Sealed(strict: bytes), let wire = kept.witnessTerms,
+            let terms = try? WitnessTerms(strict: wire), let topic = kept.statement.header.topic
+        else { return }
+        let duty = Witnessing(terms: terms, proposal: kept.statement, topic: topic)
+        witnessing[terms.log] = duty
+        statementsSeen.insert(kept.statement.id)
+        for log in [terms.log, duty.takeoverLog] { witnessed[log] = terms.log }
+        for witness in terms.witnesses.identities {
+            witnessed[.witness(of: terms.log, author: witness)] = terms.log
+        }
+    }
+
+    /// Consents to witness a contract on the terms that came with its proposal.
+    public mutating func acceptDuty(_ log: LogID) throws(NodeRefusal) {
+        try checkMaySign()
+        guard let duty = witnessing[log] else { throw .contractUnknown(log.short) }
+        guard !duty.isAccepted else { throw .alreadyAccepted }
+        let expires = duty.proposal.header.statement?.expires ?? now
+        guard now <= expires else { throw .acceptanceLate(deadline: expires) }
+        let acceptance = Acceptance(
+            salt: dice.roll(), statement: duty.proposal.id, releaseKey: nil,
+            witnessTermsHash: duty.terms.hash)
+        let entry = try sign(
+            acceptance, topic: duty.topic, place: .init(expires: expires, about: log))
+        changes.append(.statement(entry, contract: duty.terms.contract))
+        keepAsWitness(entry.entry)
+        for participant in duty.terms.participants {
+            send(entry.entry, to: participant, contractKey: nil)
+        }
+    }
+
+    // MARK: - Statements
+
+    /// Puts a statement about a witnessed contract where it belongs; at arrival and at start.
+    mutating func keepAsWitness(_ entry: Entry) {
+        guard let log = entry.header.statement?.about, witnessing[log] != nil else { return }
+        statementsSeen.insert(entry.id)
+        switch entry.kind {
+        case .acceptance where entry.header.author == own.did: witnessing[log]?.isAccepted = true
+        case .request: witnessing[log]?.requests.append(entry)
+        default: break
+        }
+    }
+
+    mutating func receiveAsWitness(_ valid: ValidEntry, _ sealed: Sealed) {
+        let (entry, author) = (valid.entry, valid.header.author)
+        guard let log = entry.header.statement?.about, let duty = witnessing[log],
+            entry.header.topic == duty.topic, duty.terms.participants.contains(author)
+        else { return }
+        switch entry.kind {
+        case .acknowledgement:
+            guard let body = try? entry.read(Acknowledgement.self) else { return }
+            settle(OutboxKey(statement: body.entry, recipient: author))
+        case .request, .acceptance:
+            guard duty.isAccepted, maySign, maySign(in: ownLog(of: duty)),
+                now <= entry.header.statement?.expires ?? .earliest,
+                isWithinDay(duty, author)
+            else { return wait(sealed) }
+            changes.append(.statement(valid, contract: duty.terms.contract))
+            keepAsWitness(entry)
+            receipt(Receipt(subject: entry.id), in: duty)
+            acknowledge(entry, to: author)
+        case .closingRequest:
+            guard let body = try? entry.read(ClosingRequest.self) else { return }
+            guard duty.isAccepted, maySign, maySign(in: ownLog(of: duty)), now > body.deadline
+            else { return wait(sealed) }
+            close(body, for: author, duty)
+            statementsSeen.insert(entry.id)
+            acknowledge(entry, to: author)
+        default: break
+        }
+    }
+
+    /// Whether a statement that waited can be answered now.
+    func isReady(_ entry: Entry, for duty: Witnessing) -> Bool {
+        guard duty.isAccepted, maySign(in: ownLog(of: duty)) else { return false }
+        guard let ask = try? entry.read(ClosingRequest.self) else { return true }
+        return now > ask.deadline
+    }
+
+    private mutating func wait(_ sealed: Sealed) {
+        if waitingStatements.count < waitingMax { waitingStatements.append(sealed) }
+    }
+
+    private func isWithinDay(_ duty: Witnessing, _ author: DID) -> Bool {
+        let day = now.milliseconds / dayMilliseconds
+        let today = duty.requests.reversed().prefix {
+            (duty.said.receipts[$0.id]?.header.time.milliseconds ?? 0) / dayMilliseconds == day
+        }
+        return today.count { $0.header.author == author } < receiptsPerDay
+    }
+
+    private mutating func close(_ ask: ClosingRequest, for asker: DID, _ duty: Witnessing) {
+        let closing = WitnessLog.Closing(
+            record: ask.record, version: ask.version, deadline: ask.deadline)
+        guard duty.said.closings[closing] == nil else { return }
+        let listed = duty.requests(on: ask.record, version: ask.version, by: ask.deadline)
+        append(
+            Closed(
+                record: ask.record, version: ask.version, deadline: ask.deadline,
+                requests: listed), in: duty)
+        // Whoever writes the default has to show what is listed.
+        for request in duty.requests where listed.contains(request.id) {
+            for reader in Set([asker, duty.terms.sequencer, duty.terms.arbiter]).sorted()
+            where reader != request.header.author { send(request, to: reader, contractKey: nil) }
+        }
+    }
+
+    private mutating func receipt(_ receipt: Receipt, in duty: Witnessing) {
+        append(receipt, in: duty)
+    }
+
+    private func ownLog(of duty: Witnessing) -> LogID {
+        .witness(of: duty.terms.log, author: own.did)
+    }
+
+    private mutating func append<Body: EntryBody>(_ body: Body, in duty: Witnessing) {
+        _ = try? append(body, to: ownLog(of: duty), topic: duty.topic)
+    }
+
+    // MARK: - Steps and claims
+
+    mutating func foldAsWitness(_ entry: Entry, of log: LogID) {
+        guard let duty = witnessing[log], let place = entry.header.log else { return }
+        if place.log == ownLog(of: duty) {
+            witnessing[log]?.said.fold(entry)
+        } else if place.log == duty.takeoverLog, entry.kind == .claim {
+            witnessing[log]?.claim = entry
+        }
+    }
+
+    /// Receipts the newest step of each log of a witnessed contract, and a claim that is due. Chains hold
+    /// one entry at each sequence: of a fork only what came first is ever receipted. A receipted claim
+    /// ends receipting in the epoch before.
+    mutating func receiptSteps(of log: LogID) {
+        guard maySign, !isRestoring, let duty = witnessing[log], duty.isAccepted,
+            maySign(in: ownLog(of: duty))
+        else { return }
+        let isClaimed = duty.claim.map { duty.said.receipts[$0.id] != nil } ?? false
+        if !isClaimed {
+            receiptHead(of: log, in: duty)
+            receiptClaim(in: duty)
+        } else if chains.head(duty.takeoverLog) > 1 {
+            receiptHead(of: duty.takeoverLog, in: duty)
+        }
+    }
+
+    private mutating func receiptHead(of log: LogID, in duty: Witnessing) {
+        guard let chain = chains.chain(log), chain.fork == nil, let head = chain.id(at: chain.head),
+            duty.said.receipts[head] == nil
+        else { return }
+        receipt(Receipt(subject: head, log: log, sequence: chain.head), in: duty)
+    }
+
+    private mutating func receiptClaim(in duty: Witnessing) {
+        guard let claim = duty.claim, let body = try? claim.read(TakeoverClaim.self),
+            body.epoch == 1, let asked = duty.said.receipts[body.request],
+            asked.header.time.advanced(by: duty.terms.response) <= now,
+            duty.requests.contains(where: { $0.id == body.request })
+        else { return }
+        let chain = chains.chain(duty.terms.log)
+        receipt(
+            Receipt(
+                subject: claim.id, log: duty.takeoverLog, sequence: 1,
+                highest: chain?.head ?? 0, highestStep: chain.flatMap { $0.id(at: $0.head) }),
+            in: duty)
+    }
+}

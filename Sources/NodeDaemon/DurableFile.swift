@@ -1,0 +1,37 @@
+internal import Glibc
+
+/// Small files of a home that must outlast a power cut once they are named.
+enum DurableFile {
+    /// Returns once `bytes` and the file's name are on the disk. What stands there is replaced by the
+    /// whole, never by a part.
+    static func write(_ bytes: [UInt8], to path: String) throws(Home.Refusal) {
+        let draft = path + ".draft"
+        unlink(draft)
+        let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw .unwritable(path) }
+        defer { close(file) }
+        guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else {
+            unlink(draft)
+            throw .unwritable(path)
+        }
+        try rename(draft, to: path)
+    }
+
+    /// Returns once the new name is on the disk.
+    static func rename(_ path: String, to name: String) throws(Home.Refusal) {
+        guard Glibc.rename(path, name) == 0 else { throw .unwritable(name) }
+        try syncNames(of: folder(of: name))
+    }
+
+    static func syncNames(of folder: String) throws(Home.Refusal) {
+        let file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard file >= 0 else { throw .unwritable(folder) }
+        defer { close(file) }
+        guard fsync(file) == 0 else { throw .unwritable(folder) }
+    }
+
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}

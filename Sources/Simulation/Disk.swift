@@ -1,0 +1,104 @@
+internal import Capacity
+internal import Entries
+internal import Identity
+internal import Ledger
+internal import Logs
+internal import NodeCore
+
+/// What a simulated node has on its disk: the database as committed, and the high-water sidecar beside
+/// it, each as durable as its fault says. The checks at start are those of Storage.
+struct Disk: Sendable {
+    private(set) var store = MemoryStore()
+    /// The stored books: what the committed transfers add up to. Never computed from entries.
+    private(set) var books = Books()
+    private(set) var booksFault: LedgerRefusal?
+    /// Own log entries in the order they were kept.
+    private var ownEntries: [EntryID] = []
+    private var sidecar: (count: Int, newest: EntryID)?
+    /// The sidecar knows better than the database: it is not written any more.
+    private var isWithheld = false
+    /// All that a commit holds, by id.
+    private(set) var committed: Set<EntryID> = []
+    /// A stored entry whose bytes are no longer what was written.
+    private(set) var damaged: EntryID?
+    private var copies: [Copy] = []
+
+    private struct Copy: Sendable {
+        let store: MemoryStore
+        let books: Books
+        let ownEntries: [EntryID]
+        let committed: Set<EntryID>
+    }
+
+    mutating func add(template bytes: [UInt8]) { store.add(template: bytes) }
+
+    /// One transaction. The sidecar is written by `sync`.
+    mutating func commit(_ changes: [Change]) {
+        store.commit(changes)
+        for change in changes {
+            switch change {
+            case .entry(let valid, let own):
+                committed.insert(valid.id)
+                if own { ownEntries.append(valid.id) }
+            case .statement(let valid, _): committed.insert(valid.id)
+            case .books(let events):
+                for event in events where booksFault == nil {
+                    do {
+                        try books.decide(event)
+                        books.apply(event)
+                    } catch { booksFault = error }
+                }
+            default: break
+            }
+        }
+    }
+
+    mutating func sync() {
+        guard !isWithheld, let newest = ownEntries.last else { return }
+        sidecar = (ownEntries.count, newest)
+    }
+
+    /// Keeps the database as it is now, to be put back one day.
+    mutating func copy() {
+        guard copies.count < 4 else { return }
+        copies.append(
+            Copy(store: store, books: books, ownEntries: ownEntries, committed: committed))
+    }
+
+    /// Puts back the oldest copy that is kept; the sidecar stays.
+    mutating func putBack() -> Bool {
+        guard let copy = copies.first, copy.ownEntries.count < ownEntries.count else {
+            return false
+        }
+        store = copy.store
+        books = copy.books
+        ownEntries = copy.ownEntries
+        committed = copy.committed
+        copies = []
+        return true
+    }
+
+    mutating func damage(_ entry: EntryID) { damaged = entry }
+    var entries: [ValidEntry] { store.snapshot.entries }
+
+    /// What a node starts from; `nil` where something stored is damaged, which hashing shows.
+    mutating func load() -> Snapshot? {
+        guard damaged == nil else { return nil }
+        var snapshot = store.snapshot
+        snapshot.readOnly = inspect()
+        isWithheld = snapshot.readOnly != nil
+        return snapshot
+    }
+
+    private mutating func inspect() -> ReadOnlyReason? {
+        if planted(.sidecarIgnored) { return nil }
+        guard let sidecar else { return .sidecarMissing }
+        guard sidecar.count <= ownEntries.count else {
+            return .sidecarAhead(
+                sidecar: Int64(sidecar.count), database: Int64(ownEntries.count))
+        }
+        guard ownEntries[sidecar.count - 1] == sidecar.newest else { return .sidecarForeign }
+        if let newest = ownEntries.last { self.sidecar = (ownEntries.count, newest) }
+        return nil
+    }
+}

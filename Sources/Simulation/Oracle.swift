@@ -1,0 +1,293 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+internal import Identity
+internal import Ledger
+internal import Logs
+internal import NodeCore
+internal import Replication
+
+/// Who sees everything: what was signed, sent and kept by whom. It judges; it is never asked.
+struct Oracle {
+    /// The first broken invariant; the run ends with it.
+    var violation: Violation?
+    /// Whose identity is whose machine.
+    var machineOf: [DID: Int] = [:]
+    var honest: Set<DID> = []
+    /// All that honest nodes ever signed and kept.
+    var signed: Set<EntryID> = []
+    /// The one entry of each place in an honest author's logs.
+    var placeOf: [Place: EntryID] = [:]
+    /// The wire bytes of all that honest nodes signed into logs, hashed.
+    var wires: Set<UInt64> = []
+    var authorOf: [LogID: DID] = [:]
+    var contractOf: [LogID: ContractID] = [:]
+    var participants: [ContractID: Set<DID>] = [:]
+    /// The wire bytes of every contract's entry, hashed, and of which contract.
+    var contractOfWire: [UInt64: ContractID] = [:]
+    /// Wire bytes that each machine has committed, hashed.
+    var committedWires: [Set<UInt64>] = []
+    /// What each contract was after so many effective steps, on whichever honest node came first.
+    var states: [ContractID: [Int64: ContractState]] = [:]
+    /// How many steps of a contract were looked at, per machine.
+    var examined: [[ContractID: Int]] = []
+    var settled: Set<ContractID> = []
+    /// Logs in which their author said two things.
+    var forked: Set<LogID> = []
+    /// Once in a world is enough.
+    var flooded = false
+    /// The portrait of a node that ended with all it had committed.
+    var portraits: [[String]?] = []
+
+    struct Place: Hashable {
+        let log: LogID
+        let sequence: Int64
+    }
+
+    mutating func welcome(_ machine: Machine) {
+        machineOf[machine.did] = committedWires.count
+        if machine.isHonest { honest.insert(machine.did) }
+        committedWires.append([])
+        examined.append([:])
+        portraits.append(nil)
+    }
+}
+
+extension World {
+    /// How often the whole is looked at: ten minutes.
+    static let lookMilliseconds: Int64 = 600_000
+
+    func fail(
+        _ check: Check, _ index: Int, _ about: String, found: Int64 = 0, wanted: Int64 = 0
+    ) {
+        guard oracle.violation == nil else { return }
+        oracle.violation = Violation(
+            check: check, time: now,
+            node: machines.indices.contains(index) ? machines[index].name : "-",
+            about: about, found: found, wanted: wanted)
+    }
+
+    // MARK: - At the commit
+
+    /// Judges what one transaction makes durable, before it is.
+    func observe(_ changes: [Change], at index: Int) {
+        let me = machines[index].did
+        for change in changes {
+            switch change {
+            case .entry(let valid, let own): observe(entry: valid, own: own, at: index)
+            case .rival(let valid):
+                tally.forks += 1
+                if machines[index].isHonest, oracle.honest.contains(valid.header.author) {
+                    fail(.forkOfHonest, index, valid.id.short)
+                }
+            case .fork(let log, _):
+                if machines[index].isHonest, let author = oracle.authorOf[log],
+                    oracle.honest.contains(author)
+                {
+                    fail(.forkOfHonest, index, log.short)
+                }
+            case .statement(let valid, let contract):
+                tally.statements += 1
+                observe(statement: valid, contract, at: index)
+                if valid.header.author == me, machines[index].isHonest,
+                    machines[index].node?.readOnly != nil
+                {
+                    fail(.signedReadOnly, index, valid.id.short)
+                }
+            default: break
+            }
+        }
+    }
+
+    private func observe(entry valid: ValidEntry, own: Bool, at index: Int) {
+        tally.entries += 1
+        guard let place = valid.header.log else { return }
+        let author = valid.header.author
+        let wire = Trace.hash(valid.entry.wire)
+        oracle.authorOf[place.log] = author
+        oracle.committedWires[index].insert(wire)
+        if let contract = oracle.contractOf[place.log] { oracle.contractOfWire[wire] = contract }
+        guard machines[index].isHonest else { return }
+        if machines[index].disk.committed.contains(valid.id) {
+            return fail(.repeated, index, valid.id.short, found: place.sequence)
+        }
+        if let contract = oracle.contractOf[place.log],
+            oracle.participants[contract]?.contains(machines[index].did) != true
+        {
+            fail(.privacy, index, contract.short)
+        }
+        guard oracle.honest.contains(author) else {
+            if let body = valid.entry.body,
+                SHA256.hash(body) != valid.header.bodyHash
+                    || EntryID(SHA256.hash(valid.entry.headerBytes + valid.entry.signature.bytes))
+                        != valid.id
+            {
+                fail(.altered, index, valid.id.short)
+            }
+            return
+        }
+        let key = Oracle.Place(log: place.log, sequence: place.sequence)
+        if author == machines[index].did, oracle.placeOf[key] == nil {
+            if machines[index].node?.readOnly != nil {
+                fail(.signedReadOnly, index, valid.id.short)
+            }
+            oracle.placeOf[key] = valid.id
+            oracle.signed.insert(valid.id)
+            oracle.contractOfWire[wire] = oracle.contractOf[place.log]
+            oracle.wires.insert(wire)
+            return
+        }
+        if author == machines[index].did, oracle.placeOf[key] != valid.id {
+            fail(.secondHistory, index, place.log.short, found: place.sequence)
+        } else if !oracle.signed.contains(valid.id) {
+            fail(.forged, index, valid.id.short, found: valid.header.kind)
+        } else if !oracle.wires.contains(wire) {
+            fail(.altered, index, valid.id.short, found: valid.header.kind)
+        }
+    }
+
+    private func observe(statement valid: ValidEntry, _ contract: ContractID?, at index: Int) {
+        let author = valid.header.author
+        if let contract, let proposal = try? valid.entry.read(Proposal.self) {
+            let log = LogID.contract(contract, author: proposal.sequencer)
+            oracle.contractOf[log] = contract
+            oracle.participants[contract] = Set(proposal.participants)
+            if author == machines[index].did { tally.proposals += 1 }
+        }
+        guard machines[index].isHonest else { return }
+        if machines[index].disk.committed.contains(valid.id) {
+            return fail(.repeated, index, valid.id.short, found: valid.header.kind)
+        }
+        if let contract, oracle.participants[contract]?.contains(machines[index].did) != true {
+            fail(.privacy, index, contract.short)
+        }
+        guard oracle.honest.contains(author) else { return }
+        if author == machines[index].did {
+            oracle.signed.insert(valid.id)
+        } else if !oracle.signed.contains(valid.id) {
+            fail(.forged, index, valid.id.short, found: valid.header.kind)
+        }
+    }
+
+    func observeBooks(_ index: Int) {
+        guard machines[index].isHonest, machines[index].disk.booksFault != nil else { return }
+        fail(.imbalance, index, "stored books")
+    }
+
+    // MARK: - At the door
+
+    /// Judges what a node says, before it is on its way.
+    func observe(_ directive: Directive, at index: Int) {
+        guard machines[index].isHonest else { return }
+        switch directive {
+        case .send(let peer, let frame) where frame.type == Self.pushType:
+            let wire = Trace.hash(frame.payload)
+            if !oracle.committedWires[index].contains(wire) {
+                fail(.sentBeforeCommitted, index, "push")
+            }
+            if let contract = oracle.contractOfWire[wire] {
+                observe(reaching: other(peer), contract, index)
+            }
+        case .serve(let peer, let request):
+            if let contract = oracle.contractOf[request.log] {
+                observe(reaching: other(peer), contract, index)
+            }
+        case .deliver(let peer, let sealed, _):
+            let statement = sealed.statement
+            if let about = statement.header.statement?.about,
+                let contract = oracle.contractOf[about]
+            {
+                observe(reaching: other(peer), contract, index)
+            }
+            if let body = try? statement.read(Acknowledgement.self) {
+                // Said once and never kept: it is signed again whenever it is asked for.
+                oracle.signed.insert(statement.id)
+                if !machines[index].disk.committed.contains(body.entry) {
+                    fail(.acknowledgedLost, index, body.entry.short)
+                }
+            } else if !machines[index].disk.committed.contains(statement.id) {
+                fail(.sentBeforeCommitted, index, statement.id.short, found: statement.header.kind)
+            }
+        default: break
+        }
+    }
+
+    static let pushType = Message.push([]).frame.type
+
+    private func other(_ peer: PeerID) -> Int {
+        let (link, isLeft) = Link.of(peer)
+        return isLeft ? links[link].right : links[link].left
+    }
+
+    private func observe(reaching other: Int, _ contract: ContractID, _ index: Int) {
+        if oracle.participants[contract]?.contains(machines[other].did) != true {
+            fail(.privacy, index, contract.short)
+        }
+    }
+
+    func noteClosed(by index: Int, link: Int, _ reason: String) {
+        guard machines[index].isHonest else { return }
+        let other = links[link].left == index ? links[link].right : links[link].left
+        guard machines[other].isHonest else { return }
+        tally.closed(String(reason.prefix(24)))
+    }
+
+    // MARK: - At a start
+
+    /// Keeps what a node is, if all of it was committed, to be compared with what it starts as.
+    func observeEnd(_ index: Int) {
+        guard machines[index].isHonest, !machines[index].flushIsDue else { return }
+        oracle.portraits[index] = machines[index].node?.portrait
+    }
+
+    func observeStart(_ index: Int) {
+        defer { oracle.portraits[index] = nil }
+        guard machines[index].isHonest, let now = machines[index].node?.portrait else { return }
+        if let before = oracle.portraits[index], before != now {
+            let (left, right) =
+                zip(before + [""], now + [""]).first { $0 != $1 } ?? (
+                    "\(before.count)", "\(now.count)"
+                )
+            fail(.restartDiffers, index, "\(left) | \(right)")
+        }
+        compareBooks(index)
+    }
+
+    func compareBooks(_ index: Int) {
+        // Where a log forked, the stored books may hold steps that no longer stand: they are written anew
+        // by a rebuild, which this does not play.
+        guard let node = machines[index].node, !machines[index].flushIsDue,
+            !node.contracts.values.contains(where: { node.chains.chain($0.log)?.fork != nil }),
+            node.ledger.dump() != machines[index].disk.books.dump()
+        else { return }
+        fail(.booksDiffer, index, "dump")
+    }
+}
+
+extension Node {
+    /// All that two values of one node must agree on, one fact to a line.
+    var portrait: [String] {
+        var lines: [String] = []
+        for log in chains.logs {
+            let chain = chains.chain(log)
+            lines.append("log \(log.short) \(chain?.head ?? 0) \(chain?.fork?.sequence ?? 0)")
+        }
+        for (id, held) in contracts.sorted(by: { $0.key < $1.key }) {
+            var line = "contract \(id.short) \(held.grade) \(held.outcome) "
+            line += "accepted \(held.acceptances.count) asked "
+            line += held.requests.keys.sorted().map(\.short).joined(separator: ",")
+            line +=
+                " steps \(held.fold?.head.sequence ?? 0) \(held.fold?.state.digest().short ?? "-")"
+            lines.append(line)
+        }
+        for (log, line) in self.lines.sorted(by: { $0.key < $1.key }) {
+            lines.append(
+                "line \(log.short) \(line.line.remaining) \(line.line.grants.count) "
+                    + "\(line.fault == nil ? "whole" : "broken")")
+        }
+        for key in outbox.keys.sorted() {
+            lines.append("outbox \(key.statement.short) \(key.recipient.short)")
+        }
+        return lines
+    }
+}

@@ -1,0 +1,127 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+internal import Identity
+internal import NodeCore
+
+/// The templates of a world, and proposals drawn at random from what each of them asks for. It knows
+/// none by name: what a template accepts is found by trying.
+struct Shelf {
+    let templates: [Template]
+    let byHash: [Hash32: Template]
+
+    init(_ files: [[UInt8]]) {
+        templates = files.compactMap { try? Template.read($0) }.sorted { $0.name < $1.name }
+        byHash = Dictionary(
+            templates.map { ($0.hash, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// One who could be asked, and the lines he has room on.
+    struct Neighbour {
+        let did: DID
+        let lines: [(terms: LineTerms, remaining: Int64)]
+    }
+
+    /// How often parameters are drawn anew before a proposal is given up.
+    private static let trials = 40
+
+    /// A proposal of `me`, whom the template gives some role; `nil` where none came out.
+    func draft(
+        by me: Neighbour, among others: [Neighbour], at now: Instant, beat: Int64,
+        _ chance: inout Chance
+    ) -> Node.ProposalDraft? {
+        guard let template = chance.pick(templates),
+            let currency = try? Currency("CNY"),
+            let (roles, lines) = cast(template, me, others, &chance)
+        else { return nil }
+        let acceptBy = now.advanced(by: chance.within(beat...beat * 4))
+        let grantBy = acceptBy.advanced(by: chance.within(beat / 2...beat * 2))
+        // Some are soon over; some leave time to pass a right on, which takes a day.
+        let start = chance.below(3) == 0 ? grantBy.advanced(by: 26 * 3_600_000) : grantBy
+        for _ in 0..<Self.trials {
+            var arguments: [String: Value] = [:]
+            for parameter in template.parameters + template.terms where !parameter.onlyChild {
+                if parameter.defaultText != nil, !template.terms.contains(parameter),
+                    chance.below(2) == 0
+                {
+                    continue
+                }
+                arguments[parameter.name] = value(
+                    parameter.kind, lines, currency, from: start, beat: beat, &chance)
+            }
+            guard let sequencer = roles[template.sequencerRole]?.first else { return nil }
+            let terms = Terms(
+                contract: .zero, proposal: .zero, parameters: arguments, roles: roles,
+                sequencer: sequencer, currency: currency, lines: lines.map(\.terms),
+                acceptBy: acceptBy, grantBy: grantBy, witnesses: 0, isChild: false)
+            guard (try? ContractState(template: template, terms: terms)) != nil else { continue }
+            return Node.ProposalDraft(
+                template: template.hash, currency: currency, arguments: arguments, roles: roles,
+                lines: lines.map(\.terms), acceptBy: acceptBy, grantBy: grantBy)
+        }
+        return nil
+    }
+
+    /// Who plays which role, each of them once, and the lines that are granted from.
+    private func cast(
+        _ template: Template, _ me: Neighbour, _ others: [Neighbour], _ chance: inout Chance
+    ) -> (roles: [String: [DID]], lines: [(terms: LineTerms, remaining: Int64)])? {
+        var free = [me] + others.shuffled(using: &chance)
+        var roles: [String: [DID]] = [:]
+        var lines: [(terms: LineTerms, remaining: Int64)] = []
+        for rule in template.lines {
+            guard roles[rule.issuer] == nil,
+                let index = free.firstIndex(where: {
+                    !$0.lines.isEmpty && ($0.did != me.did || chance.below(2) == 0)
+                })
+            else { return nil }
+            let issuer = free.remove(at: index)
+            guard let line = chance.pick(issuer.lines) else { return nil }
+            roles[rule.issuer] = [issuer.did]
+            lines.append(line)
+        }
+        // The proposer has a role in any case.
+        if let index = free.firstIndex(where: { $0.did == me.did }) {
+            free.swapAt(0, index)
+        }
+        for role in template.roles.filter({ !$0.onlyChild }).shuffled(using: &chance)
+        where roles[role.name] == nil {
+            let count = role.many?.lowerBound ?? 1
+            guard free.count >= count else { return nil }
+            roles[role.name] = free.prefix(count).map(\.did)
+            free.removeFirst(count)
+        }
+        guard roles.values.contains(where: { $0.contains(me.did) }) else { return nil }
+        return (roles, lines)
+    }
+
+    private func value(
+        _ kind: ValueKind, _ lines: [(terms: LineTerms, remaining: Int64)], _ currency: Currency,
+        from start: Instant, beat: Int64, _ chance: inout Chance
+    ) -> Value? {
+        switch kind {
+        case .quantity(let index):
+            guard lines.indices.contains(index) else { return nil }
+            let most = max(lines[index].remaining, 1)
+            let units = min([1, 5, 10, 20, 30, 60, 100][chance.below(7)], most)
+            return (try? Quantity(units: units, lines[index].terms.unit)).map { .quantity($0) }
+        case .money, .price:
+            let minor = [0, 1, 333, 1_800, 50_000, 99_999][chance.below(6)]
+            return (try? Money(minor: Int64(minor), currency)).map { .money($0) }
+        case .bp: return .integer(Int64([0, 3_333, 5_000, 10_000][chance.below(4)]))
+        case .instant: return .instant(start.advanced(by: beat * chance.within(2...60)))
+        case .duration: return .integer(beat * chance.within(1...3))
+        case .choice(let options): return chance.pick(options).map { .text($0) }
+        case .int, .literal, .truth: return .integer(chance.within(0...3))
+        case .list(.instant):
+            let count = 1 + chance.below(5)
+            var times: [Instant] = []
+            for _ in 0..<count { times.append(start.advanced(by: beat * chance.within(10...120))) }
+            return .list(times.sorted().map { .instant($0) })
+        case .schedule: return nil
+        case .text: return .text("x")
+        case .hash: return .hash(chance.hash())
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,145 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+internal import Identity
+internal import Ledger
+internal import Logs
+internal import Replication
+internal import NodeCore
+
+// Phase 2: faults stop, and whoever can go on does.
+
+extension World {
+    /// Virtual time that the healed world has to come to an end of its contracts: 12 days.
+    private static let patienceMilliseconds: Int64 = 12 * 86_400_000
+    /// And to exchange the last frames.
+    private static let quietMilliseconds: Int64 = 30 * 60_000
+
+    /// Honest, running, allowed to sign.
+    var core: [Int] {
+        machines.indices.filter { index in
+            machines[index].isHonest && !machines[index].isOld && !machines[index].isGone
+                && machines[index].node?.readOnly == nil && machines[index].node != nil
+        }
+    }
+
+    func heal() {
+        isHealed = true
+        for index in machines.indices {
+            machines[index].clockError = 0
+            machines[index].pausedUntil = 0
+            machines[index].diskFullUntil = 0
+            if machines[index].flushIsDue {
+                machines[index].flushIsDue = false
+                speak(index)
+            }
+            start(index)
+        }
+        stalledUntil = stalledUntil.map { _ in 0 }
+        for one in machines.indices {
+            for other in machines.indices where other > one {
+                agenda.put(.dial(one, other), at: now)
+            }
+        }
+        let end = now + Self.patienceMilliseconds
+        while now < end, oracle.violation == nil, !core.allSatisfy(isDone) {
+            run(until: now + Self.quietMilliseconds)
+        }
+        run(until: now + Self.quietMilliseconds)
+        guard oracle.violation == nil else { return }
+        lookAtAll()
+        checkProgress()
+        checkConvergence()
+    }
+
+    private func isShared(_ held: HeldContract, among core: Set<DID>) -> Bool {
+        held.proposal.participants.allSatisfy(core.contains)
+    }
+
+    /// All that it can end with the others of the core has ended.
+    private func isDone(_ index: Int) -> Bool {
+        guard let node = machines[index].node else { return true }
+        let core = Set(core.map { machines[$0].did })
+        return node.contracts.values.allSatisfy { held in
+            !isShared(held, among: core) || isOver(held, clock(index))
+        }
+    }
+
+    /// No deadline will move it any more.
+    private func isOver(_ held: HeldContract, _ now: Instant) -> Bool {
+        if held.isOver { return true }
+        if let fold = held.fold, fold.isSequenced { return fold.halt != nil }
+        return now > held.proposal.grantBy
+    }
+
+    private func checkProgress() {
+        let core = core
+        let dids = Set(core.map { machines[$0].did })
+        for index in core {
+            guard let node = machines[index].node else { continue }
+            for (id, held) in node.contracts.sorted(by: { $0.key < $1.key })
+            where isShared(held, among: dids) && !isOver(held, clock(index)) {
+                let waiting = held.fold?.state.records.first { $0.until != nil }
+                fail(
+                    .stuck, index,
+                    "\(id.short) \(waiting.map { "\($0.family).\($0.state)" } ?? "")",
+                    found: held.fold?.head.sequence ?? 0)
+            }
+            for (key, item) in node.outbox.sorted(by: { $0.key < $1.key })
+            where dids.contains(key.recipient) && item.statement.kind != .acknowledgement {
+                // Who never heard of a contract cannot say that it got what is about it.
+                let other = oracle.machineOf[key.recipient].flatMap { machines[$0].node }
+                guard item.statement.header.time.advanced(by: 3_600_000) < clock(index),
+                    let about = item.statement.header.statement?.about,
+                    let id = oracle.contractOf[about], other?.contracts[id] != nil
+                else { continue }
+                fail(
+                    .undelivered, index, "\(key.statement.short) to \(key.recipient.short)",
+                    found: item.statement.header.kind)
+            }
+        }
+    }
+
+    private func checkConvergence() {
+        let core = core
+        guard let first = core.first, let one = machines[first].node else { return }
+        for index in core.dropFirst() {
+            guard let other = machines[index].node else { continue }
+            for log in Set(one.heads(in: one.alliance.topic).map(\.log)).union(
+                other.heads(in: one.alliance.topic).map(\.log)
+            ).sorted() {
+                let (left, right) = (one.chains.chain(log), other.chains.chain(log))
+                // Two branches: whoever holds one of them knows of the other, or of none yet.
+                if left?.fork == nil, right?.fork == nil, left?.ids != right?.ids {
+                    fail(
+                        .diverged, index, "log \(log.short)", found: right?.head ?? 0,
+                        wanted: left?.head ?? 0)
+                }
+            }
+        }
+        compareContracts(core)
+    }
+
+    private func compareContracts(_ core: [Int]) {
+        var known: [ContractID: (index: Int, text: String)] = [:]
+        for index in core {
+            guard let node = machines[index].node else { continue }
+            for (id, held) in node.contracts.sorted(by: { $0.key < $1.key }) {
+                guard let fold = held.fold, fold.isSequenced,
+                    oracle.honest.contains(held.proposal.sequencer)
+                else { continue }
+                let text = "\(fold.head.sequence) \(fold.state.digest().hex)"
+                if let other = known[id] {
+                    if other.text != text {
+                        fail(
+                            .diverged, index,
+                            "\(id.short): \(text.prefix(14)) | \(other.text.prefix(14))",
+                            found: fold.head.sequence)
+                    }
+                } else {
+                    known[id] = (index, text)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+internal import Identity
+internal import Ledger
+internal import Logs
+internal import Market
+internal import NodeCore
+
+// The whole, looked at now and then: laws that no single change can show.
+
+extension World {
+    func look() {
+        agenda.put(.look, at: now + Self.lookMilliseconds * (isHealed ? 12 : 1))
+        lookAtAll()
+    }
+
+    func lookAtAll() {
+        for index in machines.indices where machines[index].isHonest {
+            guard machines[index].node != nil, !machines[index].flushIsDue else { continue }
+            lookAtLines(index)
+            lookAtContracts(index)
+            lookAtSize(index)
+            if oracle.violation != nil { return }
+        }
+        // One of them anew from its disk: the same value, the same books.
+        let index = weather.below(machines.count)
+        if machines[index].isHonest, !machines[index].isOld, !machines[index].flushIsDue,
+            machines[index].node != nil
+        {
+            rebuild(index)
+        }
+        if setting.isCanary, now > 3_600_000 { fail(.canary, 0, "deliberate", found: 1, wanted: 0) }
+    }
+
+    private func rebuild(_ index: Int) {
+        guard let node = machines[index].node, let alliance else { return }
+        if !node.ledger.imbalance().isEmpty { fail(.imbalance, index, "columns") }
+        if node.ledgerFault != nil { fail(.imbalance, index, "\(node.ledgerFault!)") }
+        compareBooks(index)
+        guard node.readOnly == nil else { return }
+        let again = Node(
+            own: machines[index].own, alliance: alliance,
+            snapshot: machines[index].disk.store.snapshot, agent: "simulation", checker: checker,
+            known: shelf.byHash)
+        let (before, after) = (node.portrait, again.portrait)
+        guard before != after else { return }
+        let (left, right) = zip(before + [""], after + [""]).first { $0 != $1 } ?? ("", "")
+        fail(.restartDiffers, index, "\(left) | \(right)")
+    }
+
+    private func lookAtSize(_ index: Int) {
+        for (name, count, limit) in machines[index].node?.footprint ?? [] where count > limit {
+            fail(.unbounded, index, name, found: Int64(count), wanted: Int64(limit))
+        }
+    }
+
+    // MARK: - Lines
+
+    private func lookAtLines(_ index: Int) {
+        guard let node = machines[index].node else { return }
+        for (log, line) in node.lines.sorted(by: { $0.key < $1.key }) where line.fault == nil {
+            if oracle.honest.contains(line.issuer),
+                Set(line.holders.values.map(\.tag)).count != line.holders.count
+            {
+                fail(.overGranted, index, "\(log.short) one tag twice")
+            }
+            let granted = line.line.grants.values.reduce(Int64(0)) { $0 + $1.units }
+            guard let total = line.line.total else { continue }
+            if line.line.remaining < 0 || line.line.remaining + granted != total {
+                fail(
+                    .overGranted, index, log.short, found: line.line.remaining + granted,
+                    wanted: total)
+            }
+        }
+        for (log, line) in node.lines where line.issuer == node.own.did && line.fault != nil {
+            fail(.overGranted, index, log.short, found: line.fault?.sequence ?? 0)
+        }
+        let valid = node.book[node.own.did]?.openings.filter { $0.clashesWith == nil } ?? []
+        for (place, one) in valid.enumerated() {
+            for other in valid[(place + 1)...] where one.terms.overlaps(other.terms) {
+                fail(.overlap, index, other.log.short)
+            }
+        }
+        lookAtSold(index)
+    }
+
+    /// Of an own line, what contracts hold or were given is never more than what is granted of it.
+    private func lookAtSold(_ index: Int) {
+        guard let node = machines[index].node else { return }
+        var sold: [LogID: Int64] = [:]
+        for row in node.ledger.rows where row.transfer.kind == .capacity {
+            guard row.transfer.from == node.own.did,
+                let held = node.contracts[row.transfer.cause.contract]
+            else { continue }
+            let units =
+                switch row.state {
+                case .pending: row.transfer.amount
+                case .posted(let amount, _): amount
+                case .voided: Int64(0)
+                }
+            guard case .capacity(let resource, _) = row.transfer.commodity,
+                let terms = held.proposal.lines.first(where: { $0.resource == resource })
+            else { continue }
+            sold[LogID.line(author: node.own.did, terms), default: 0] += units
+        }
+        for (log, units) in sold.sorted(by: { $0.key < $1.key }) {
+            guard let line = node.lines[log]?.line, let total = line.total else { continue }
+            if units > total - line.remaining {
+                fail(.oversold, index, log.short, found: units, wanted: total - line.remaining)
+            }
+        }
+    }
+
+    // MARK: - Contracts
+
+    private func lookAtContracts(_ index: Int) {
+        guard let node = machines[index].node else { return }
+        for (id, held) in node.contracts.sorted(by: { $0.key < $1.key }) {
+            guard let fold = held.fold, fold.isSequenced else { continue }
+            compareState(id, fold, index)
+            let seen = oracle.examined[index][id] ?? 0
+            guard seen < fold.steps.count else { continue }
+            oracle.examined[index][id] = fold.steps.count
+            let entries = machines[index].disk.store.entries(of: held.log)
+            for step in fold.steps[seen...] {
+                guard entries.indices.contains(Int(step.sequence) - 1) else { continue }
+                examine(step, entries[Int(step.sequence) - 1], held, fold, index)
+            }
+            if fold.state.isEnded, oracle.settled.insert(id).inserted {
+                tally.settled += 1
+                tally.ended("\(fold.state.outcome)")
+            }
+        }
+    }
+
+    private func compareState(_ id: ContractID, _ fold: Fold, _ index: Int) {
+        let sequence = fold.head.sequence
+        guard fold.halt == nil, oracle.honest.contains(fold.proposal.sequencer) else { return }
+        if let known = oracle.states[id]?[sequence] {
+            if known.digest() != fold.state.digest() {
+                fail(.statesDiffer, index, id.short, found: sequence)
+            }
+        } else {
+            oracle.states[id, default: [:]][sequence] = fold.state
+            if sequence == 1 { tally.sequenced += 1 }
+        }
+        if fold.state.isEnded, !fold.state.pending.isEmpty || fold.state.escrow != 0 {
+            fail(.imbalance, index, id.short, found: fold.state.escrow)
+        }
+    }
+
+    /// Keeps the state after a step, so that the next one can be judged by what it was decided on.
+    func keepState(_ log: LogID, at index: Int) {
+        guard let id = oracle.contractOf[log], machines[index].isHonest,
+            let fold = machines[index].node?.contracts[id]?.fold, fold.halt == nil,
+            oracle.honest.contains(fold.proposal.sequencer),
+            oracle.states[id]?[fold.head.sequence] == nil, fold.isSequenced
+        else { return }
+        if fold.head.sequence == 1 { tally.sequenced += 1 }
+        oracle.states[id, default: [:]][fold.head.sequence] = fold.state
+    }
+
+    /// Judges an effective step by another way than the fold's: whose signatures it carries, what its
+    /// asker could choose, and when.
+    private func examine(
+        _ outline: Fold.StepOutline, _ entry: Entry, _ held: HeldContract, _ fold: Fold,
+        _ index: Int
+    ) {
+        let sequencer = held.proposal.sequencer
+        guard outline.void == nil else {
+            if oracle.honest.contains(sequencer) {
+                fail(
+                    .voidStep, index, "\(held.id.short) \(outline.act.transition) \(outline.void!)",
+                    found: outline.sequence)
+            }
+            return
+        }
+        guard let step = try? fold.open(entry) else { return }
+        if index == (oracle.machineOf[sequencer] ?? 0) || !oracle.honest.contains(sequencer) {
+            tally.steps += 1
+            tally.took(outline.act.transition)
+        }
+        var signers: Set<DID> = [entry.header.author]
+        for embedded in step.consents + step.lines
+            + [step.request, step.proposal].compactMap(\.self)
+        {
+            let author = embedded.header.author
+            signers.insert(author)
+            if oracle.honest.contains(author), !oracle.signed.contains(embedded.id) {
+                fail(
+                    .forged, index, "\(held.id.short) \(embedded.id.short)",
+                    found: embedded.header.kind)
+            }
+        }
+        if let state = oracle.states[held.id]?[outline.sequence], state.digest() != step.digest {
+            fail(.statesDiffer, index, held.id.short, found: outline.sequence)
+        }
+        if outline.sequence == 1 {
+            if outline.time > held.proposal.grantBy {
+                fail(.early, index, "\(held.id.short) opened late", found: 1)
+            }
+            for did in held.proposal.participants where !signers.contains(did) {
+                fail(.consentMissing, index, "\(held.id.short) \(did.short)", found: 1)
+            }
+            for consent in step.consents where consent.kind == .acceptance {
+                if consent.header.time > held.proposal.acceptBy, held.proposal.parent == nil {
+                    fail(.early, index, "\(held.id.short) acceptance", found: 1)
+                }
+            }
+            return
+        }
+        guard let before = oracle.states[held.id]?[outline.sequence - 1] else { return }
+        let act = Act(outline.act)
+        let isDefault = before.defaultAct(act.record)?.transition == act.transition
+        if isDefault, let until = before.record(act.record)?.until, outline.time <= until {
+            fail(.early, index, "\(held.id.short) \(act.transition)", found: outline.sequence)
+        }
+        if let versions = step.request?.header.statement?.versions {
+            for touched in before.touched(by: act) {
+                let named = versions.first { $0.record == touched }?.version ?? 0
+                let current = before.record(touched)?.version ?? 0
+                if named != current {
+                    fail(.stale, index, held.id.short, found: named, wanted: current)
+                }
+            }
+        }
+        let choices = before.choices(for: outline.actor, at: outline.time, includeDefaults: true)
+        if !choices.contains(where: {
+            $0.act.transition == act.transition && $0.act.record == act.record
+        }) {
+            fail(
+                .consentMissing, index,
+                "\(held.id.short) \(act.transition) by \(outline.actor.short)",
+                found: outline.sequence)
+        }
+        for did in before.consentsNeeded(for: act) where !signers.contains(did) {
+            fail(
+                .consentMissing, index, "\(held.id.short) \(act.transition) without \(did.short)",
+                found: outline.sequence)
+        }
+    }
+}

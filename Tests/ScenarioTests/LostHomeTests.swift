@@ -1,0 +1,106 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Ledger
+import Logs
+import Market
+import NodeCore
+import Simulation
+import Testing
+
+/// A laptop is lost with all that was on it. Paper with a recovery code, one partner's address, and the same
+/// identity goes on with the same contracts.
+@Suite struct LostHomeTests {
+    /// The home of `name` made anew: its key log from a peer, the next key from the code, nothing else.
+    private static func lose(_ market: inout Market, _ name: String, found by: String) throws {
+        let code = try #require(market.network.recoveryCode(name))
+        market.network.stop(name)
+        let peer = market.network[by]
+        let did = try #require(peer.keyLogs.author(recoverable: code))
+        #expect(did == market.did(name))
+        let genesis = try Genesis(
+            recovering: peer.keyLog(of: did), with: code, joining: peer.alliance,
+            reason: "lost laptop", at: market.network.now)
+        var store = MemoryStore()
+        store.commit(genesis.entries.map { .entry($0, own: true) })
+        store.commit([.recovery(.began(.homeLost, at: market.network.now))])
+        for template in Market.templates.sorted(by: { $0.key < $1.key }).map(\.value) {
+            store.add(template: template)
+        }
+        market.network.restore(name, store, own: genesis.own)
+        market.network.start(name)
+    }
+
+    /// Time for snapshots to be sent.
+    private static func idle(_ market: inout Market) {
+        for _ in 1...3 {
+            market.network.pass(milliseconds: 61_000)
+            market.network.tick()
+            market.network.settle()
+        }
+    }
+
+    @Test(arguments: ["bob", "alice"], [4, 9])
+    func `recovery code and one partner bring identity and contracts back`(
+        _ name: String, _ command: Int
+    ) throws {
+        var story = try OptionStory()
+        try story.play(..<command)
+        Self.idle(&story.market)
+        let before = story.market.network[name]
+        try Self.lose(&story.market, name, found: "judge")
+        // One partner first; she gives back what was sealed for him.
+        story.market.network.connect(name, "judge")
+        story.market.settle()
+        #expect(story.market.network[name].contracts.count == before.contracts.count)
+        #expect(try story.market.digests(story.parent, name, "judge").count == 1)
+        #expect(story.market.network[name].book[story.market.did(name)]?.profile?.name == name)
+        // Whoever else is bound by a contract has to be heard before it goes on.
+        let log = try story.market.held(name, story.parent).log
+        if name == "bob" { #expect(story.market.network[name].waiting(log) != nil) }
+        for other in story.market.names where other != name && other != "judge" {
+            story.market.network.connect(name, other)
+        }
+        story.market.settle()
+        #expect(story.market.network[name].waitingLogsOfOurs.isEmpty)
+        for next in OptionStory.commands[command...] { try next(&story) }
+        for other in OptionStory.names {
+            let node = story.market.network[other]
+            #expect(node.contracts[story.child]?.outcome == .fulfilled, "\(other)")
+            #expect(node.chains.logs.allSatisfy { node.chains.chain($0)?.fork == nil }, "\(other)")
+            #expect(node.keyLogs.entries(of: story.market.did(name)).last?.reason == "lost laptop")
+        }
+        #expect(try story.market.digests(story.parent, "alice", "bob", "judge").count == 1)
+    }
+
+    @Test func `nobody but the author opens a snapshot, and a stranger's is not kept`() throws {
+        var story = try OptionStory()
+        try story.play(..<4)
+        Self.idle(&story.market)
+        let kept = try #require(
+            story.market.network.stores["judge"]?.keepsakes[story.market.did("bob")])
+        #expect(kept.count == 24 + 4096 + 16)
+        let alice = try #require(story.market.network.recoveryCode("alice"))
+        #expect(Keepsake(opening: kept, of: story.market.did("bob"), key: alice.nodeSecret) == nil)
+        // Carol is in no contract with the judge.
+        #expect(story.market.network.stores["carol"]?.keepsakes.isEmpty == true)
+        #expect(story.market.network.stores["judge"]?.keepsakes.count == 2)
+    }
+
+    @Test func `a snapshot tells an old copy that it is one`() throws {
+        var story = try OptionStory()
+        try story.play(..<4)
+        let copy = try #require(story.market.network.stores["bob"])
+        Self.idle(&story.market)
+        try story.market.act("alice", story.parent, "exercise", ["n": Market.units(10)])
+        Self.idle(&story.market)
+        story.market.network.stop("bob")
+        story.market.network.restore("bob", copy)
+        story.market.network.start("bob")
+        story.market.network.connect("bob", "judge")
+        story.market.network.settle()
+        #expect(story.market.network["bob"].recovery.reason != nil)
+        #expect(try story.market.digests(story.parent, "alice", "bob", "judge").count == 1)
+    }
+}

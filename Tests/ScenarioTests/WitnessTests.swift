@@ -1,0 +1,198 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import NodeCore
+import Simulation
+import Testing
+
+/// Contracts with witnesses: what M of N say they held by when decides, whoever is off.
+@Suite struct WitnessTests {
+    /// alice's option on bob's line, witnessed by `witnesses`, premium 500.00 due.
+    static func option(witnesses: [String], threshold: Int64) throws -> (Market, ContractID) {
+        var market = try Market(names: ["alice", "bob", "judge"] + witnesses)
+        for name in witnesses { try market.network.command(name) { $0.set(.witness, true) } }
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let id = try market.agree(
+            "alice", "capacity-option",
+            [
+                "style": .text("american"), "units": Market.units(100), "lot": Market.units(10),
+                "premium": Market.money(50_000), "strike": Market.money(1_800),
+                "remedy": Market.money(900), "expiry": .instant(market.at(days: 40)),
+                "deliver_by": .instant(market.at(days: 60)),
+            ], roles: ["issuer": "bob", "holder": "alice", "arbiter": "judge"], lines: [line],
+            witnesses: witnesses, threshold: threshold)
+        return (market, id)
+    }
+
+    static func pass(_ market: inout Market, days: Int64) {
+        market.network.pass(milliseconds: days * 86_400_000)
+        market.network.tick()
+        market.network.settle()
+    }
+
+    @Test(arguments: [(1, 1), (3, 2), (3, 3)])
+    func `M receipts make a step witnessed, and the whole trade goes through`(
+        count: Int, threshold: Int64
+    ) throws {
+        let witnesses = ["wei", "xin", "yan"].prefix(count).map(\.self)
+        var (market, id) = try Self.option(witnesses: witnesses, threshold: threshold)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).grade == .witnessed, "\(name)")
+        }
+        try market.pay("alice", "bob", id)
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        let exercise = try market.record("bob", id, "exercise", "open")
+        try market.act(
+            "bob", id, "deliver", record: exercise,
+            ["n": Market.units(100), "evidence": .hash(SHA256.hash([1]))])
+        let delivery = try market.record("alice", id, "delivery", "stated")
+        try market.act("alice", id, "accept", record: delivery)
+        try market.pay("alice", "bob", id, record: delivery)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).grade == .settled, "\(name)")
+            #expect(try market.held(name, id).outcome == .fulfilled)
+            #expect(market.network[name].outbox.isEmpty, "\(name)")
+        }
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+        for name in witnesses {
+            #expect(market.network[name].contracts.isEmpty)
+            #expect(market.network[name].outbox.isEmpty, "\(name)")
+        }
+    }
+
+    @Test func `a witness that never agreed to is asked, and nothing is in force without it`()
+        throws
+    {
+        var market = try Market("alice", "bob", "judge", "wei")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let id = try market.agree(
+            "alice", "capacity-option",
+            [
+                "style": .text("american"), "units": Market.units(100), "lot": Market.units(10),
+                "premium": Market.money(50_000), "strike": Market.money(1_800),
+                "remedy": Market.money(900), "expiry": .instant(market.at(days: 40)),
+                "deliver_by": .instant(market.at(days: 60)),
+            ], roles: ["issuer": "bob", "holder": "alice", "arbiter": "judge"], lines: [line],
+            witnesses: ["wei"], threshold: 1)
+        #expect(try market.held("alice", id).grade == .proposed)
+        let duty = try #require(market.network["wei"].witnessing.keys.first)
+        try market.network.command("wei") { try $0.acceptDuty(duty) }
+        market.network.settle()
+        // It receipts the acceptances that it kept until then.
+        market.network.tick()
+        market.network.settle()
+        #expect(try market.held("alice", id).grade == .witnessed)
+    }
+
+    @Test func `a witness learns neither terms nor key`() throws {
+        let (market, id) = try Self.option(witnesses: ["wei"], threshold: 1)
+        let held = try market.held("alice", id)
+        let wei = market.network["wei"]
+        #expect(wei.contracts.isEmpty)
+        let duty = try #require(wei.witnessing[held.log])
+        #expect(duty.proposal.body == nil)
+        for (statement, _) in try #require(market.network.stores["wei"]).snapshot.statements {
+            #expect(statement.header.author == wei.own.did || statement.entry.body == nil)
+        }
+    }
+
+    @Test func `an exercise receipted in time counts although the sequencer is off`() throws {
+        var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("bob")
+        Self.pass(&market, days: 38)
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        // The expiry passes while bob, who sequences, is away.
+        Self.pass(&market, days: 5)
+        #expect(throws: NodeRefusal.self) {
+            try market.act("alice", id, "exercise", ["n": Market.units(10)])
+        }
+        market.back("bob")
+        Self.pass(&market, days: 0)
+        let exercise = try market.record("alice", id, "exercise", "open")
+        #expect(exercise > 1)
+        let steps = try #require(try market.held("alice", id).fold?.steps)
+        #expect(try #require(steps.last).time < market.at(days: -4))
+    }
+
+    @Test func `a default takes effect on M closings, and never over a request that came in time`()
+        throws
+    {
+        var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        // alice exercises in time, but bob never hears of it: only witnesses and judge do.
+        market.network.disconnect("alice", "bob")
+        Self.pass(&market, days: 38)
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        Self.pass(&market, days: 5)
+        // bob asks for the lapse in his own favour, and sequences himself.
+        try market.act("bob", id, "lapse")
+        Self.pass(&market, days: 0)
+        Self.pass(&market, days: 0)
+        let state = try market.state("bob", id)
+        #expect(state.records.contains { $0.family == "exercise" })
+        #expect(try market.held("bob", id).outcome == .open)
+        #expect(try market.digests(id, "bob", "judge").count == 1)
+    }
+
+    @Test func `with nobody's request in time the closings let the option lapse`() throws {
+        var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("yan")
+        Self.pass(&market, days: 60)
+        try market.act("bob", id, "lapse")
+        Self.pass(&market, days: 0)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).outcome == .lapsed, "\(name)")
+        }
+        // The time of the default is the witnesses', after the deadline.
+        let last = try #require(try market.held("alice", id).fold?.steps.last)
+        #expect(last.time > market.at(days: -30))
+    }
+
+    @Test func `the arbiter takes over from a silent sequencer at the highest witnessed step`()
+        throws
+    {
+        var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("bob")
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        let early = #expect(throws: NodeRefusal.self) {
+            try market.network.command("judge") { try $0.takeOver(id) }
+        }
+        guard case .notSilentYet = early else {
+            Issue.record("\(String(describing: early))")
+            return
+        }
+        Self.pass(&market, days: 3)
+        try market.network.command("judge") { try $0.takeOver(id) }
+        market.network.settle()
+        Self.pass(&market, days: 0)
+        for name in ["alice", "judge"] {
+            let fold = try #require(try market.held(name, id).fold)
+            #expect(fold.epoch == 1, "\(name)")
+            #expect(fold.sequencer == market.did("judge"))
+            #expect(fold.state.records.contains { $0.family == "exercise" }, "\(name)")
+        }
+        #expect(try market.held("alice", id).grade == .witnessed)
+        // The old sequencer comes back, learns of it, and goes on as a party.
+        market.back("bob")
+        Self.pass(&market, days: 0)
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+        let exercise = try market.record("bob", id, "exercise", "open")
+        try market.act(
+            "bob", id, "deliver", record: exercise,
+            ["n": Market.units(100), "evidence": .hash(SHA256.hash([1]))])
+        let delivery = try market.record("alice", id, "delivery", "stated")
+        try market.act("alice", id, "accept", record: delivery)
+        try market.pay("alice", "bob", id, record: delivery)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).outcome == .fulfilled, "\(name)")
+        }
+        // All of it is there after a restart.
+        for name in ["alice", "bob", "judge", "wei"] { market.restart(name) }
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+        #expect(try market.held("bob", id).fold?.epoch == 1)
+    }
+}

@@ -29,7 +29,7 @@ extension ContractState {
     /// The worst that this role may come to; `nil` where the template says nothing of it.
     public func worst(role: String, _ language: Language) -> String? {
         if template.role(role)?.onlyChild == true, !terms.isChild { return nil }
-        return template.worst[role].map { display(language).fill($0, environment(nil)) }
+        return template.worst[role].map { display(language).fill($0.says, environment(nil)) }
     }
 
     /// Remarks that hold now, for display alone.

@@ -201,7 +201,7 @@ public struct ContractState: Sendable {
         environment.grantBy = terms.grantBy.milliseconds
         environment.acceptBy = terms.acceptBy.milliseconds
         environment.time = time?.milliseconds
-        environment.memberCounts = terms.roles.mapValues(\.count)
+        environment.memberCounts = terms.memberCounts
         if let record {
             environment.fields = record.fields.map(\.datum)
             environment.holds = record.holds.map(\.amount)

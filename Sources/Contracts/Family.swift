@@ -2,7 +2,7 @@
 struct Family: Hashable, Sendable {
     let name: String
     /// How many records may be made, over the parameters.
-    let max: Expression
+    var max: Expression
     let fields: [Field]
     let holds: [HoldRule]
     let finals: [Final]
@@ -108,4 +108,6 @@ public struct LineRule: Hashable, Sendable {
     public let holder: String
     public let units: Expression
     public let until: Expression
+    /// Money for all of its units, where they have a price; only for stating what may be lost.
+    let worth: Expression?
 }

@@ -28,11 +28,11 @@ public struct Template: Sendable {
     let confirm: Expression
     let deniedIsPaid: Bool
     let ruleWithin: Expression
-    let families: [Family]
+    var families: [Family]
     let startFirst: Start
     let startChild: Start?
     let outcomes: [OutcomeRule]
-    let worst: [String: Phrase]
+    let worst: [String: Worst]
     let prose: Phrase
     let notes: [Note]
 
@@ -51,6 +51,15 @@ public struct Template: Sendable {
     struct OutcomeRule: Hashable, Sendable {
         let when: Expression?
         let outcome: ContractOutcome
+    }
+
+    /// The worst that a role may come to while the others fall silent and do not lie.
+    struct Worst: Hashable, Sendable {
+        let says: Phrase
+        /// What it then loses in money, goods counted at their worth. In a child: `child`.
+        let loses: Expression?
+        let child: Expression?
+        let place: Place
     }
 
     struct Note: Hashable, Sendable {

@@ -37,13 +37,24 @@ extension TemplateReader {
         return outcome
     }
 
-    func readWorst(_ source: Source?) throws(TemplateRefusal) -> [String: Phrase] {
-        var worst: [String: Phrase] = [:]
+    func readWorst(_ source: Source?) throws(TemplateRefusal) -> [String: Template.Worst] {
+        var worst: [String: Template.Worst] = [:]
         for pair in try source?.pairs("roles") ?? [] {
             guard roles.contains(where: { $0.name == pair.key }) else {
                 throw TemplateRefusal(pair.place, .unknownName(pair.key))
             }
-            worst[pair.key] = try phrase(pair.value, base)
+            var keys = try Keys(pair.value)
+            let loses = try keys.take("loses").map { source throws(TemplateRefusal) in
+                try formula(source, base, [.money])
+            }
+            let child = try keys.take("child").map { source throws(TemplateRefusal) in
+                try formula(source, base, [.money])
+            }
+            let says = Phrase(
+                en: try parts(try keys.need("en"), base), zh: try parts(try keys.need("zh"), base))
+            try keys.finish()
+            worst[pair.key] = Template.Worst(
+                says: says, loses: loses, child: child, place: pair.place)
         }
         return worst
     }

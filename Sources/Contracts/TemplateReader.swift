@@ -188,11 +188,14 @@ struct TemplateReader {
             var keys = try Keys(item)
             let issuer = try singleRole(try keys.need("issuer"))
             let holder = try singleRole(try keys.need("holder"))
+            let worth = try keys.take("worth").map { source throws(TemplateRefusal) in
+                try formula(source, base, [.money])
+            }
             rules.append(
                 LineRule(
                     issuer: issuer, holder: holder,
                     units: try formula(try keys.need("units"), base, [.quantity(line: index)]),
-                    until: try formula(try keys.need("until"), base, [.instant])))
+                    until: try formula(try keys.need("until"), base, [.instant]), worth: worth))
             try keys.finish()
         }
         return rules

@@ -17,6 +17,8 @@ public struct Terms: Hashable, Sendable {
     /// N; 0 means that the sequencer's clock decides.
     public let witnesses: Int
     public let isChild: Bool
+    /// How many identities each role has.
+    let memberCounts: [String: Int]
 
     public init(
         contract: ContractID, proposal: EntryID, parameters: [String: Value],
@@ -34,6 +36,7 @@ public struct Terms: Hashable, Sendable {
         self.grantBy = grantBy
         self.witnesses = witnesses
         self.isChild = isChild
+        memberCounts = roles.mapValues(\.count)
     }
 
     var units: [UnitCode] { lines.map(\.unit) }

@@ -7,6 +7,45 @@ struct TermsReader {
     let template: Template
     let terms: Terms
 
+    /// Which bounds and checks hold before the first that does not, and which values this one reads.
+    /// `nil`: all hold.
+    func firstFault() -> (passed: Int, blamed: Set<Int>)? {
+        var values: [Datum?] = []
+        var passed = 0
+        for (index, parameter) in template.values.enumerated() {
+            if parameter.onlyChild, !terms.isChild {
+                values.append(nil)
+            } else if let value = try? value(parameter) {
+                values.append(value)
+            } else {
+                return (passed, [index])
+            }
+        }
+        do { try fillSchedules(&values) } catch {
+            let schedules = template.values.indices.filter {
+                if case .schedule = template.values[$0].kind { true } else { false }
+            }
+            return (passed, Set(schedules))
+        }
+        let environment = ContractState.environment(nil, main: nil, values, terms, nil)
+        for (index, parameter) in template.values.enumerated() {
+            guard let value = values[index] else { continue }
+            passed += 1
+            do { try check(parameter, value, environment) } catch {
+                let rules = [parameter.minimum, parameter.maximum, parameter.countRule]
+                let read = rules.compactMap(\.self).flatMap(\.node.parameters)
+                return (passed, Set(read).union([index]))
+            }
+        }
+        for check in template.checks where terms.isChild || !check.onlyChild {
+            passed += 1
+            if (try? check.that.truth(in: environment)) != true {
+                return (passed, check.that.node.parameters)
+            }
+        }
+        return nil
+    }
+
     func read() throws(ContractRefusal) -> [Datum?] {
         guard !terms.isChild || template.startChild != nil else { throw .notAChild }
         guard terms.lines.count == template.lines.count else {

@@ -162,10 +162,18 @@ extension Commands {
 
     // MARK: - Templates
 
-    static func listTemplates(_ view: View, _ options: inout Options) throws -> JSON {
+    static func listTemplates(
+        _ view: View, _ options: inout Options, _ faults: [TemplateFault]
+    ) throws -> JSON {
         try options.finish()
         let all = view.node.templates.values.sorted { ($0.name, $0.hash) < ($1.name, $1.hash) }
-        return ["templates": .array(all.map(view.template))]
+        let refused = faults.map { fault -> JSON in
+            [
+                "file": .string(fault.file),
+                "message": ["en": .string(fault.says.en), "zh": .string(fault.says.zh)],
+            ]
+        }
+        return ["templates": .array(all.map(view.template)), "refused": .array(refused)]
     }
 
     static func showTemplate(_ view: View, _ options: inout Options) throws -> JSON {

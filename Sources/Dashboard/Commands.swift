@@ -65,8 +65,10 @@ public struct Commands: Sendable {
         case "offer list": return try await read(request, Self.listOffers)
         case "offer show": return try await read(request, Self.showOffer)
         case "template list":
-            await door.refreshTemplates()
-            return try await read(request, Self.listTemplates)
+            let faults = await door.refreshTemplates()
+            return try await read(request) { view, options in
+                try Self.listTemplates(view, &options, faults)
+            }
         case "template show":
             await door.refreshTemplates()
             return try await read(request, Self.showTemplate)

@@ -1,4 +1,5 @@
 public import Capacity
+public import Contracts
 public import Entries
 public import Identity
 public import NodeCore
@@ -30,7 +31,20 @@ public protocol NodeDoor: Sendable {
     func status() async -> DoorStatus
 
     /// Reads `contracts` in the home again, so that a template put there is known at the next command.
-    func refreshTemplates() async
+    /// What is new is explored first; those that do not hold are not taken and come back with why.
+    @discardableResult
+    func refreshTemplates() async -> [TemplateFault]
+}
+
+/// A template file that a node does not take.
+public struct TemplateFault: Hashable, Sendable {
+    public let file: String
+    public let says: Localized
+
+    public init(file: String, says: Localized) {
+        self.file = file
+        self.says = says
+    }
 }
 
 /// What only the shell knows of its node.

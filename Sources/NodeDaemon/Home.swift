@@ -1,4 +1,6 @@
 public import Capacity
+internal import Contracts
+public import Dashboard
 internal import Entries
 internal import Foundation
 internal import Glibc
@@ -25,6 +27,7 @@ public struct Home: Sendable {
         case keyFile(KeyFile.Refusal)
         case invitation(String)
         case templatesMissing([String])
+        case templateBroken(TemplateFault)
         case unwritable(String)
         /// The key file does not hold the key that the key log has in force.
         case keyNotInForce(String)
@@ -57,6 +60,9 @@ public struct Home: Sendable {
             return alliance
         }
         let templates = try Templates.shipped(folder)
+        if let fault = templates.lazy.compactMap(Templates.fault).first {
+            throw Refusal.templateBroken(fault)
+        }
         do {
             try files.createDirectory(
                 atPath: home.path, withIntermediateDirectories: true,
@@ -159,6 +165,21 @@ enum Templates {
             if !files.isEmpty { return files }
         }
         throw Home.Refusal.templatesMissing(candidates)
+    }
+
+    /// Why a node does not take a file; `nil`: it does. A template that the program does not know is
+    /// explored, which can take some seconds.
+    static func fault(_ file: File) -> TemplateFault? {
+        do {
+            let template = try Template.read(file.bytes)
+            guard !template.isExplored else { return nil }
+            guard let finding = Exploration.run(template).findings.first else { return nil }
+            return TemplateFault(
+                file: file.name, says: Localized(en: finding.words(.en), zh: finding.words(.zh)))
+        } catch {
+            return TemplateFault(
+                file: file.name, says: Localized(en: error.words(.en), zh: error.words(.zh)))
+        }
     }
 
     /// One line per template file, different whenever a file is.

@@ -4,6 +4,7 @@ internal import Foundation
 internal import Glibc
 internal import Identity
 internal import Capacity
+internal import Contracts
 internal import Ledger
 internal import NodeCore
 internal import Storage
@@ -17,7 +18,12 @@ final class LocalDoor: NodeDoor {
     private let listening: String
     private let started = Clock.now()
     /// The template files as they were read last, by name, size and time.
-    private let seen = Mutex<[String]>([])
+    private let seen = Mutex(Seen())
+
+    private struct Seen {
+        var stamps: [String]?
+        var faults: [TemplateFault] = []
+    }
 
     init(runtime: Runtime, home: Home, database: Database, listening: String) {
         self.runtime = runtime
@@ -84,15 +90,33 @@ final class LocalDoor: NodeDoor {
             scrub: runtime.lastScrub)
     }
 
-    func refreshTemplates() async {
+    func refreshTemplates() async -> [TemplateFault] {
         let files = seen.withLock { seen in
             let now = Templates.stamps(home.templates)
-            defer { seen = now }
-            return now == seen ? [] : Templates.read(home.templates)
+            defer { seen.stamps = now }
+            return now == seen.stamps ? nil : Templates.read(home.templates)
         }
-        guard !files.isEmpty else { return }
-        _ = try? await perform(dryRun: false) { node in
-            for file in files { try? node.add(template: file.bytes) }
+        guard let files else { return seen.withLock { $0.faults } }
+        let known = (try? await read { Set($0.templates.keys) }) ?? []
+        let unknown = files.filter { !known.contains(SHA256.hash($0.bytes)) }
+        var taken: [Templates.File] = []
+        var faults: [TemplateFault] = []
+        for file in unknown {
+            if let fault = Templates.fault(file) {
+                faults.append(fault)
+            } else {
+                taken.append(file)
+            }
+        }
+        let new = taken
+        if !new.isEmpty {
+            _ = try? await perform(dryRun: false) { node in
+                for file in new { try? node.add(template: file.bytes) }
+            }
+        }
+        return seen.withLock { seen in
+            seen.faults = faults
+            return faults
         }
     }
 
@@ -171,7 +195,7 @@ actor OfflineDoor: NodeDoor {
         DoorStatus(listening: "", dataBytes: home.dataBytes, started: Clock.now())
     }
 
-    func refreshTemplates() async {}
+    func refreshTemplates() async -> [TemplateFault] { [] }
 }
 
 extension Dashboard.LedgerDifference {

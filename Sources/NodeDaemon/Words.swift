@@ -1,6 +1,7 @@
 public import Contracts
 internal import Foundation
 internal import Identity
+internal import Dashboard
 internal import Storage
 internal import Transport
 
@@ -55,6 +56,9 @@ extension Home.Refusal {
             Localized(
                 en: "--invitation: wanted the whole code that talea id prints (talea-invite:…)",
                 zh: "--invitation：应为 talea id 打印的完整邀请码（talea-invite:…）")
+        case .templateBroken(let fault):
+            Localized(
+                en: "\(fault.file): \(fault.says.en)", zh: "\(fault.file)：\(fault.says.zh)")
         case .templatesMissing(let places):
             Localized(
                 en:

@@ -255,7 +255,8 @@ struct VerifyFile: ParsableCommand {
 
 struct CheckTemplate: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "template check", abstract: "Read a template file as a node would.")
+        commandName: "template check",
+        abstract: "Read a template file and explore what it can come to, as a node does.")
 
     @OptionGroup var common: Common
     @Argument(help: "A YAML file.") var file: String
@@ -264,9 +265,10 @@ struct CheckTemplate: ParsableCommand {
         let bytes = try Local.read(file, field: "FILE")
         do {
             let template = try Template.read(bytes)
-            let json = Self.json(template)
-            print(common.json ? json.text(pretty: true) : Self.text(template, line.language))
-            return 0
+            let found = Exploration.run(template)
+            let answer = ExploredTemplate(template: template, found: found)
+            print(common.json ? answer.json.text(pretty: true) : answer.text(line.language))
+            return found.findings.isEmpty ? 0 : Main.Exit.checkFailed
         } catch {
             if common.json {
                 print(
@@ -281,38 +283,5 @@ struct CheckTemplate: ParsableCommand {
             Terminal.complain("\(file): \(error.words(line.language))")
             return Main.Exit.checkFailed
         }
-    }
-
-    private static func json(_ template: Template) -> JSON {
-        [
-            "valid": true, "name": .string(template.name), "hash": .string(template.hash.hex),
-            "title": ["en": .string(template.title.en), "zh": .string(template.title.zh)],
-            "verb": template.verb.map { .string($0) } ?? .null,
-            "roles": .array(template.roles.map { .string($0.name) }),
-            "parameters": .array(template.parameters.map { .string($0.name) }),
-            "verbs": .array(verbs(template).map { .string($0) }),
-        ]
-    }
-
-    private static func verbs(_ template: Template) -> [String] {
-        Set(template.transitions.filter { !$0.isDefault }.map(\.verb)).sorted()
-    }
-
-    private static func text(_ template: Template, _ language: Language) -> String {
-        let english = language == .en
-        let parameters = template.parameters.map { parameter in
-            [
-                "  --" + parameter.name, parameter.title[language], parameter.kind.words(language),
-                parameter.defaultText.map { (english ? "default " : "默认 ") + $0 } ?? "",
-            ]
-        }
-        return """
-            \(template.name): \(template.title[language]) (\(template.hash.short)…)
-            \(english ? "roles" : "角色"): \
-            \(template.roles.map { "\($0.name) (\($0.title[language]))" }.joined(separator: ", "))
-            \(english ? "verbs" : "命令"): \
-            \(([template.verb].compactMap(\.self) + verbs(template)).joined(separator: ", "))
-            \(Table.text([english ? "parameter" : "参数", "", "", ""], parameters))
-            """
     }
 }

@@ -12,10 +12,15 @@ enum Show {
         case "offer list": return offers(json["offers"]?.array ?? [], en)
         case "contract list": return contracts(json["contracts"]?.array ?? [], en)
         case "template list":
-            return table(
+            let list = table(
                 json["templates"]?.array ?? [],
                 [(en ? "name" : "名称", "name"), (en ? "proposed by" : "提议命令", "verb")], en,
                 extra: (en ? "title" : "标题", { words($0["title"], language) }))
+            let refused = (json["refused"]?.array ?? []).map { one in
+                (en ? "not taken: " : "未采用：") + (one["file"]?.string ?? "") + ": "
+                    + words(one["message"], language)
+            }
+            return ([list] + refused).joined(separator: "\n")
         case "template show": return json["text"]?.string ?? ""
         case "witness list", "witness accept":
             return duties(json, en)

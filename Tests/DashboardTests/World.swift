@@ -172,7 +172,7 @@ struct Door: NodeDoor {
         DoorStatus(listening: "127.0.0.1:7001", dataBytes: 4096, started: World.clock)
     }
 
-    func refreshTemplates() async {}
+    func refreshTemplates() async -> [TemplateFault] { [] }
 }
 
 /// A template that no program has ever heard of.

@@ -100,7 +100,9 @@ extension ProcessTests {
             let names = try FileManager.default.contentsOfDirectory(atPath: contracts)
                 .filter { $0.hasSuffix(".yaml") }.sorted()
             #expect(names.count >= 5)
-            for name in names {
+            // Each is explored, which `ExplorationTests` do for all.
+            for name in ["material-call.yaml", "milestone-production.yaml"] {
+                #expect(names.contains(name))
                 let path = "\(contracts)/\(name)"
                 let good = try await Programs.run(Programs.talea, ["template", "check", path])
                 #expect(good.status == 0, "\(good)")

@@ -59,13 +59,30 @@ extension ProcessTests {
               - {when: main.state == lapsed, is: lapsed}
               - {is: fulfilled}
             worst:
-              user: {en: "You owe the rent {rent}.", zh: "最多欠租金 {rent}。"}
-              lender: {en: The rent may stay unpaid as a claim., zh: 租金可能成为债权。}
+              user: {loses: rent, en: "You owe the rent {rent}.", zh: "最多欠租金 {rent}。"}
+              lender: {loses: 0, en: The rent may stay unpaid as a claim., zh: 租金可能成为债权。}
             prose:
               en: "The {lender} lends {units} to the {user} until {ends} for {rent}."
               zh: "{lender}把 {units} 借给{user}至 {ends}，租金 {rent}。"
 
             """
+
+        @Test(.timeLimit(.minutes(3)))
+        func `a template that would get stuck is not taken, and the list says why`() async throws {
+            let trade = try await Trade.open()
+            let stuck = Self.loan.replacing(
+                "    do: [{void: held}]\n    says: {en: \"{held} were",
+                with: "    says: {en: \"{held} were")
+            #expect(stuck != Self.loan)
+            try stuck.write(
+                toFile: trade.maker.home + "/contracts/tool-loan.yaml", atomically: true,
+                encoding: .utf8)
+            let listed = try await trade.maker("template list")
+            #expect(listed["templates"].items.count == 5)
+            let refused = try #require(listed["refused"].items.first)
+            #expect(refused["file"].text == "tool-loan.yaml")
+            #expect(refused["message"]["en"].text.contains("main.open is stuck"))
+        }
 
         @Test(.timeLimit(.minutes(3)))
         func `a sixth template laid into running homes brings its own words`() async throws {

@@ -142,8 +142,8 @@ import Testing
           - {when: main.state == lapsed, is: lapsed}
           - {is: fulfilled}
         worst:
-          user: {en: "You owe the rent {rent}.", zh: "最多欠租金 {rent}。"}
-          lender: {en: The rent may stay unpaid as a claim., zh: 租金可能成为债权。}
+          user: {loses: rent, en: "You owe the rent {rent}.", zh: "最多欠租金 {rent}。"}
+          lender: {loses: 0, en: The rent may stay unpaid as a claim., zh: 租金可能成为债权。}
         prose:
           en: "The {lender} lends {units} to the {user} until {ends} for {rent}."
           zh: "{lender}把 {units} 借给{user}至 {ends}，租金 {rent}。"

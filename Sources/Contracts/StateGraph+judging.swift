@@ -1,0 +1,204 @@
+internal import Capacity
+internal import Entries
+internal import Identity
+internal import Ledger
+
+extension StateGraph {
+    // MARK: Does it end
+
+    /// From every state silence alone must lead to the end, and no role alone may put it off for ever.
+    func endings() -> [Finding] {
+        var findings: [Finding] = []
+        var backward: [[Int]] = Array(repeating: [], count: nodes.count)
+        for edge in edges where edge.attempt.actor == nil { backward[edge.to].append(edge.from) }
+        var ends = nodes.map(\.state.isEnded)
+        var open = ends.indices.filter { ends[$0] }
+        while let index = open.popLast() {
+            for before in backward[index] where !ends[before] {
+                ends[before] = true
+                open.append(before)
+            }
+        }
+        if let stuck = ends.firstIndex(of: false) { findings.append(impasse(from: stuck)) }
+        for person in people {
+            if let loop = loop(of: person) {
+                let names = Set(loop.map(\.attempt.act.transition)).sorted()
+                var finding = Finding(
+                    what: .putOff(role: roleNames[person] ?? "", names),
+                    place: names.first.flatMap { template.transition($0)?.place }
+                        ?? Place(line: 1, column: 1))
+                finding.setting = setting.texts
+                finding.play = loop.first.map { play(to: $0.from) } ?? []
+                finding.play += played(loop)
+                findings.append(finding)
+            }
+        }
+        return findings
+    }
+
+    /// Where silence leads from a state that it never leads out of: to a default that cannot be done, or
+    /// round and round.
+    private func impasse(from stuck: Int) -> Finding {
+        var at = stuck
+        var seen: [Int] = []
+        var step: Edge?
+        while !seen.contains(at) {
+            seen.append(at)
+            step =
+                edges.first { $0.from == at && $0.attempt.actor == nil && $0.to != at }
+                ?? edges.first { $0.from == at && $0.attempt.actor == nil }
+            guard let step else { break }
+            at = step.to
+        }
+        let state = nodes[at].state
+        let record =
+            step.flatMap { edge in
+                nodes[edge.from].state.record(edge.attempt.act.record)
+            } ?? state.records.first { $0.until != nil }
+        var finding: Finding
+        if step == nil, let why = refused[at] {
+            finding = Finding(
+                what: .defaultRefused(why.name, state: why.state, why.refusal), place: why.place)
+        } else {
+            finding = Finding(
+                what: .neverEnds(state: record.map { "\($0.family).\($0.stateName)" } ?? "main"),
+                place: record.map(place) ?? Place(line: 1, column: 1))
+        }
+        finding.setting = setting.texts
+        finding.play = play(to: at)
+        return finding
+    }
+
+    /// A way from a state back to it by moves that need this identity alone.
+    private func loop(of person: DID) -> [Edge]? {
+        var own: [[Int]] = Array(repeating: [], count: nodes.count)
+        for (index, edge) in edges.enumerated()
+        where edge.attempt.actor == person && edge.attempt.consents.subtracting([person]).isEmpty
+            && edge.putsOff
+        {
+            own[edge.from].append(index)
+        }
+        // 0 unseen, 1 on the path, 2 done.
+        var marks = [UInt8](repeating: 0, count: nodes.count)
+        for start in nodes.indices where marks[start] == 0 && !own[start].isEmpty {
+            var path: [(node: Int, next: Int)] = [(start, 0)]
+            var trail: [Int] = []
+            marks[start] = 1
+            while let (node, next) = path.last {
+                guard next < own[node].count else {
+                    marks[node] = 2
+                    path.removeLast()
+                    if !trail.isEmpty { trail.removeLast() }
+                    continue
+                }
+                path[path.count - 1].next += 1
+                let edge = own[node][next]
+                let to = edges[edge].to
+                if marks[to] == 1, let begin = path.firstIndex(where: { $0.node == to }) {
+                    return (trail[begin...] + [edge]).map { edges[$0] }
+                }
+                if marks[to] == 0 {
+                    marks[to] = 1
+                    path.append((to, 0))
+                    trail.append(edge)
+                }
+            }
+        }
+        return nil
+    }
+
+    // MARK: What may be lost
+
+    func losses() -> (found: [Exploration.Loss], faults: [Finding]) {
+        var found: [Exploration.Loss] = []
+        var faults: [Finding] = []
+        for (index, person) in people.enumerated() {
+            let name = roleNames[person] ?? ""
+            let base = name.split(separator: ".").first.map(String.init) ?? name
+            guard let role = template.role(base), role.kind == .party,
+                name == base || name.hasSuffix(".0")
+            else { continue }
+            let place = template.worst[base]?.place ?? Place(line: 1, column: 1)
+            guard let silent = loss(of: index, hostile: false),
+                let hostile = loss(of: index, hostile: true)
+            else {
+                faults.append(Finding(what: .lossUnbounded(role: base), place: place))
+                continue
+            }
+            found.append(
+                Exploration.Loss(
+                    role: base, isChild: setting.terms.isChild, silent: silent.money,
+                    hostile: hostile.money, stated: stated(base)))
+            if let what = judge(base, silent.money) {
+                var finding = Finding(what: what, place: place)
+                finding.setting = setting.texts
+                finding.play = played(silent.path)
+                faults.append(finding)
+            }
+        }
+        return (found, faults)
+    }
+
+    private func stated(_ role: String) -> Int64? {
+        guard let worst = template.worst[role], let loses = worst.loses else { return nil }
+        let rule = setting.terms.isChild ? worst.child ?? loses : loses
+        let environment = setting.state.environment(nil, time: setting.terms.grantBy)
+        return try? rule.number(in: environment, as: .money)
+    }
+
+    private func judge(_ role: String, _ found: Int64) -> Finding.What? {
+        guard template.worst[role]?.loses != nil else {
+            return .lossUnstated(role: role, found: found)
+        }
+        let stated = stated(role)
+        // More than was found may still be right elsewhere; `Exploration` asks that it is found once.
+        if let stated, stated >= found { return nil }
+        return .lossDiffers(role: role, stated: stated, found: found)
+    }
+
+    /// The least that an identity may end with over all plays in which it does its part: its own
+    /// deadline never passes where it then owes or leaves a payment unmade. `nil` where there is no least.
+    private func loss(of person: Int, hostile: Bool) -> (money: Int64, path: [Edge])? {
+        let did = people[person]
+        var best = [Int64?](repeating: nil, count: nodes.count)
+        var last = [Int](repeating: -1, count: nodes.count)
+        if !best.isEmpty { best[0] = 0 }
+        let usable = edges.indices.filter { index in
+            let edge = edges[index]
+            if !hostile, edge.attempt.isHostile { return false }
+            guard edge.attempt.actor == nil, edge.awaited.contains(did) else { return true }
+            return edge.owes[person] == 0
+                && edge.attempt.act.transition != BuiltIn.payUnpaid.rawValue
+        }
+        var rounds = 0
+        var changed = true
+        while changed {
+            changed = false
+            rounds += 1
+            guard rounds <= nodes.count + 1 else { return nil }
+            for index in usable {
+                let edge = edges[index]
+                guard edge.from != edge.to || edge.gains[person] < edge.owes[person],
+                    let before = best[edge.from]
+                else { continue }
+                let value = before + edge.gains[person] - edge.owes[person]
+                if value < best[edge.to] ?? .max {
+                    best[edge.to] = value
+                    last[edge.to] = index
+                    changed = true
+                }
+            }
+        }
+        var worst: (value: Int64, node: Int) = (0, 0)
+        for (index, node) in nodes.enumerated() where node.state.isEnded {
+            if let value = best[index], value < worst.value { worst = (value, index) }
+        }
+        var path: [Edge] = []
+        var at = worst.node
+        while last[at] >= 0, path.count <= nodes.count {
+            path.append(edges[last[at]])
+            at = edges[last[at]].from
+        }
+        return ((-worst.value + scale - 1) / scale, path.reversed())
+    }
+}

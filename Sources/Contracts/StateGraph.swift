@@ -1,0 +1,434 @@
+internal import Capacity
+internal import Entries
+internal import Identity
+internal import Ledger
+
+/// All states that a contract can reach under one set of parameters, and the steps between them.
+struct StateGraph {
+    struct Node {
+        let state: ContractState
+        /// The step that first led here; `nil` for the opening.
+        let first: Int?
+        /// Paid out of the deposit while nobody had signed evidence yet; `nil` afterwards.
+        let early: Early?
+    }
+
+    struct Early: Hashable {
+        var depositor: DID?
+        var deposited: Int64 = 0
+        var paid: Int64 = 0
+    }
+
+    /// A default that could not be done, though its deadline had passed.
+    struct Refused {
+        let name: String
+        let state: String
+        let refusal: ContractRefusal
+        let place: Place
+    }
+
+    struct Edge {
+        let from: Int
+        let to: Int
+        let attempt: Attempt
+        /// Whom the record waited for.
+        let awaited: Set<DID>
+        /// Of each identity, in `people`'s order: what it gains, in money times `scale`.
+        let gains: [Int64]
+        /// What it came to owe, likewise; and whose own silence led here.
+        let owes: [Int64]
+        let putsOff: Bool
+    }
+
+    struct Attempt {
+        let act: Act
+        let actor: DID?
+        let consents: Set<DID>
+        let time: Instant
+        /// A denial, a dispute or a ruling: somebody says that another lies.
+        let isHostile: Bool
+        /// The language promises it: a refusal is a finding.
+        let mustWork: Bool
+    }
+
+    let setting: Setting
+    let limits: Exploration.Limits
+    let isFirst: Bool
+    let people: [DID]
+    let roleNames: [DID: String]
+    private(set) var nodes: [Node] = []
+    private(set) var edges: [Edge] = []
+    private(set) var steps = 0
+    private(set) var isCut = false
+    private(set) var findings: [Finding] = []
+    /// By node; it matters only where nothing else leads on.
+    private(set) var refused: [Int: Refused] = [:]
+    private(set) var reachedStates: Set<String> = []
+    private(set) var takenTransitions: Set<String> = []
+    private(set) var carriers: [String: Set<String>] = [:]
+    private var known: [[Int64]: Int] = [:]
+    private let names: [String: Int64]
+    let isolated: Set<String>
+    private let trackedCounts: [Int]
+    let scale: Int64
+    private let worth: [Int64]
+
+    var template: Template { setting.state.template }
+
+    init(_ setting: Setting, limits: Exploration.Limits, isFirst: Bool) {
+        self.setting = setting
+        self.limits = limits
+        self.isFirst = isFirst
+        let template = setting.state.template
+        var people: [DID] = []
+        var roleNames: [DID: String] = [:]
+        for role in template.roles {
+            let identities = setting.terms.roles[role.name] ?? []
+            for (index, did) in identities.enumerated() {
+                people.append(did)
+                roleNames[did] = role.many == nil ? role.name : "\(role.name).\(index)"
+            }
+        }
+        self.people = people
+        self.roleNames = roleNames
+        var names: [String: Int64] = [:]
+        func number(_ name: String) {
+            if names[name] == nil { names[name] = Int64(names.count) + 1 }
+        }
+        for family in template.families {
+            number(family.name)
+            for state in family.states {
+                for tail in ["", ".stated", ".denied"] { number(state.name + tail) }
+            }
+            for final in family.finals { number(final.state) }
+        }
+        for did in people { number(roleNames[did] ?? "") }
+        for parameter in template.values {
+            if case .choice(let options) = parameter.kind { options.forEach(number) }
+        }
+        self.names = names
+        isolated = Set(template.families.dropFirst().filter(template.isIsolated).map(\.name))
+        trackedCounts = template.families.indices.dropFirst().filter { index in
+            let max = setting.state.limit(of: template.families[index])
+            return max <= 2 * Int64(limits.records)
+        }
+        var scale: Int64 = 1
+        var units: [Int64] = []
+        for grant in setting.state.grants {
+            units.append(max(grant.units, 1))
+            scale = setting.isExtreme ? 1 : scale * max(grant.units, 1)
+        }
+        self.scale = scale
+        let environment = setting.state.environment(nil, time: setting.terms.grantBy)
+        worth = template.lines.enumerated().map { index, line in
+            guard !setting.isExtreme, let rule = line.worth,
+                let money = try? rule.number(in: environment, as: .money)
+            else { return 0 }
+            return money * (scale / units[index])
+        }
+    }
+
+    // MARK: Walking
+
+    mutating func explore() {
+        let opening: Outcome
+        do {
+            opening = try setting.state.opening(at: setting.terms.grantBy)
+        } catch {
+            note(.openingRefused(error), Place(line: 1, column: 1), at: nil)
+            return
+        }
+        var state = setting.state
+        state.apply(opening)
+        for record in state.records { reachedStates.insert("\(record.family).\(record.stateName)") }
+        _ = visit(state, first: nil, early: Early())
+        var next = 0
+        while next < nodes.count {
+            guard nodes.count < limits.states, steps < limits.stepsEach else {
+                isCut = true
+                return
+            }
+            expand(next)
+            next += 1
+        }
+    }
+
+    private mutating func visit(_ state: ContractState, first: Int?, early: Early?) -> Int {
+        let key = key(state, early)
+        if let found = known[key] { return found }
+        known[key] = nodes.count
+        nodes.append(Node(state: state, first: first, early: early))
+        return nodes.count - 1
+    }
+
+    private mutating func expand(_ index: Int) {
+        let state = nodes[index].state
+        if state.escrow < 0 {
+            note(.escrowOverdrawn(-state.escrow), Place(line: 1, column: 1), at: index)
+        }
+        if state.isEnded {
+            if state.escrow != 0 {
+                note(.escrowLeft(state.escrow), Place(line: 1, column: 1), at: index)
+            }
+            return
+        }
+        for record in active(state) {
+            for attempt in attempts(record, state) { take(attempt, record, from: index) }
+        }
+    }
+
+    private mutating func take(_ attempt: Attempt, _ record: Record, from index: Int) {
+        let node = nodes[index]
+        let state = node.state
+        steps += 1
+        let sequence = (state.records.map(\.version).max() ?? 1) + 1
+        let outcome: Outcome
+        do {
+            outcome = try state.decide(
+                attempt.act, by: attempt.actor ?? people[0], consents: attempt.consents,
+                at: attempt.time, sequence: sequence)
+        } catch {
+            guard attempt.mustWork else { return }
+            let place = place(of: record)
+            let name = attempt.act.transition
+            let path = "\(record.family).\(record.state)"
+            if attempt.actor == nil {
+                refused[index] = Refused(name: name, state: path, refusal: error, place: place)
+            } else {
+                note(.builtInRefused(name, state: path, error), place, at: index)
+            }
+            return
+        }
+        var after = state
+        after.apply(outcome)
+        takenTransitions.insert(attempt.act.transition)
+        for record in outcome.records {
+            reachedStates.insert("\(record.family).\(record.stateName)")
+        }
+        let awaited = state.awaited(record.number)
+        if attempt.actor == nil, awaited.count == 1, let one = awaited.first {
+            carriers[roleNames[one] ?? "", default: []].insert(attempt.act.transition)
+        }
+        let moved = moved(outcome, state)
+        let early = early(node.early, attempt, outcome, state)
+        let edgeIndex = edges.count
+        let count = nodes.count
+        let to = visit(after, first: edgeIndex, early: early)
+        let until = record.until ?? .latest
+        let putsOff =
+            to == index ? (after.record(record.number)?.until ?? .earliest) > until : true
+        edges.append(
+            Edge(
+                from: index, to: to, attempt: attempt, awaited: awaited,
+                gains: gains(moved, attempt, record), owes: moved.owes, putsOff: putsOff))
+        if nodes.count > count, let early, early.paid * 10 > early.deposited * 4 {
+            note(.prepaid(early.paid, of: early.deposited), place(of: record), at: to)
+        }
+    }
+
+    /// Records that may move. The newest that touches nothing else goes to its end before all others.
+    private func active(_ state: ContractState) -> [Record] {
+        let live = state.records.filter { $0.until != nil }
+        if let one = live.last(where: { isolated.contains($0.family) }) { return [one] }
+        return live
+    }
+
+    func place(of record: Record) -> Place {
+        template.family(record.family)?.rule(record.stateName)?.place ?? Place(line: 1, column: 1)
+    }
+
+    // MARK: What counts as one state
+
+    private func key(_ state: ContractState, _ early: Early?) -> [Int64] {
+        var live: [[Int64]] = []
+        for record in state.records where record.until != nil || record.number == 1 {
+            var one: [Int64] = [names[record.family] ?? 0, names[record.state] ?? 0]
+            for field in record.fields {
+                switch (field.kind, field.datum) {
+                case (.instant, _): break
+                case (_, .number(let number)): one.append(number)
+                case (_, .name(let name)): one.append(names[name] ?? -1)
+                default: one.append(0)
+                }
+            }
+            one += record.holds.map(\.amount)
+            if let pay = record.pay {
+                one += [names[pay.fromRole] ?? 0, names[pay.toRole] ?? 0, pay.amount]
+            }
+            live.append(one)
+        }
+        live.sort { $0.lexicographicallyPrecedes($1) }
+        var key: [Int64] = [state.isEnded ? 1 : 0, state.escrow]
+        key += [early?.paid ?? -1, early?.deposited ?? -1]
+        for index in trackedCounts {
+            let name = template.families[index].name
+            key.append(Int64(state.records.count { $0.family == name }))
+        }
+        for one in live {
+            key.append(Int64(one.count))
+            key += one
+        }
+        return key
+    }
+
+    // MARK: What moved
+
+    private struct Moved {
+        var cash: [Int64]
+        var owes: [Int64]
+    }
+
+    private func moved(_ outcome: Outcome, _ state: ContractState) -> Moved {
+        var moved = Moved(
+            cash: [Int64](repeating: 0, count: people.count),
+            owes: [Int64](repeating: 0, count: people.count))
+        guard !setting.isExtreme else { return moved }
+        var open: [Cause: Transfer] = [:]
+        for transfer in state.pending { open[transfer.cause] = transfer }
+        for event in outcome.transfers {
+            switch event {
+            case .reserve(let transfer): open[transfer.cause] = transfer
+            case .post(let cause, let amount, _):
+                guard let transfer = open[cause], let from = people.firstIndex(of: transfer.from),
+                    let to = people.firstIndex(of: transfer.to)
+                else { break }
+                switch transfer.kind {
+                case .payment, .deposit, .payout:
+                    moved.cash[from] -= amount * scale
+                    moved.cash[to] += amount * scale
+                case .claim: moved.owes[from] += amount * scale
+                case .capacity:
+                    let value = worth[line(of: transfer)] * amount
+                    moved.cash[from] -= value
+                    moved.cash[to] += value
+                }
+            case .void, .discharge: break
+            }
+        }
+        return moved
+    }
+
+    private func line(of transfer: Transfer) -> Int {
+        guard case .capacity(let resource, _) = transfer.commodity else { return 0 }
+        return setting.terms.lines.firstIndex { $0.resource == resource } ?? 0
+    }
+
+    private func gains(_ moved: Moved, _ attempt: Attempt, _ record: Record) -> [Int64] {
+        var gains = moved.cash
+        // Who stated a payment made it, whatever was ruled.
+        if !setting.isExtreme, let pay = record.pay, record.phase == "denied",
+            let payer = people.firstIndex(of: pay.from), gains[payer] == 0
+        {
+            gains[payer] -= pay.amount * scale
+        }
+        return gains
+    }
+
+    private func early(
+        _ before: Early?, _ attempt: Attempt, _ outcome: Outcome, _ state: ContractState
+    ) -> Early? {
+        guard var early = before else { return nil }
+        let carriesEvidence = template.transition(attempt.act.transition)?.evidence != nil
+        if carriesEvidence { return nil }
+        var open: [Cause: Transfer] = [:]
+        for transfer in state.pending { open[transfer.cause] = transfer }
+        for event in outcome.transfers {
+            guard case .post(let cause, let amount, _) = event, let transfer = open[cause] else {
+                continue
+            }
+            if transfer.kind == .deposit {
+                early.deposited += amount
+                early.depositor = transfer.from
+            }
+            if transfer.kind == .payout, transfer.to != early.depositor { early.paid += amount }
+        }
+        return early
+    }
+
+    // MARK: Findings
+
+    mutating func note(_ what: Finding.What, _ place: Place, at index: Int?) {
+        var finding = Finding(what: what, place: place)
+        guard !findings.contains(where: { $0.sort == finding.sort }) else { return }
+        finding.setting = setting.texts
+        if let index { finding.play = play(to: index) }
+        findings.append(finding)
+    }
+
+    /// The steps that first led to a state.
+    func play(to index: Int) -> [PlayedStep] {
+        var path: [Edge] = []
+        var at = index
+        while let first = nodes[at].first {
+            path.append(edges[first])
+            at = edges[first].from
+        }
+        return played(path.reversed())
+    }
+
+    /// Each step is done once more on the state that it leads from, to tell what it changed.
+    func played(_ path: [Edge]) -> [PlayedStep] {
+        path.map { edge in
+            let before = nodes[edge.from].state
+            let attempt = edge.attempt
+            let outcome = try? before.decide(
+                attempt.act, by: attempt.actor ?? people[0], consents: attempt.consents,
+                at: attempt.time, sequence: 1 << 40)
+            let changes = (outcome?.records ?? []).compactMap { record -> String? in
+                let name = record.family == "main" ? "main" : "\(record.family).\(record.index)"
+                guard let old = before.record(record.number) else {
+                    return "\(name) → \(record.state)"
+                }
+                return old.state == record.state ? nil : "\(name) \(old.state) → \(record.state)"
+            }
+            let arguments = attempt.act.arguments.keys.sorted().compactMap { name in
+                attempt.act.arguments[name].map { "\(name) \(StateGraph.text($0))" }
+            }
+            let milliseconds = attempt.time.milliseconds - setting.terms.grantBy.milliseconds
+            return PlayedStep(
+                day: milliseconds / 86_400_000,
+                role: attempt.actor.map { roleNames[$0] ?? "" },
+                move: ([attempt.act.transition] + arguments).joined(separator: " "),
+                changes: changes)
+        }
+    }
+
+    private static func text(_ value: Value) -> String {
+        switch value {
+        case .integer(let number): "\(number)"
+        case .quantity(let quantity): "\(quantity.units)"
+        case .money(let money): Display.decimal(money.minor)
+        case .text(let text): text
+        case .list(let items): "[" + items.map(text).joined(separator: ", ") + "]"
+        case .instant(let instant): instant.description
+        default: "…"
+        }
+    }
+}
+
+extension Template {
+    /// Whether nothing that its records do or wait for reads or writes main.
+    func isIsolated(_ family: Family) -> Bool {
+        let moves = transitions.filter { $0.family == family.name }
+        guard !moves.contains(where: \.touchesMain) else { return false }
+        return family.states.allSatisfy { rule in
+            switch rule.waits {
+            case .until(let until, _): !until.node.readsMain
+            case .pay(let pay):
+                !pay.paid.touchesMain && !pay.unpaid.touchesMain
+                    && !([pay.from, pay.to, pay.amount] + (pay.by.map { [$0] } ?? []))
+                        .contains { $0.node.readsMain }
+            case .dispute(let dispute):
+                !dispute.ruled.touchesMain
+                    && !(dispute.between + [dispute.fallback]).contains { $0.node.readsMain }
+            }
+        }
+    }
+}
+
+extension ContractState {
+    /// How many records of a family may be made.
+    func limit(of family: Family) -> Int64 {
+        (try? family.max.number(in: environment(nil, time: terms.grantBy), as: .int)) ?? 1
+    }
+}

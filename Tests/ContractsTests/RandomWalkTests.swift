@@ -24,7 +24,9 @@ struct RandomWalkTests {
         case .money: return fen(Int64(dice.roll(3)) * 7)
         case .price: return fen([8000, 9600, 9601][dice.roll(3)])
         case .bp: return .integer(Int64([0, 3333, 5000, 10_000][dice.roll(4)]))
-        case .hash: return proof
+        // One is what the other is the secret of.
+        case .hash: return [proof, .hash(SHA256.hash(SHA256.hash([1]).bytes))][dice.roll(2)]
+        case .duration: return .integer(Int64(1 + dice.roll(3)) * day)
         case .party: return .identity(Who.studio)
         case .int: return .integer([0, 1, 162, 163][dice.roll(4)])
         case .instant: return .instant(on(day: Int64(1 + dice.roll(100))))
@@ -45,40 +47,53 @@ struct RandomWalkTests {
         for seed in 1...plays {
             var dice = Dice(state: UInt64(seed))
             var play = try Play(template, setting)
-            var steps = 0
-            let diligence = 2 + dice.roll(12)
-            while !play.state.isEnded, steps < 400 {
-                steps += 1
-                // Once in a while nobody moves until the earliest deadline has passed.
-                if dice.roll(diligence) == 0 || steps > 80 {
-                    let next = play.state.records.filter { $0.until != nil }
-                        .min { ($0.until ?? .latest, $0.number) < ($1.until ?? .latest, $1.number) }
-                    let number = try #require(next?.number)
-                    try play.silent(number)
-                    continue
-                }
-                let people = play.state.participants
-                let did = people[dice.roll(people.count)]
-                let choices = play.state.choices(for: did, at: play.now, includeDefaults: false)
-                guard !choices.isEmpty else { continue }
-                let choice = choices[dice.roll(choices.count)]
-                guard choice.act.transition != "discharge" else { continue }
-                var act = choice.act
-                let held = play.state.record(act.record)?.holds.first?.amount ?? 0
-                for parameter in choice.arguments {
-                    act.arguments[parameter.name] = value(parameter, held: held, &dice)
-                }
-                let consents = play.state.consentsNeeded(for: act)
-                do {
-                    try play.act(
-                        act.transition, act.record, by: did, act.arguments, with: consents)
-                } catch let refusal as ContractRefusal {
-                    #expect(!refusal.words(.en).isEmpty && !refusal.words(.zh).isEmpty)
-                }
+            for need in try walk(&play, &dice) {
+                let passed = terms(need.parameters, need.roles, isChild: true)
+                var child = try Play(template, passed)
+                _ = try walk(&child, &dice)
+                #expect(child.state.isEnded, "seed \(seed), child")
             }
             #expect(play.state.isEnded, "seed \(seed)")
             outcomes.insert(play.state.outcome)
         }
         #expect(outcomes.count >= 2)
+    }
+
+    /// Plays to the end; gives the rights that were passed on.
+    func walk(_ play: inout Play, _ dice: inout Dice) throws -> [ChildNeed] {
+        var children: [ChildNeed] = []
+        var steps = 0
+        let diligence = 2 + dice.roll(12)
+        while !play.state.isEnded, steps < 400 {
+            steps += 1
+            // Once in a while nobody moves until the earliest deadline has passed.
+            if dice.roll(diligence) == 0 || steps > 80 {
+                let next = play.state.records.filter { $0.until != nil }
+                    .min { ($0.until ?? .latest, $0.number) < ($1.until ?? .latest, $1.number) }
+                let number = try #require(next?.number)
+                try play.silent(number)
+                continue
+            }
+            let people = play.state.participants
+            let did = people[dice.roll(people.count)]
+            let choices = play.state.choices(for: did, at: play.now, includeDefaults: false)
+            guard !choices.isEmpty else { continue }
+            let choice = choices[dice.roll(choices.count)]
+            guard choice.act.transition != "discharge" else { continue }
+            var act = choice.act
+            let held = play.state.record(act.record)?.holds.first?.amount ?? 0
+            for parameter in choice.arguments {
+                act.arguments[parameter.name] = value(parameter, held: held, &dice)
+            }
+            let consents = play.state.consentsNeeded(for: act)
+            do {
+                let outcome = try play.act(
+                    act.transition, act.record, by: did, act.arguments, with: consents)
+                if let need = outcome.child { children.append(need) }
+            } catch let refusal as ContractRefusal {
+                #expect(!refusal.words(.en).isEmpty && !refusal.words(.zh).isEmpty)
+            }
+        }
+        return children
     }
 }

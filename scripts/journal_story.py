@@ -375,7 +375,8 @@ class Story:
         made = self.agree(
             z, ["zhijian", "shouzuo", "jike", "zhongcai"], "assist", "propose", line=line,
             user="zhijian", partner="shouzuo", supplier="jike", arbiter="zhongcai", trigger=100,
-            cap=50, cap_month=50, price="6.00", fee="2.00", remedy="50.00", ends="+90d")
+            cap=50, cap_call=50, cap_month=50, price="6.00", fee="2.00", remedy="50.00",
+            ends="+90d")
         z("assist", "draw", contract=made, sold=132, units=32)
         draw = j.record(made, "draw", "asked")
         j("assist", "promise", contract=made, record=draw)

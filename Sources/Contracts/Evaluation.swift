@@ -1,4 +1,5 @@
 internal import Capacity
+internal import Identity
 
 /// Why a formula has no value on these numbers. It refuses the step and consumes nothing.
 public enum EvaluationFault: Error, Hashable, Sendable {
@@ -202,6 +203,9 @@ extension Environment {
         case .share:
             let weights = try argument(1).items.compactMap(\.number)
             return .list(try Shares.split(try whole(0), weights).map { .number($0) })
+        case .sha:
+            guard case .hash(let hash) = try argument(0) else { throw .absent("hash") }
+            return .hash(SHA256.hash(hash.bytes))
         case .month:
             let offset = try whole(1)
             guard offset.magnitude <= 1080, let instant = try? Instant(milliseconds: try whole(0))

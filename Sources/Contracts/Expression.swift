@@ -44,7 +44,7 @@ public struct Expression: Hashable, Sendable {
     }
 
     enum Function: String, Hashable, Sendable, CaseIterable {
-        case at, count, last, min, max, abs, multiple, part, share, month
+        case at, count, last, min, max, abs, multiple, part, share, month, sha
     }
 
     static func name(_ name: String, _ kind: ValueKind) -> Expression {

@@ -355,7 +355,7 @@ struct ExpressionReader {
     ) throws(TemplateRefusal) -> ValueKind {
         let wanted: ClosedRange<Int> =
             switch function {
-            case .count, .last, .abs: 1...1
+            case .count, .last, .abs, .sha: 1...1
             case .min, .max: 2...8
             case .at, .multiple, .part, .share, .month: 2...2
             }
@@ -405,6 +405,9 @@ struct ExpressionReader {
                 throw refuse(1, [.list(.int)])
             }
             return .list(first.kind)
+        case .sha:
+            guard first.kind == .hash else { throw refuse(0, [.hash]) }
+            return .hash
         case .month:
             guard first.kind == .instant else { throw refuse(0, [.instant]) }
             guard second == .int || second == .literal else { throw refuse(1, [.int]) }

@@ -179,7 +179,12 @@ struct SettingSearch {
                     .text($0.name)
                 }
             case .party: return Setting.newcomer.map { [.identity($0)] } ?? []
-            case .hash: return [.hash(Setting.proof)]
+            case .hash:
+                // The evidence that is tried is the key to the second.
+                let given = parameter.fallback.flatMap { datum -> Value? in
+                    if case .hash(let hash) = datum { .hash(hash) } else { nil }
+                }
+                return [given].compactMap(\.self) + [.hash(SHA256.hash(Setting.proof.bytes))]
             default: return [.text("x")]
             }
         }

@@ -1,4 +1,5 @@
 internal import Capacity
+internal import Identity
 
 extension TemplateReader {
     // MARK: Roles and parameters
@@ -227,6 +228,11 @@ extension TemplateReader {
                 throw TemplateRefusal(source.place, .badLiteral(text, kind))
             }
             return (.name(text), text)
+        case .hash:
+            guard let hash = Hash32(hex: text) else {
+                throw TemplateRefusal(source.place, .badLiteral(text, kind))
+            }
+            return (.hash(hash), text)
         default: number = nil
         }
         guard let number, kind.admits(number) else {

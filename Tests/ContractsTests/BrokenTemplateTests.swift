@@ -27,6 +27,7 @@ struct BrokenTemplateTests {
             old: "min: 1, max: units, default: 1", new: "min: 1, max: premium, default: 1",
             fault: "wrongKind"),
         Case(old: "default: 50 %", new: "default: 150 %", fault: "badLiteral"),
+        Case(old: "child, default: 0", new: "child, default: x", fault: "badLiteral"),
         Case(old: "pay_within: 3d", new: "pay_within: 91d", fault: "badLiteral"),
         Case(old: "multiple(units, lot)", new: "multiple(units, lots)", fault: "unknownName"),
         Case(old: "expiry < deliver_by", new: "expiry < units", fault: "wrongKind"),

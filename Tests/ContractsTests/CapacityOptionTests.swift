@@ -254,7 +254,7 @@ struct CapacityOptionTests {
         #expect(names(z) == ["pay_state"])
         #expect(names(d).isEmpty && names(Who.stranger).isEmpty)
         try play.pay(1)
-        #expect(names(z) == ["exercise", "transfer"])
+        #expect(names(z) == ["exercise", "transfer", "exchange"])
         let choice = play.state.choices(for: z, at: play.now, includeDefaults: false).first
         #expect(choice?.verb == "option exercise")
         #expect(choice?.says.en == "I take ‹n› of 100 pcs at 18.00 CNY each.")

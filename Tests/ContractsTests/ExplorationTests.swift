@@ -4,7 +4,7 @@ import Testing
 @testable import Contracts
 
 struct ExplorationTests {
-    @Test(arguments: RandomWalkTests.names)
+    @Test(arguments: Shelf.names)
     func `a standard template holds`(_ name: String) throws {
         let found = Exploration.run(try template(name))
         #expect(found.findings.map { $0.words(.en) } == [])
@@ -13,7 +13,7 @@ struct ExplorationTests {
     }
 
     @Test func `the program knows exactly the files that ship with it`() throws {
-        let hashes = try RandomWalkTests.names.map { try template($0).hash.hex }
+        let hashes = try Shelf.names.map { try template($0).hash.hex }
         #expect(Template.explored.sorted() == hashes.sorted())
     }
 

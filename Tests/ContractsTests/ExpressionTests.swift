@@ -17,6 +17,7 @@ struct ExpressionTests {
             "schedule": (5, .schedule(of: "total")),
             "style": (6, .choice(["american", "european"])), "fair": (7, .bp),
             "weights": (8, .list(.int)), "other": (9, .quantity(line: 1)), "huge": (10, .int),
+            "seed": (11, .hash),
         ]
         scope.states = ["open", "used"]
         scope.hasTime = true
@@ -29,7 +30,7 @@ struct ExpressionTests {
             .number(2_000_000), .number(100), .number(1800), .number(1_795_219_200_000),
             .number(86_400_000), .list([.number(600_000), .number(1_400_000)]),
             .name("american"), .number(5000), .list([.number(15), .number(85)]), .number(7),
-            .number(Int64.max),
+            .number(Int64.max), .hash(SHA256.hash([1])),
         ]
         environment.time = 1_795_219_200_000
         environment.memberCounts = ["kitchens": 3]
@@ -54,6 +55,8 @@ struct ExpressionTests {
         ("month(time, 480)", .number(2026 * 12 + 10)), ("count(kitchens)", .number(3)),
         ("at(kitchens, 2)", .name("kitchens.2")),
         ("share(29800, weights)", .list([.number(4470), .number(25_330)])),
+        ("sha(seed)", .hash(SHA256.hash(SHA256.hash([1]).bytes))),
+        ("sha(seed) == seed", .truth(false)),
     ]
 
     @Test(arguments: values.indices)

@@ -10,10 +10,7 @@ struct OtherTemplatesTests {
     let d = Who.dongguan
 
     @Test func `every template of the shelf is read, with words in both languages`() throws {
-        for name in [
-            "capacity-option", "material-call", "milestone-production", "capacity-swap",
-            "mutual-assistance",
-        ] {
+        for name in Shelf.names {
             let template = try template(name)
             #expect(template.name == name && template.verb != nil)
             #expect(template.role(template.sequencerRole) != nil)
@@ -106,7 +103,8 @@ struct OtherTemplatesTests {
             template("mutual-assistance"),
             terms(
                 [
-                    "trigger": pcs(100), "cap": pcs(100), "cap_month": pcs(40),
+                    "trigger": pcs(100), "cap": pcs(100), "cap_call": pcs(32),
+                    "cap_month": pcs(40),
                     "price": fen(60_000), "fee": fen(20_000), "remedy": fen(50_000),
                     "ends": .instant(on(day: 180)),
                 ],
@@ -120,6 +118,9 @@ struct OtherTemplatesTests {
         var play = try assistance()
         #expect(play.refused("draw", by: z, ["sold": pcs(100), "n": pcs(1)]) != nil)
         #expect(play.refused("draw", by: z, ["sold": pcs(132), "n": pcs(33)]) != nil)
+        // Above the cap a call, below every other bound.
+        #expect(play.refused("draw", by: z, ["sold": pcs(200), "n": pcs(33)]) != nil)
+        #expect(play.refused("draw", by: z, ["sold": pcs(200), "n": pcs(32)]) == nil)
         try play.act("draw", by: z, ["sold": pcs(132), "n": pcs(32)])
         #expect(play.refused("draw", by: z, ["sold": pcs(200), "n": pcs(9)]) != nil)
         #expect(play.refused("draw", by: z, ["sold": pcs(200), "n": pcs(8)]) == nil)

@@ -167,7 +167,8 @@ import Testing
             "zhijian", "mutual-assistance",
             [
                 "trigger": Market.units(100), "cap": Market.units(50),
-                "cap_month": Market.units(50), "price": Market.money(600),
+                "cap_call": Market.units(50), "cap_month": Market.units(50),
+                "price": Market.money(600),
                 "fee": Market.money(200), "remedy": Market.money(5_000),
                 "ends": .instant(market.at(days: 90)),
             ],

@@ -14,9 +14,10 @@ public struct Exploration: Sendable {
         /// States visited under one set: beyond, the template counts as unknown.
         public var states = 20_000
         public var stepsEach = 300_000
-        /// Records of one family, where the template allows more than twice as many; one less where they
-        /// touch main, and under other sets than the first.
+        /// Records of one family, where the template allows more than `few`; one less where they touch main,
+        /// and under other sets than the first.
         public var records = 3
+        public var few = 12
 
         public init() {}
     }
@@ -86,7 +87,7 @@ public struct Exploration: Sendable {
     /// Once more with the longest families cut short: whoever fills one must not stop the others.
     private mutating func fillBounds(_ setting: Setting) {
         let long = template.families.compactMap { family -> Int64? in
-            guard case .number(let max) = family.max.node, max > 2 * Int64(limits.records) else {
+            guard case .number(let max) = family.max.node, max > Int64(limits.few) else {
                 return nil
             }
             return max

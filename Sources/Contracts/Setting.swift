@@ -191,7 +191,14 @@ struct SettingSearch {
         let low = bound(parameter.minimum)
         let high = bound(parameter.maximum)
         var numbers = numbers(parameter, index, low ?? 0)
-        if let fallback = parameter.fallback?.number { numbers.insert(fallback, at: 0) }
+        if let fallback = parameter.fallback?.number {
+            // Of quantities a small one comes first: fewer states, and a lot of 50 needs no 50 units.
+            if case .quantity = parameter.kind {
+                numbers.append(fallback)
+            } else {
+                numbers.insert(fallback, at: 0)
+            }
+        }
         numbers = numbers.filter { $0 >= low ?? .min && $0 <= high ?? .max }
         if let low, parameter.kind.admits(low) { numbers.append(low) }
         if let high, parameter.kind.admits(high) { numbers.append(high) }

@@ -98,7 +98,7 @@ extension StateGraph {
             let count = state.records.count { $0.family == family.name }
             let most =
                 limits.records - (isFirst ? 0 : 1) - (isolated.contains(family.name) ? 0 : 1)
-            return count >= most && state.limit(of: family) > 2 * Int64(limits.records)
+            return count >= most && state.limit(of: family) > Int64(limits.few)
         }
     }
 

@@ -110,7 +110,7 @@ struct StateGraph {
         isolated = Set(template.families.dropFirst().filter(template.isIsolated).map(\.name))
         trackedCounts = template.families.indices.dropFirst().filter { index in
             let max = setting.state.limit(of: template.families[index])
-            return max <= 2 * Int64(limits.records)
+            return max <= Int64(limits.few)
         }
         var scale: Int64 = 1
         var units: [Int64] = []

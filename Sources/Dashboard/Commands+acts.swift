@@ -5,7 +5,7 @@ import Identity
 import Ledger
 import NodeCore
 
-// The templates' own verbs. A sixth template brings its own words; nothing here knows one by name.
+// The templates' own verbs. A new template brings its own words; nothing here knows one by name.
 
 extension Commands {
     /// Two words that are not built in: a template's word for proposing, or one of its moves.

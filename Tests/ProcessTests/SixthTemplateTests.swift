@@ -3,7 +3,7 @@ import Testing
 
 extension ProcessTests {
     @Suite struct SixthTemplateTests {
-        /// None of the five: two words of its own, and the payments that every contract has.
+        /// None of those that come with the program: two words of its own, and the payments that every contract has.
         static let loan = """
             talea: 1
             name: tool-loan
@@ -78,14 +78,14 @@ extension ProcessTests {
                 toFile: trade.maker.home + "/contracts/tool-loan.yaml", atomically: true,
                 encoding: .utf8)
             let listed = try await trade.maker("template list")
-            #expect(listed["templates"].items.count == 5)
+            #expect(!listed["templates"].items.contains { $0["name"].text == "tool-loan" })
             let refused = try #require(listed["refused"].items.first)
             #expect(refused["file"].text == "tool-loan.yaml")
             #expect(refused["message"]["en"].text.contains("main.open is stuck"))
         }
 
         @Test(.timeLimit(.minutes(3)))
-        func `a sixth template laid into running homes brings its own words`() async throws {
+        func `a template laid into running homes brings its own words`() async throws {
             let trade = try await Trade.open()
             let line = try await trade.press(
                 "line declare",
@@ -95,12 +95,12 @@ extension ProcessTests {
             #expect(before.status == 2)
             #expect(before.error.contains("“loan ask” is no command"))
             for studio in trade.all {
-                #expect(try await studio("template list")["templates"].items.count == 5)
+                let shipped = try await studio("template list")["templates"].items.count
                 try Self.loan.write(
                     toFile: studio.home + "/contracts/tool-loan.yaml", atomically: true,
                     encoding: .utf8)
                 let templates = try await studio("template list")["templates"].items
-                #expect(templates.count == 6)
+                #expect(templates.count == shipped + 1)
                 let loan = try #require(templates.first { $0["name"].text == "tool-loan" })
                 #expect(loan["verb"].text == "loan ask")
                 #expect(loan["verbs"].items.map(\.text) == ["loan take"])

@@ -20,7 +20,7 @@ extension Seeded {
     /// Any message of the wire with any lawful content.
     mutating func message() -> Message { message(below(Self.messageKinds)) }
 
-    static let messageKinds = 28
+    static let messageKinds = 29
 
     mutating func message(_ kind: Int) -> Message {
         switch kind {
@@ -113,6 +113,8 @@ extension Seeded {
                             grant: .filled($0), units: count(), until: instant(),
                             releaseKey: id(), tag: id())
                     }, total: maybe(count()) ?? 0, remaining: signed()))
+        case 27:
+            Message("Settlement", Settlement(request: entry(), consents: list { $0.entry() }))
         case 26:
             Message(
                 "Keepsake",

@@ -41,6 +41,14 @@ public enum ContractRefusal: Error, Hashable, Sendable {
     case pendingAtEnd(count: Int)
     case claimUnknown(step: Int64, index: Int64)
     case claimExceeded(open: Int64, asked: Int64)
+    /// Only the sequencer may be settled without.
+    case notWithout(DID)
+    /// Names a transfer that is not pending, or that the settlement cannot post.
+    case notPostable(step: Int64, index: Int64)
+    /// More than was pending, or than was pending and in escrow from the one who gives.
+    case settlementAbove(had: Int64, asked: Int64)
+    /// Units that are reserved for the silent one stay so until they fall free on their line.
+    case heldForSilent(DID, units: Int64, until: Instant?)
     case arithmetic(rule: String, EvaluationFault)
 
     /// `name` puts an identity into the reader's words.
@@ -108,6 +116,14 @@ public enum ContractRefusal: Error, Hashable, Sendable {
         case .chainTooLong(let limit): "more than \(limit) payments of zero in a row"
         case .pendingAtEnd(let count): "\(count) transfers would stay pending at the end"
         case .claimUnknown(let step, let index): "no open claim \(step)/\(index)"
+        case .notWithout(let did):
+            "a contract is settled without its sequencer alone, not without \(name(did))"
+        case .notPostable(let step, let index):
+            "\(step)/\(index) is no pending transfer between two who sign"
+        case .settlementAbove(let had, let asked): "only \(had) was pending or held, \(asked) asked"
+        case .heldForSilent(let did, let units, let until):
+            "\(units) units are reserved for \(name(did)), who does not sign"
+                + (until.map { ", until \($0)" } ?? "")
         case .claimExceeded(let open, let asked):
             "\(Display.decimal(asked)) to clear, but \(Display.decimal(open)) is owed"
         case .arithmetic(let rule, let fault): "\(rule): \(fault.words(.en))"
@@ -162,6 +178,11 @@ public enum ContractRefusal: Error, Hashable, Sendable {
         case .chainTooLong(let limit): "连续 \(limit) 笔以上零额付款"
         case .pendingAtEnd(let count): "结束时仍有 \(count) 笔未决"
         case .claimUnknown(let step, let index): "没有未清债权 \(step)/\(index)"
+        case .notWithout(let did): "合同只可在缺排序方时了结，不可缺 \(name(did))"
+        case .notPostable(let step, let index): "\(step)/\(index) 不是两个签署方之间的待定转移"
+        case .settlementAbove(let had, let asked): "待定或托管的只有 \(had)，却要 \(asked)"
+        case .heldForSilent(let did, let units, let until):
+            "为未签署的 \(name(did)) 预留着 \(units)" + (until.map { "，至 \($0)" } ?? "")
         case .claimExceeded(let open, let asked):
             "要清 \(Display.decimal(asked))，只欠 \(Display.decimal(open))"
         case .arithmetic(let rule, let fault): "\(rule)：\(fault.words(.zh))"

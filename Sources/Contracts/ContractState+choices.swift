@@ -47,6 +47,10 @@ extension ContractState {
     /// Further consents that an act needs, besides its author's. For an act that several may ask for,
     /// all are listed; the author's own is not counted against her.
     public func consentsNeeded(for act: Act) -> Set<DID> {
+        if act.isSettlement {
+            return Set(participants + [terms.sequencer]).subtracting(
+                [act.without].compactMap(\.self))
+        }
         guard let record = record(act.record) else { return [] }
         if let transition = template.transition(act.transition) {
             return Set(identities(transition.with, environment(record)))

@@ -7,14 +7,20 @@ extension ContractState {
     /// What a move would change, if it is lawful now. `consents` are those of other identities. A
     /// default may be asked for by anyone named in the contract, strictly after the deadline; anything
     /// else is in time up to and including it, a stated payment even later, until a default stands.
+    /// `free`: when the units that each line locked for this contract fall free, where that is known.
     public func decide(
-        _ act: Act, by actor: DID, consents: Set<DID> = [], at time: Instant, sequence: Int64
+        _ act: Act, by actor: DID, consents: Set<DID> = [], at time: Instant, sequence: Int64,
+        free: [Instant?] = []
     ) throws(ContractRefusal) -> Outcome {
         guard !records.isEmpty else { throw .notOpened }
         if act.transition == BuiltIn.discharge.rawValue {
             return try discharge(act, by: actor, at: time, sequence: sequence)
         }
         guard !isEnded else { throw .ended }
+        if act.isSettlement {
+            return try settle(
+                act, by: actor, consents: consents, at: time, sequence: sequence, free: free)
+        }
         guard let record = record(act.record) else { throw .recordUnknown(act.record) }
         if let transition = template.transition(act.transition) {
             let arguments = try check(
@@ -24,7 +30,7 @@ extension ContractState {
                 transition.name, isDefault: transition.isDefault, actor, needed, time, sequence)
             return try step.run(transition, on: act.record, arguments)
         }
-        guard let builtIn = BuiltIn(rawValue: act.transition), builtIn != .settle else {
+        guard let builtIn = BuiltIn(rawValue: act.transition) else {
             throw .transitionUnknown(act.transition)
         }
         return try decide(

@@ -99,7 +99,7 @@ extension ContractState {
                 given = display.text(.number(money.minor), .money)
             }
             return language == .en ? "I give up my claim of \(given)." : "我放弃债权 \(given)。"
-        case (.settle, _): return act.transition
+        case (.settle, _): return settlement(act, language)
         }
     }
 }

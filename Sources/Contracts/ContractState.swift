@@ -20,8 +20,8 @@ public struct ContractState: Sendable {
     public private(set) var records: [Record] = []
     /// Posted claims that are not cleared, by cause.
     public private(set) var claims: [Claim] = []
-    /// Money that custodians hold by payments into escrow, less what they paid out or came to owe.
-    public private(set) var escrow: Int64 = 0
+    /// What custodians hold by payments into escrow, oldest first, less what they paid out or came to owe.
+    public private(set) var deposits: [Deposit] = []
     public private(set) var isEnded = false
     private var closing = ContractOutcome.open
     /// Parameters, then terms, in the template's order; `nil` where only a child has one.
@@ -80,13 +80,15 @@ public struct ContractState: Sendable {
             }
         }
         claims = outcome.claims
-        escrow = outcome.escrow
+        deposits = outcome.deposits
         isEnded = outcome.ends
         closing = outcome.outcome
         assert(!isEnded || pending.isEmpty)
     }
 
     // MARK: Questions
+
+    public var escrow: Int64 { deposits.reduce(0) { $0 + $1.amount } }
 
     /// How far a third party that `record` waits for may stop its clock, milliseconds. Without witnesses
     /// nobody could say since when it was away, and no clock stops.
@@ -134,11 +136,11 @@ public struct ContractState: Sendable {
     }
 
     /// Records whose versions a request must name: its own, and main where the step reads or writes it.
-    /// A discharge names none; neither are records counted that the step makes.
+    /// A discharge names none, nor does a settlement, which hangs on its basis; neither are records counted that the step makes.
     public func touched(by act: Act) -> [Int64] {
-        guard act.transition != BuiltIn.discharge.rawValue, let record = record(act.record) else {
-            return []
-        }
+        guard act.transition != BuiltIn.discharge.rawValue, !act.isSettlement,
+            let record = record(act.record)
+        else { return [] }
         var main = false
         if let transition = template.transition(act.transition) {
             main = transition.touchesMain

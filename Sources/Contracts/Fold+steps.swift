@@ -35,6 +35,8 @@ extension Fold {
         guard let basis = place.basis, steps.contains(where: { $0.id == basis }) else {
             throw .basisUnknown
         }
+        // It speaks of everything that is pending, so it stands on the newest step or not at all.
+        guard !Act(request.act).isSettlement || basis == head.id else { throw .basisUnknown }
         for number in state.touched(by: Act(request.act)) {
             let current = state.record(number)?.version ?? 0
             let named = place.versions.first { $0.record == number }?.version ?? 0
@@ -104,6 +106,7 @@ extension Fold {
                     guard let body = try? entry.read(Firm.self), body.grant == grant.grant,
                         body.units == need.units, body.until >= (need.until ?? .earliest)
                     else { continue }
+                    held[need.line].until = held[need.line].until.map { max($0, body.until) }
                 case .split:
                     guard let body = try? entry.read(Split.self), body.grant == grant.grant,
                         body.units == need.units, body.holderSignature == act.holderSignature

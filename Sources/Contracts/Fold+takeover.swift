@@ -28,9 +28,10 @@ extension Fold {
         return head.sequence - takeover.basis + 3
     }
 
-    /// A step of the first epoch that a ruling left behind was folded before the ruling came: this value
-    /// cannot take it back, and is to be folded anew.
+    /// A step that a ruling or a settlement leaves behind was folded before that came: this value cannot
+    /// take it back, and is to be folded anew.
     public var isOvertaken: Bool {
+        if isOutrun { return true }
         guard let takeover, takeover.ruling != nil, !takeover.isInForce else { return false }
         return head.sequence > takeover.basis
             || (head.sequence == takeover.basis && head.id != takeover.basisStep)

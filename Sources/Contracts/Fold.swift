@@ -29,6 +29,9 @@ public struct Fold: Sendable {
     public internal(set) var halt: Halt?
     /// The arbiter's claim, its ruling, and where the new epoch goes on from.
     public internal(set) var takeover: Takeover?
+    /// Settlements without the sequencer that came, and the one that ended the contract.
+    var agreed: [Agreed] = []
+    public internal(set) var settled: EntryID?
     /// Key entries that steps embedded, and the older ones they put out of force here.
     public internal(set) var embeddedKeys: Set<EntryID> = []
     var supersededKeys: Set<EntryID> = []
@@ -61,6 +64,8 @@ public struct Fold: Sendable {
         public let issuer: DID
         public let holder: DID
         public let releaseKey: PublicKey
+        /// When all of them fall free; `nil` where they came by a split, which does not say.
+        public internal(set) var until: Instant?
         /// Units released under the holder's signature so far, as the steps of this contract tell.
         public internal(set) var released: Int64 = 0
     }
@@ -169,11 +174,14 @@ extension Fold {
     public func decide(_ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker)
         throws(FoldRefusal) -> Admission
     {
+        guard settled == nil else { throw .contract(.ended) }
         let sequence = head.sequence + 1
         guard sequence > 1 else {
             return try decideOpening(candidate, keys: keys, checker: checker)
         }
         let (act, actor, time) = try asked(candidate, keys: keys, checker: checker)
+        // Whoever writes steps is not silent.
+        guard Act(act).without == nil else { throw .contract(.notWithout(sequencer)) }
         var candidate = candidate
         candidate.time = time
         let consents = try consentsTo(candidate, act, keys: keys, checker: checker)
@@ -206,6 +214,14 @@ extension Fold {
     public mutating func fold(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker)
         -> [TransferEvent]
     {
+        if entry.kind == .settlement {
+            take(settlement: entry, keys: keys, checker: checker)
+            return []
+        }
+        guard settled == nil else {
+            weigh(entry, keys: keys, checker: checker)
+            return []
+        }
         guard halt == nil, let place = entry.header.log else { return [] }
         if place.log == takeoverLog, entry.kind == .claim || entry.kind == .ruling {
             take(entry, keys: keys, checker: checker)
@@ -282,21 +298,27 @@ extension Fold {
     }
 
     /// Keys came in: the entry that waited for one may be folded again.
-    public mutating func resume() { if case .keyUnknown = halt { halt = nil } }
+    public mutating func resume() {
+        if case .keyUnknown = halt { halt = nil }
+        keysCame()
+    }
 
     /// The fork's effect on state: the fold ends below it.
     public mutating func stop(forkedAt sequence: Int64) {
-        guard takeover?.isInForce != true else { return }
+        guard takeover?.isInForce != true, settled == nil else { return }
         halt = .forked(sequence: sequence)
     }
 
     /// The step inside an entry of this contract's log.
     public func open(_ entry: Entry) throws(EntryRefusal) -> Step {
+        try Step(strict: plaintext(entry))
+    }
+
+    func plaintext(_ entry: Entry) throws(EntryRefusal) -> [UInt8] {
         guard let place = entry.header.log, let body = entry.body else { throw .bodyMissing }
-        let plaintext = try PrivateBody.open(
+        return try PrivateBody.open(
             body, key: key.bodyKey(log: place.log, sequence: place.sequence),
             author: entry.header.author, place: place)
-        return try Step(strict: plaintext)
     }
 
     private static let unread = SignedAct(transition: "unread", record: 0, arguments: [])
@@ -367,6 +389,7 @@ extension Fold {
             entry, in: line, of: need.issuer, among: lines, keys: keys, checker: checker)
         {
             let fits: Bool
+            var until: Instant?
             if let parent = proposal.parent, let split = try? entry.read(Split.self) {
                 fits =
                     split.grant == parent.grant && split.units == need.units
@@ -376,6 +399,7 @@ extension Fold {
                 fits =
                     grant.units == need.units && grant.releaseKey == releaseKey
                     && grant.tag == tag && grant.until >= (need.until ?? .earliest)
+                until = grant.until
             } else {
                 fits = false
             }
@@ -383,7 +407,7 @@ extension Fold {
             try check(entry, keys: keys, checker: checker)
             return HeldGrant(
                 line: line, grant: entry.id, issuer: need.issuer, holder: need.holder,
-                releaseKey: releaseKey)
+                releaseKey: releaseKey, until: until)
         }
         throw .lineMissing(need.kind)
     }

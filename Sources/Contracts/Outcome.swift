@@ -19,7 +19,7 @@ public struct Outcome: Hashable, Sendable {
     public let outcome: ContractOutcome
     /// All open claims after it, by cause.
     public let claims: [Claim]
-    let escrow: Int64
+    let deposits: [Deposit]
 
     /// Numbers of the records changed or made.
     public var touched: [Int64] { records.map(\.number) }
@@ -46,6 +46,14 @@ public struct ChildNeed: Hashable, Sendable {
     public let parameters: [String: Value]
     /// Split off the line for it.
     public let units: Int64
+}
+
+/// What a custodian still holds of one payment into escrow.
+public struct Deposit: Hashable, Sendable {
+    public let custodian: DID
+    public let depositor: DID
+    /// Above zero, minor units.
+    public internal(set) var amount: Int64
 }
 
 /// Money owed after it could not be paid. Only its creditor clears it.

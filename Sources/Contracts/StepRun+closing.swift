@@ -143,6 +143,6 @@ extension StepRun {
         return Outcome(
             sequence: sequence, records: records.filter { changed.contains($0.number) },
             transfers: transfers, lines: lines, child: child, ends: ends, outcome: outcome,
-            claims: claims, escrow: escrow)
+            claims: claims, deposits: deposits)
     }
 }

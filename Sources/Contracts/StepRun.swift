@@ -26,7 +26,7 @@ struct StepRun {
     var lines: [LineNeed] = []
     var child: ChildNeed?
     var claims: [Claim]
-    var escrow: Int64
+    var deposits: [Deposit]
     var index: Int64 = 0
 
     init(
@@ -41,7 +41,7 @@ struct StepRun {
         self.reason = reason
         records = state.records
         claims = state.claims
-        escrow = state.escrow
+        deposits = state.deposits
     }
 
     // MARK: The moves
@@ -119,8 +119,13 @@ struct StepRun {
         }
         switch rule.route {
         case .direct: break
-        case .intoEscrow: if paid { escrow += pay.amount }
-        case .outOfEscrow: if paid || rule.claims { escrow -= pay.amount }
+        case .intoEscrow:
+            if paid {
+                deposits.append(
+                    Deposit(custodian: pay.to, depositor: pay.from, amount: pay.amount))
+            }
+        case .outOfEscrow:
+            if paid || rule.claims { takeEscrow(pay.amount, from: pay.from, for: pay.to) }
         }
         try perform(paid ? rule.paid : rule.unpaid, on: number, environment(number), chain: 0)
         return try finish()

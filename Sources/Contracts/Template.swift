@@ -100,7 +100,7 @@ enum BuiltIn: String, CaseIterable, Sendable {
     case agree
     case ruleDefault = "rule_default"
     case discharge
-    /// A later capability: a final distribution signed by all.
+    /// A final distribution, signed by all, or by all but a silent sequencer.
     case settle
 
     var isDefault: Bool {
@@ -154,6 +154,7 @@ enum BuiltIn: String, CaseIterable, Sendable {
                 Parameter(name: "step", kind: .int), Parameter(name: "index", kind: .int),
                 Parameter(name: "amount", kind: .money),
             ]
+        // What a settlement says is lists; `SettlementPlan` reads them.
         case .payReceive, .payUnpaid, .paySilent, .payRuleDefault, .ruleDefault, .settle: []
         }
     }

@@ -294,7 +294,7 @@ extension Commands {
 
     // MARK: - Answer
 
-    private static func asked(_ asked: Node.Asked, _ id: ContractID, _ node: Node) -> JSON {
+    static func asked(_ asked: Node.Asked, _ id: ContractID, _ node: Node) -> JSON {
         var (what, step, request, child) = (
             "sequenced", Int64?.none, EntryID?.none, ContractID?.none
         )

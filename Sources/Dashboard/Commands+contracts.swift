@@ -365,7 +365,7 @@ extension Commands {
         let consents = consenting ? fold.state.consentsNeeded(for: act) : []
         let outcome = try? fold.state.decide(
             act, by: actor, consents: consents.subtracting([actor]), at: view.now,
-            sequence: fold.head.sequence + 1)
+            sequence: fold.head.sequence + 1, free: fold.freeTimes)
         done.moves = view.moves(outcome?.transfers ?? [])
         done.says = Localized(en: fold.state.says(act, .en), zh: fold.state.says(act, .zh))
         done.worst = view.worst(held, fold)

@@ -84,6 +84,7 @@ public struct Commands: Sendable {
             return try await write(request) { node, options in
                 try Self.act(&node, &options, verb: nil)
             }
+        case "contract settle": return try await write(request, Self.settle)
         case "contract takeover": return try await write(request, Self.takeOver)
         case "witness list": return try await read(request, Self.listDuties)
         case "witness accept": return try await write(request, Self.acceptDuty)

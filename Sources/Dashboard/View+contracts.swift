@@ -114,6 +114,7 @@ extension View {
         add("problem", problem(held))
         add("clock", clock(held))
         add("witnesses", witnesses(held))
+        add("silent_since", instant(held.silentSince))
         guard let fold = held.fold else { return .object(fields) }
         let state = fold.state
         add("records", .array(state.records.map { record($0, fold) }))
@@ -130,6 +131,7 @@ extension View {
                     ["en": .string($0), "zh": .string($1)]
                 }))
         add("claims", .array(state.claims.map { claim($0) }))
+        add("pending", .array(state.pending.map { pending($0) }))
         add(
             "deadlines",
             .array(
@@ -347,6 +349,17 @@ extension View {
                     return .object(fields)
                 }),
             "says": choice.says.json, "is_default": .bool(choice.isDefault),
+        ]
+    }
+
+    private func pending(_ transfer: Transfer) -> JSON {
+        [
+            "step": .number(transfer.cause.step), "index": .number(transfer.cause.index),
+            "kind": .string(transfer.kind.rawValue),
+            "from": .string(transfer.from.did), "from_name": .string(name(transfer.from)),
+            "to": .string(transfer.to.did), "to_name": .string(name(transfer.to)),
+            "amount": .number(transfer.amount),
+            "text": .string(Self.text(Int128(transfer.amount), transfer.commodity)),
         ]
     }
 

@@ -7,9 +7,12 @@ import NodeCore
 
 extension Options {
     /// `--despite-fork yes`: the user knows that someone named signed two histories.
-    mutating func insists() throws(DoorRefusal) -> Bool {
-        guard let text = try one("despite-fork") else { return false }
-        guard text == "yes" else { throw Self.wrong("despite-fork", text, "yes", "yes") }
+    mutating func insists() throws(DoorRefusal) -> Bool { try yes("despite-fork") }
+
+    /// What is said on purpose or not at all.
+    mutating func yes(_ name: String) throws(DoorRefusal) -> Bool {
+        guard let text = try one(name) else { return false }
+        guard text == "yes" else { throw Self.wrong(name, text, "yes", "yes") }
         return true
     }
 }

@@ -45,6 +45,10 @@ extension ContractRefusal {
         case .chainTooLong(let limit): ("chain_too_long", "step", "\(limit)")
         case .pendingAtEnd(let count): ("pending_at_end", "contract", "\(count)")
         case .claimUnknown(let step, let index): ("claim_unknown", "step", "\(step)/\(index)")
+        case .notWithout(let did): ("not_without", "without-sequencer", did.did)
+        case .notPostable(let step, let index): ("not_postable", "post", "\(step)/\(index)")
+        case .settlementAbove(_, let asked): ("settlement_above", "amount", "\(asked)")
+        case .heldForSilent(_, let units, _): ("held_for_silent", "units", "\(units)")
         case .claimExceeded(_, let asked): ("claim_exceeded", "amount", "\(asked)")
         case .arithmetic(let rule, _): ("arithmetic", "terms", rule)
         }

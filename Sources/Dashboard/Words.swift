@@ -295,6 +295,11 @@ extension NodeRefusal {
                 "contract \(contract.short) names no witnesses, so nobody can take it over; the other "
                     + "parties may settle among themselves",
                 "合同 \(contract.short) 没有见证，无人可接管；其他各方可自行了结")
+        case .hasWitnesses(let contract):
+            return Wording(
+                "has_witnesses", "contract", contract.short,
+                "contract \(contract.short) has witnesses: its arbiter goes on (talea contract takeover)",
+                "合同 \(contract.short) 有见证：由仲裁方接续（talea contract takeover）")
         case .notTheArbiter(let arbiter):
             return Wording(
                 "not_the_arbiter", "contract", arbiter.did,

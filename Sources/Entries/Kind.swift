@@ -18,6 +18,7 @@ public enum Kind: Int64, Hashable, Sendable, CaseIterable {
     case closed = 22
     case claim = 23
     case ruling = 24
+    case settlement = 27
     case founding = 30
     case proposal = 40
     case acceptance = 41
@@ -30,6 +31,6 @@ public enum Kind: Int64, Hashable, Sendable, CaseIterable {
 
     /// Numbers kept for later capabilities, with the name each will bear: stored and relayed unread.
     public static let reserved: [Int64: String] = [
-        25: "checkpoint", 26: "snapshot", 27: "settlement", 31: "admit", 32: "expel",
+        25: "checkpoint", 26: "snapshot", 31: "admit", 32: "expel",
     ]
 }

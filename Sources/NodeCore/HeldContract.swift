@@ -1,4 +1,4 @@
-internal import Capacity
+public import Capacity
 public import Contracts
 public import Entries
 public import Identity
@@ -114,6 +114,17 @@ public struct HeldContract: Sendable {
             found += receipts
         }
         return found
+    }
+
+    /// Since when a request that lacks nothing waits for a step or a refusal.
+    public var silentSince: Instant? {
+        guard let fold, !fold.state.isEnded else { return nil }
+        return requests.values.filter { request in
+            let act = Act(request.act)
+            let signed = Set((request.consents + [request.entry]).map(\.header.author))
+            return act.without == nil
+                && fold.state.consentsNeeded(for: act).isSubset(of: signed)
+        }.map(\.entry.header.time).min()
     }
 
     /// No further step will come: it ended, or never began.

@@ -234,9 +234,13 @@ extension Node {
             return advance(contract)
         }
         guard let pending = held.requests[request] else { throw .nothingToAccept(request) }
+        let without = Act(pending.act).without
+        if without != nil { try checkSettles(pending.act, by: pending.entry.header.author, held) }
         let acceptance = Acceptance(salt: dice.roll(), statement: request, releaseKey: nil)
         let entry = try say(
-            acceptance, about: held, to: [held.sequencer, pending.entry.header.author],
+            acceptance, about: held,
+            to: without == nil
+                ? [held.sequencer, pending.entry.header.author] : settlers(of: held),
             expires: pending.entry.header.statement?.expires ?? now)
         contracts[contract]?.requests[request]?.consents.append(entry)
         advance(contract)

@@ -56,6 +56,7 @@ extension Node {
             return
         }
         if fold.isOvertaken, !isRestoring { directives.append(.reload) }
+        if entry.kind == .settlement { return foldSettlement(in: id) }
         guard fold.head.sequence > before else {
             if entry.header.log?.log == fold.takeoverLog, entry.kind == .step {
                 contracts[id]?.ahead.append(entry)
@@ -67,6 +68,7 @@ extension Node {
         post(events)
         stepTaken(in: id)
         foldAhead(in: id)
+        foldSettlement(in: id)
     }
 
     /// Steps of the arbiter's epoch that waited for its basis.
@@ -81,8 +83,10 @@ extension Node {
     /// Folds what waited for a key.
     mutating func resumeFolds() {
         for id in contracts.keys.sorted() {
-            guard case .keyUnknown = contracts[id]?.fold?.halt else { continue }
+            guard let fold = contracts[id]?.fold else { continue }
             contracts[id]?.fold?.resume()
+            foldSettlement(in: id)
+            guard case .keyUnknown = fold.halt else { continue }
             let entries = contracts[id]?.unfolded ?? []
             contracts[id]?.unfolded = []
             for entry in entries { foldStep(entry, in: id) }
@@ -105,7 +109,7 @@ extension Node {
         if !events.isEmpty, planted(.postedTwice) { changes.append(.books(events)) }
     }
 
-    private mutating func stepTaken(in id: ContractID) {
+    mutating func stepTaken(in id: ContractID) {
         guard var held = contracts[id], let step = held.fold?.steps.last else { return }
         if let request = step.request {
             held.requests[request] = nil
@@ -158,6 +162,7 @@ extension Node {
     /// requests, admissions, child requests. Asks nobody anything.
     mutating func advance(_ id: ContractID) {
         rule(on: id)
+        settle(id)
         guard maySign, ledgerFault == nil, let held = contracts[id], let fold = held.fold,
             fold.halt == nil, mayWrite(for: held)
         else { return }
@@ -173,7 +178,9 @@ extension Node {
             advanceTransfer(id)
             return
         }
-        for request in held.requests.keys.sorted() { advance(request, in: id) }
+        for (id, request) in sorted(held.requests) where Act(request.act).without == nil {
+            advance(id, in: held.id)
+        }
     }
 
     /// The grants that this node owes an agreed contract.

@@ -71,7 +71,10 @@ extension Node {
             guard let takeover, takeover.ruling != nil, place.sequence <= takeover.basis else {
                 lines[base]?.part(at: forked, in: place.log)
                 if lines[base] != nil { keepBranch(entry, of: place.log) }
-                if let contract { contracts[contract]?.fold?.stop(forkedAt: forked) }
+                // A witness's log, or one that ends a contract, says nothing of the sequencer's.
+                if let contract, contracts[contract]?.fold?.writingLog == place.log {
+                    contracts[contract]?.fold?.stop(forkedAt: forked)
+                }
                 return
             }
         }
@@ -132,6 +135,7 @@ extension Node {
             return log == .contract(contract, author: author)
                 || log == .witness(of: held.log, author: author)
                 || log == held.fold?.takeoverLog
+                || log == Fold.settlementLog(of: author, held.proposal)
         }
         if let called = witnessed[log], let duty = witnessing[called] {
             return duty.topic == topic

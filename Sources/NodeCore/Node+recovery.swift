@@ -107,6 +107,7 @@ extension Node {
             if let fold = held.fold, fold.isWitnessed, fold.arbiter == own.did {
                 logs.insert(fold.takeoverLog)
             }
+            if let log = Fold.settlementLog(of: own.did, held.proposal) { logs.insert(log) }
         }
         for log in witnessing.keys { logs.insert(.witness(of: log, author: own.did)) }
         return logs.sorted()

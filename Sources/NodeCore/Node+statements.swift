@@ -238,6 +238,10 @@ extension Node {
             let held = HeldContract(key: key, proposalEntry: entry, proposal: proposal)
             contracts[key.contract] = held
             contractOfLog[held.log] = key.contract
+            for did in proposal.participants {
+                guard let log = Fold.settlementLog(of: did, proposal) else { continue }
+                contractOfLog[log] = key.contract
+            }
             for witness in held.witnesses {
                 contractOfLog[.witness(of: held.log, author: witness)] = key.contract
             }
@@ -270,7 +274,9 @@ extension Node {
             if body.statement == held.proposalEntry.id {
                 // Once sequenced, a refusal comes too late to matter.
                 if held.declined == nil { held.declined = (author, body.code, body.text) }
-            } else if author == held.sequencer {
+            } else if author == held.sequencer,
+                held.requests[body.statement].map({ Act($0.act).without }) != author
+            {
                 let act = held.requests.removeValue(forKey: body.statement)?.act
                 held.refused.append(
                     .init(request: body.statement, act: act, code: body.code, text: body.text))

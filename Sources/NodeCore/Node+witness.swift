@@ -58,7 +58,8 @@ extension Node {
             witnessTermsHash: duty.terms.hash)
         let entry = try sign(
             acceptance, topic: duty.topic, place: .init(expires: expires, about: log))
-        changes.append(.statement(entry, contract: duty.terms.contract))
+        // Of no contract that this node holds: it has no key to it.
+        changes.append(.statement(entry, contract: nil))
         keepAsWitness(entry.entry)
         for participant in duty.terms.participants {
             send(entry.entry, to: participant, contractKey: nil)
@@ -88,18 +89,16 @@ extension Node {
             guard let body = try? entry.read(Acknowledgement.self) else { return }
             settle(OutboxKey(statement: body.entry, recipient: author))
         case .request, .acceptance:
-            guard duty.isAccepted, maySign, maySign(in: ownLog(of: duty)),
-                now <= entry.header.statement?.expires ?? .earliest,
+            guard serves(duty), now <= entry.header.statement?.expires ?? .earliest,
                 isWithinDay(duty, author)
             else { return wait(sealed) }
-            changes.append(.statement(valid, contract: duty.terms.contract))
+            changes.append(.statement(valid, contract: nil))
             keepAsWitness(entry)
-            receipt(Receipt(subject: entry.id), in: duty)
+            append(Receipt(subject: entry.id), in: duty)
             acknowledge(entry, to: author)
         case .closingRequest:
             guard let body = try? entry.read(ClosingRequest.self) else { return }
-            guard duty.isAccepted, maySign, maySign(in: ownLog(of: duty)), now > body.deadline
-            else { return wait(sealed) }
+            guard serves(duty), now > body.deadline else { return wait(sealed) }
             close(body, for: author, duty)
             statementsSeen.insert(entry.id)
             acknowledge(entry, to: author)
@@ -109,7 +108,7 @@ extension Node {
 
     /// Whether a statement that waited can be answered now.
     func isReady(_ entry: Entry, for duty: Witnessing) -> Bool {
-        guard duty.isAccepted, maySign(in: ownLog(of: duty)) else { return false }
+        guard serves(duty) else { return false }
         guard let ask = try? entry.read(ClosingRequest.self) else { return true }
         return now > ask.deadline
     }
@@ -142,8 +141,9 @@ extension Node {
         }
     }
 
-    private mutating func receipt(_ receipt: Receipt, in duty: Witnessing) {
-        append(receipt, in: duty)
+    /// Took it on, and may sign what it says of it.
+    private func serves(_ duty: Witnessing) -> Bool {
+        duty.isAccepted && maySign && maySign(in: ownLog(of: duty))
     }
 
     private func ownLog(of duty: Witnessing) -> LogID {
@@ -169,9 +169,7 @@ extension Node {
     /// one entry at each sequence: of a fork only what came first is ever receipted. A receipted claim
     /// ends receipting in the epoch before.
     mutating func receiptSteps(of log: LogID) {
-        guard maySign, !isRestoring, let duty = witnessing[log], duty.isAccepted,
-            maySign(in: ownLog(of: duty))
-        else { return }
+        guard !isRestoring, let duty = witnessing[log], serves(duty) else { return }
         let isClaimed = duty.claim.map { duty.said.receipts[$0.id] != nil } ?? false
         if !isClaimed {
             receiptHead(of: log, in: duty)
@@ -185,7 +183,7 @@ extension Node {
         guard let chain = chains.chain(log), chain.fork == nil, let head = chain.id(at: chain.head),
             duty.said.receipts[head] == nil
         else { return }
-        receipt(Receipt(subject: head, log: log, sequence: chain.head), in: duty)
+        append(Receipt(subject: head, log: log, sequence: chain.head), in: duty)
     }
 
     private mutating func receiptClaim(in duty: Witnessing) {
@@ -195,7 +193,7 @@ extension Node {
             duty.requests.contains(where: { $0.id == body.request })
         else { return }
         let chain = chains.chain(duty.terms.log)
-        receipt(
+        append(
             Receipt(
                 subject: claim.id, log: duty.takeoverLog, sequence: 1,
                 highest: chain?.head ?? 0, highestStep: chain.flatMap { $0.id(at: $0.head) }),

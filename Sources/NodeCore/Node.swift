@@ -213,14 +213,19 @@ public struct Node: Sendable {
             keepAsWitness(valid.entry)
             keep(valid.entry, contract: contract, key: contract.flatMap { keyOf[$0] })
         }
-        // The arbiter's logs first: a ruling has to be known before the steps it leaves behind.
-        let takeovers = Set(contracts.values.compactMap { $0.fold?.takeoverLog })
-        for isTakeover in [true, false] {
-            for valid in snapshot.entries where valid.entry.kind != .key {
-                guard let log = valid.entry.header.log?.log else { continue }
-                if takeovers.contains(log) == isTakeover { fold(valid) }
-            }
+        // Logs of parties first: a ruling or settlement has to be known before the steps it leaves behind,
+        // and what those steps say against it before it ends anything.
+        let steps = Set(contracts.values.map(\.log))
+        let rest = snapshot.entries.filter { $0.entry.kind != .key }
+        for valid in rest where isOfParty(valid.entry) { fold(valid) }
+        let (lookup, checker) = (keyLookup, checker)
+        for valid in rest {
+            guard let log = valid.header.log?.log, steps.contains(log),
+                let id = contractOfLog[log]
+            else { continue }
+            contracts[id]?.fold?.weigh(valid.entry, keys: lookup, checker: checker)
         }
+        for valid in rest where !isOfParty(valid.entry) { fold(valid) }
         restoreBranches(snapshot)
         for item in snapshot.outbox {
             outbox[OutboxKey(statement: item.statement.id, recipient: item.recipient)] = item

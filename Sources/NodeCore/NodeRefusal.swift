@@ -57,6 +57,8 @@ public enum NodeRefusal: Error, Sendable {
     case stepUnknown(Int64)
     case keyOfPeerUnknown(DID)
     case noWitnesses(ContractID)
+    /// Its arbiter goes on where the sequencer fell silent.
+    case hasWitnesses(ContractID)
     case notTheArbiter(DID)
     case takenOver(ContractID)
     case nothingUnanswered(ContractID)

@@ -14,9 +14,13 @@ public struct MemoryStore: Sendable {
     /// Sealed snapshots of others.
     public private(set) var keepsakes: [DID: [UInt8]] = [:]
 
+    /// What statements and outbox may refer to, as the database's tables say.
+    private var contracts: Set<ContractID> = []
+    private var statements: Set<EntryID> = []
+
     public init() {}
 
-    /// One transaction.
+    /// One transaction. What the database would refuse ends the run.
     public mutating func commit(_ changes: [Change]) {
         for change in changes {
             switch change {
@@ -45,9 +49,15 @@ public struct MemoryStore: Sendable {
             case .proof(let proof): snapshot.proofs.append(proof)
             case .fork(let log, let fork): snapshot.forks.append((log, fork))
             case .statement(let valid, let contract):
+                precondition(contract.map(contracts.contains) ?? true, "of a contract not held")
+                statements.insert(valid.id)
                 snapshot.statements.append((valid, contract))
-            case .contractKey(_, let key): snapshot.contractKeys.append(key)
-            case .outbox(let item): snapshot.outbox.append(item)
+            case .contractKey(let contract, let key):
+                contracts.insert(contract)
+                snapshot.contractKeys.append(key)
+            case .outbox(let item):
+                precondition(statements.contains(item.statement.id), "not kept before it is sent")
+                snapshot.outbox.append(item)
             case .delivered(let statement, let recipient):
                 snapshot.outbox.removeAll {
                     $0.statement.id == statement && $0.recipient == recipient

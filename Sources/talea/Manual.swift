@@ -107,6 +107,11 @@ enum Manual {
                 Page(
                     "contract takeover", "--contract ID",
                     "arbiter: go on where the sequencer fell silent", "仲裁方：在排序方失联处接续"),
+                Page(
+                    "contract settle",
+                    "--contract ID [--without-sequencer yes] [--post STEP/INDEX,AMOUNT …] [--owe FROM,TO,AMOUNT …]",
+                    "end it by the word of all, or of all but a silent sequencer",
+                    "由各方（或除失联排序方外的各方）了结"),
                 Page("contract show", "--contract ID", "one in full", "查看合同"),
                 Page("contract list", "[--template NAME] [--grade G]", "all of yours", "全部合同"),
                 Page("template list", "", "templates here", "此处的模板"),

@@ -368,6 +368,9 @@ enum Show {
         if let problem = json["problem"], problem != .null {
             lines.append("! " + words(problem["message"], language))
         }
+        if let since = json["silent_since"], since != .null {
+            lines.append((en ? "! the sequencer is silent since " : "! 排序方失联，自 ") + cell(since))
+        }
         section(
             en ? "People" : "各方",
             (json["roles"]?.fields ?? []).map { role in
@@ -420,6 +423,12 @@ enum Show {
             })
         section(
             en ? "Notes" : "附注", (json["notes"]?.array ?? []).map { words($0, language) })
+        section(
+            en ? "Pending" : "待定",
+            (json["pending"]?.array ?? []).map {
+                "\(cell($0["step"]))/\(cell($0["index"])) "
+                    + "\(cell($0["from_name"])) → \(cell($0["to_name"])): \(cell($0["text"]))"
+            })
         section(
             en ? "Claims" : "债权",
             (json["claims"]?.array ?? []).map {

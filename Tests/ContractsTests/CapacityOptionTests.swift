@@ -185,7 +185,8 @@ struct CapacityOptionTests {
         #expect(play.refused("exercise", by: z, ["n": fen(10)]) != nil)
         #expect(play.refused("exercise", by: z) == .argumentMissing("n"))
         #expect(play.refused("exercise", 2, by: z) == .recordUnknown(2))
-        #expect(play.refused("settle", by: z) == .transitionUnknown("settle"))
+        #expect(
+            play.refused("settle", by: z) == .consentMissing(transition: "settle", Who.dongguan))
         // The deadline itself is in time; the default only after it.
         #expect(play.refused("exercise", by: z, ["n": pcs(10)], at: on(day: 30)) == nil)
         let late = on(day: 30).advanced(by: 1)

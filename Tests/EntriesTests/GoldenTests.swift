@@ -19,6 +19,8 @@ import Testing
         ("dsse-milestone.json", milestone),
         ("fork-proof.json", forkProof),
         ("cut.json", .entries([bob.keyEntry] + lineLog + [cut])),
+        ("witness.json", witnesses),
+        ("settlement.json", settlement),
     ]
 
     @Test(arguments: files.map(\.name))
@@ -244,6 +246,95 @@ import Testing
                 ("body_key", base64(bodyKey)),
             ] + (keys.isEmpty ? [] : [("keys", JSON.entries(keys)["entries"])]))
     }
+
+    /// alice's request and acceptance before one witness, the hub, which receipts both and closes a record;
+    /// then dave, the arbiter, claims and goes on from the step that it holds.
+    private static let witnesses: JSON = {
+        let terms = WitnessTerms(
+            contract: contract.contract, sequencer: bob.did,
+            witnesses: .init(identities: [hub.did], threshold: 1),
+            participants: [alice.did, bob.did, dave.did].sorted(), arbiter: dave.did,
+            response: 172_800_000)
+        let request = Request(
+            salt: .filled(0x12),
+            act: SignedAct(
+                transition: "exercise", record: 1,
+                arguments: [.init(name: "n", value: .integer(100))]))
+        let step = steps.entries[0].id
+        let asked = alice.say(
+            kind: Kind.request.rawValue,
+            bytes: must {
+                try contract.seal(
+                    request, author: alice.did, log: terms.log,
+                    nonce: [UInt8](repeating: 0x63, count: 24))
+            }, topic: contract.topic, about: terms.log, basis: step,
+            versions: [.init(record: 1, version: 1)])
+        let accepted = alice.say(
+            Acceptance(
+                salt: .filled(0x13), statement: proposal.id, releaseKey: nil,
+                witnessTermsHash: terms.hash), topic: contract.topic, about: terms.log)
+        let closing = alice.say(
+            ClosingRequest(salt: .filled(0x14), record: 1, version: 1, deadline: .noon),
+            topic: contract.topic, about: terms.log)
+        var says = hub.writer(
+            .witness(of: terms.log, author: hub.did), topic: contract.topic)
+        says.now = Instant.noon.minutes(1)
+        var log = [says.append(Receipt(subject: accepted.id))]
+        log.append(says.append(Receipt(subject: step, log: terms.log, sequence: 1)))
+        log.append(says.append(Receipt(subject: asked.id)))
+        log.append(
+            says.append(Closed(record: 1, version: 1, deadline: .noon, requests: [asked.id])))
+        var arbiter = dave.writer(
+            .contract(contract.contract, author: dave.did, epoch: 1), topic: contract.topic)
+        arbiter.now = Instant.noon.days(3)
+        let claim = arbiter.append(TakeoverClaim(epoch: 1, request: asked.id))
+        says.now = arbiter.now
+        let held = says.append(
+            Receipt(
+                subject: claim.id, log: arbiter.log, sequence: 1, highest: 1, highestStep: step))
+        let ruling = arbiter.append(
+            Ruling(epoch: 1, sequence: 1, step: step, receipts: [held.entry]))
+        let people = [alice.keyEntry, hub.keyEntry, dave.keyEntry]
+        return .object([
+            (
+                "entries",
+                JSON.entries(people + [accepted, asked, closing] + log + [claim, held, ruling])[
+                    "entries"]
+            ),
+            ("terms", .hex(terms.wire)), ("contract_key", .hex(contract.bytes)),
+            ("plaintext", .hex(request.wire)),
+        ])
+    }()
+
+    /// alice and dave end it without bob, who sequences: 30 units are posted, 100.00 are owed.
+    private static let settlement: JSON = {
+        let log = LogID.contract(contract.contract, author: bob.did)
+        let owed = must { try Money(minor: 10_000, .cny) }
+        let act = SignedAct(
+            transition: "settle", record: 1,
+            arguments: [Argument](
+                [
+                    "owe": .list([.list([.identity(alice.did), .identity(dave.did), .money(owed)])]
+                    ),
+                    "post": .list([.list([.integer(1), .integer(0), .integer(30)])]),
+                    "without": .identity(bob.did),
+                ]))
+        let request = alice.say(
+            Request(salt: .filled(0x15), act: act), topic: contract.topic, about: log,
+            basis: steps.entries[0].id)
+        let consent = dave.say(
+            Acceptance(salt: .filled(0x16), statement: request.id, releaseKey: nil),
+            topic: contract.topic, about: log)
+        let body = Settlement(request: request.entry, consents: [consent.entry])
+        var writer = dave.writer(
+            .contract(contract.contract, author: dave.did, epoch: 1), topic: contract.topic)
+        writer.now = Instant.noon.minutes(1)
+        let entry = writer.append(body, sealedBy: contract, nonce: 0x64)
+        return .object([
+            ("entries", JSON.entries([alice.keyEntry, dave.keyEntry, entry])["entries"]),
+            ("contract_key", .hex(contract.bytes)), ("plaintext", .hex(body.wire)),
+        ])
+    }()
 
     private static let derivations: [JSON] = {
         let (line, log) = (LogID.line(author: bob.did, .pressWeek), LogID.filled(2))

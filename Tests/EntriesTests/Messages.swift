@@ -20,7 +20,7 @@ extension Seeded {
     /// Any message of the wire with any lawful content.
     mutating func message() -> Message { message(below(Self.messageKinds)) }
 
-    static let messageKinds = 28
+    static let messageKinds = 36
 
     mutating func message(_ kind: Int) -> Message {
         switch kind {
@@ -123,6 +123,40 @@ extension Seeded {
                         .init(host: $0.text(), port: $0.count(), did: $0.maybe($0.id()))
                     },
                     names: list { .init(did: $0.id(), name: $0.text()) }))
+        case 27:
+            Message("Settlement", Settlement(request: entry(), consents: list { $0.entry() }))
+        case 28:
+            Message(
+                "WitnessTerms",
+                WitnessTerms(
+                    contract: id(), sequencer: id(),
+                    witnesses: .init(identities: list { $0.id() }, threshold: count()),
+                    participants: list { $0.id() }, arbiter: id(), response: count()))
+        case 29:
+            Message("Receipt", Receipt(subject: id()))
+        case 30:
+            Message(
+                "Receipt",
+                Receipt(
+                    subject: id(), log: id(), sequence: count(), highest: count(),
+                    highestStep: id()))
+        case 31:
+            Message(
+                "Closed",
+                Closed(
+                    record: count(), version: count(), deadline: instant(),
+                    requests: list { $0.id() }))
+        case 32:
+            Message(
+                "ClosingRequest",
+                ClosingRequest(
+                    salt: id(), record: count(), version: count(), deadline: instant()))
+        case 33: Message("TakeoverClaim", TakeoverClaim(epoch: count(), request: id()))
+        case 34:
+            Message(
+                "Ruling",
+                Ruling(
+                    epoch: count(), sequence: count(), step: id(), receipts: list { $0.entry() }))
         default:
             Message("ForkProof", ForkProof(vouched(at: 9), vouched(at: 9)))
         }

@@ -52,10 +52,20 @@ public struct Person: Sendable {
         topic: TopicID? = nil, about: LogID? = nil, basis: EntryID? = nil,
         versions: [RecordVersion] = []
     ) -> ValidEntry {
-        let bytes = body.wire
+        say(
+            kind: type(of: body).kind.rawValue, bytes: body.wire, at: time, expires: expires,
+            topic: topic, about: about, basis: basis, versions: versions)
+    }
+
+    /// Signs any bytes as a statement of any kind.
+    public func say(
+        kind: Int64, bytes: [UInt8], at time: Instant = .noon, expires: Instant? = nil,
+        topic: TopicID? = nil, about: LogID? = nil, basis: EntryID? = nil,
+        versions: [RecordVersion] = []
+    ) -> ValidEntry {
         let header = Header(
-            kind: type(of: body).kind.rawValue, author: did, key: keyEntry.id, topic: topic,
-            time: time, bodyHash: SHA256.hash(bytes), bodySize: Int64(bytes.count),
+            kind: kind, author: did, key: keyEntry.id, topic: topic, time: time,
+            bodyHash: SHA256.hash(bytes), bodySize: Int64(bytes.count),
             place: .statement(
                 .init(
                     expires: expires ?? time.days(1), about: about, basis: basis,

@@ -50,7 +50,7 @@ final class Trade {
     }
 
     /// 300 pieces declared and offered up to 200 in lots of 10.
-    func publish() async throws {
+    func publish(_ template: String = "capacity-option") async throws {
         line = try await press(
             "line declare",
             ["resource": "print/notebook/a5", "start": "+20d", "end": "+27d", "total": "300"])["id"]
@@ -58,7 +58,7 @@ final class Trade {
         offer = try await press(
             "offer publish",
             [
-                "template": "capacity-option", "line": line, "max-units": "200", "lot": "10",
+                "template": template, "line": line, "max-units": "200", "lot": "10",
                 "until": "+10d", "premium": "500.00", "strike": "18.00", "remedy": "9.00",
                 "expiry": "+30d", "deliver-by": "+60d",
             ])["id"].text

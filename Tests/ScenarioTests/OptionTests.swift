@@ -11,7 +11,9 @@ import Testing
 
 /// The walkthrough's trade: 100 bought, 40 passed on, all exercised, delivered and paid.
 @Suite struct OptionTests {
-    static func option(_ market: inout Market, _ line: LineTerms) throws -> ContractID {
+    static func option(
+        _ market: inout Market, _ line: LineTerms, witnesses: [String] = [], threshold: Int64 = 0
+    ) throws -> ContractID {
         try market.agree(
             "alice", "capacity-option",
             [
@@ -19,7 +21,8 @@ import Testing
                 "premium": Market.money(50_000), "strike": Market.money(1_800),
                 "remedy": Market.money(900), "expiry": .instant(market.at(days: 40)),
                 "deliver_by": .instant(market.at(days: 60)),
-            ], roles: ["issuer": "bob", "holder": "alice", "arbiter": "judge"], lines: [line])
+            ], roles: ["issuer": "bob", "holder": "alice", "arbiter": "judge"], lines: [line],
+            witnesses: witnesses, threshold: threshold)
     }
 
     @Test func `an option is bought, passed on in part, exercised, delivered and paid`() throws {

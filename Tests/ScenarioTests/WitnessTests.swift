@@ -8,20 +8,18 @@ import Testing
 
 /// Contracts with witnesses: what M of N say they held by when decides, whoever is off.
 @Suite struct WitnessTests {
-    /// alice's option on bob's line, witnessed by `witnesses`, premium 500.00 due.
-    static func option(witnesses: [String], threshold: Int64) throws -> (Market, ContractID) {
+    /// alice's option on bob's line, witnessed by `witnesses`, premium 500.00 due. `standing`: they witness
+    /// whatever they are asked.
+    static func option(witnesses: [String], threshold: Int64, standing: Bool = true) throws -> (
+        Market, ContractID
+    ) {
         var market = try Market(names: ["alice", "bob", "judge"] + witnesses)
-        for name in witnesses { try market.network.command(name) { $0.set(.witness, true) } }
+        if standing {
+            for name in witnesses { try market.network.command(name) { $0.set(.witness, true) } }
+        }
         let line = try market.declare("bob", "print/notebook/a5", 300)
-        let id = try market.agree(
-            "alice", "capacity-option",
-            [
-                "style": .text("american"), "units": Market.units(100), "lot": Market.units(10),
-                "premium": Market.money(50_000), "strike": Market.money(1_800),
-                "remedy": Market.money(900), "expiry": .instant(market.at(days: 40)),
-                "deliver_by": .instant(market.at(days: 60)),
-            ], roles: ["issuer": "bob", "holder": "alice", "arbiter": "judge"], lines: [line],
-            witnesses: witnesses, threshold: threshold)
+        let id = try OptionTests.option(
+            &market, line, witnesses: witnesses, threshold: threshold)
         return (market, id)
     }
 
@@ -64,17 +62,7 @@ import Testing
     @Test func `a witness that never agreed to is asked, and nothing is in force without it`()
         throws
     {
-        var market = try Market("alice", "bob", "judge", "wei")
-        let line = try market.declare("bob", "print/notebook/a5", 300)
-        let id = try market.agree(
-            "alice", "capacity-option",
-            [
-                "style": .text("american"), "units": Market.units(100), "lot": Market.units(10),
-                "premium": Market.money(50_000), "strike": Market.money(1_800),
-                "remedy": Market.money(900), "expiry": .instant(market.at(days: 40)),
-                "deliver_by": .instant(market.at(days: 60)),
-            ], roles: ["issuer": "bob", "holder": "alice", "arbiter": "judge"], lines: [line],
-            witnesses: ["wei"], threshold: 1)
+        var (market, id) = try Self.option(witnesses: ["wei"], threshold: 1, standing: false)
         #expect(try market.held("alice", id).grade == .proposed)
         let duty = try #require(market.network["wei"].witnessing.keys.first)
         try market.network.command("wei") { try $0.acceptDuty(duty) }

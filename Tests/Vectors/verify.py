@@ -27,6 +27,15 @@ SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} 
     "Change": "1:record n!,2:state t!,3:fields Argument*",
     "Step": "1:act Act,2:request Entry,3:consents Entry*,4:lines Entry*,5:receipts Entry*,"
             "6:keys Entry*,7:records Change*,8:digest i!,9:epoch n,10:proposal Entry",
+    "Settlement": "1:request Entry!,2:consents Entry*",
+    "Acceptance": "1:salt i!,2:statement i!,3:release_key i,4:witness_terms_hash i",
+    "Receipt": "1:subject i!,2:log i,3:sequence n,4:highest n,5:highest_step i",
+    "Closed": "1:record n!,2:version n!,3:deadline n!,4:requests i*",
+    "ClosingRequest": "1:salt i!,2:record n!,3:version n!,4:deadline n!",
+    "Claim": "1:epoch n!,2:request i!",
+    "Ruling": "1:epoch n!,2:sequence n!,3:step i!,4:receipts Entry*",
+    "WitnessTerms": "1:contract i!,2:sequencer i!,3:witnesses Witnesses!,4:participants i*,"
+                    "5:arbiter i!,6:response n!",
     "Terms": "1:resource t!,2:start n!,3:end n!,4:offset s,5:unit t!",
     "Holders": "1:role t!,2:identities i*", "Witnesses": "1:identities i*,2:threshold n!",
     "Parent": "1:contract i!,2:grant i!,3:units n!",
@@ -35,7 +44,9 @@ SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} 
                 "10:accept_by n!,11:grant_by n!,12:release_key i,13:witness_terms_hash i,"
                 "14:parent Parent",
 }.items()}
-BODIES = {1: "Key", 2: "Continue", 3: "Cut", 10: "Declare", 12: "Grant", 20: "Step", 40: "Proposal"}
+BODIES = {1: "Key", 2: "Continue", 3: "Cut", 10: "Declare", 12: "Grant", 21: "Receipt",
+          22: "Closed", 23: "Claim", 24: "Ruling", 40: "Proposal", 41: "Acceptance",
+          47: "ClosingRequest"}
 B58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 B32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -157,7 +168,11 @@ def entries(rows, keys, logs):
         author, key = keys[h["key"] if "key" in h else ident]
         need(author == h["author"], "another's key")
         signed(head, sig, key)
-        content = read(BODIES[h["kind"]], body) if h["kind"] != 20 else body
+        # Sealed to a contract's key: a step, a settlement, and what a witness keeps of a request.
+        content = body if h["kind"] in (20, 27, 42) else read(BODIES[h["kind"]], body)
+        if h["kind"] == 21:
+            need(("log" in content) == ("sequence" in content), "a log with its sequence")
+            need(("highest_step" in content) == ("highest" in content), "a step with its sequence")
         if before and "key" in h:
             # The key rises at a continue that names the one it rises from, and nowhere else.
             rises = h["key"] != last["key"]
@@ -178,7 +193,9 @@ def entries(rows, keys, logs):
 def opened(body, key, h):
     """A private body: nonce ‖ commitment ‖ ciphertext, moved nowhere, padded to its class."""
     need(body[24:56] == sha("talea.body.v1", key), "commitment")
-    data = h["author"] + h["log"] + u64(h["sequence"]) + h.get("previous", bytes(32))
+    if "log" in h: data = h["log"] + u64(h["sequence"]) + h.get("previous", bytes(32))
+    else: data = h["about"]
+    data = h["author"] + data
     padded = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(body[56:], data, body[:24], key)
     plain = padded.rstrip(b"\0")
     size = 256
@@ -205,7 +222,7 @@ def tell(h, step):
         act = read("Request", step["request"]["body"])["act"]
         who += " on request of " + did(asked["author"])
     words = ", ".join(f"{a['name']} = {shown(a['value'])}" for a in act.get("arguments", []))
-    print(f"  {who} step {h['sequence']} at {h['time']} ms: {act['transition']}({words})")
+    print(f"  {who} step {h.get('sequence', '-')} at {h['time']} ms: {act['transition']}({words})")
 
 
 def derivation(row):
@@ -299,6 +316,70 @@ def fork(j):
          "fork id")
 
 
+def checked(e, keys):
+    """An entry inside another one, by its own signature."""
+    rows = {name: e[name].hex() for name in ("header", "signature", "body")}
+    rows["id"] = sha(e["header"], e["signature"]).hex()
+    return entries([rows], keys, {})
+
+
+def witnessed(j):
+    """A contract's witnesses: their terms, what they receipt and close, a takeover."""
+    terms, key, keys = unhex(j["terms"]), unhex(j["contract_key"]), {}
+    t, logs, found = read("WitnessTerms", terms), {}, []
+    need(sha("talea.contract.v1", key) == t["contract"], "contract")
+    need(t["participants"] == sorted(set(t["participants"])), "participants")
+    log = sha("talea.log.contract.v1", t["contract"], t["sequencer"], bytes(4))
+    arbiters = sha("talea.log.contract.v1", t["contract"], t["arbiter"], b"\0\0\0\1")
+    for row in j["entries"]:
+        h, body = entries([row], keys, logs)
+        found.append((unhex(row["id"]), h, body))
+        if h["kind"] in (21, 22):
+            need(h["author"] in t["witnesses"]["identities"], "a witness")
+            need(h["log"] == sha("talea.log.witness.v1", log, h["author"]), "witness log")
+        if h["kind"] in (23, 24):
+            need(h["author"] == t["arbiter"] and h["log"] == arbiters, "the arbiter's log")
+            need(body["epoch"] == 1 and h["sequence"] == h["kind"] - 22, "epoch")
+        if h["kind"] == 41:
+            need(body["witness_terms_hash"] == sha("talea.witness-terms.v1", terms), "terms hash")
+        if h["kind"] == 42:
+            key_of = mac(key, "talea.requestkey.v1", h["author"], body[:24])
+            plain = opened(body, key_of, h)
+            need(plain == unhex(j["plaintext"]), "plaintext")
+            tell(h, {"act": read("Request", plain)["act"]})
+        if h["kind"] == 24:
+            claim = next(i for i, g, b in found if g["kind"] == 23)
+            heads = []
+            for e in body["receipts"]:
+                g, r = checked(e, keys)
+                need(g["author"] in t["witnesses"]["identities"] and g["kind"] == 21, "a witness")
+                need(r["subject"] == claim and r["log"] == arbiters, "of the claim")
+                heads.append((r["highest"], r["highest_step"]))
+            need(len(heads) >= t["witnesses"]["threshold"], "M receipts")
+            need(max(heads) == (body["sequence"], body["step"]), "the highest step")
+
+
+def settled(j):
+    key, keys, logs = unhex(j["contract_key"]), {}, {}
+    for row in j["entries"]: h, body = entries([row], keys, logs)
+    need(h["kind"] == 27 and h["sequence"] == 1, "settlement")
+    contract = sha("talea.contract.v1", key)
+    need(h["log"] == sha("talea.log.contract.v1", contract, h["author"], b"\0\0\0\1"), "log")
+    plain = opened(body, mac(key, "talea.bodykey.v1", h["log"], u64(1)), h)
+    need(plain == unhex(j["plaintext"]), "plaintext")
+    s = read("Settlement", plain)
+    asked = header(s["request"]["header"])
+    need(asked["kind"] == 42 and "basis" in asked and "versions" not in asked, "request")
+    checked(s["request"], keys)
+    for e in s["consents"]:
+        g, a = checked(e, keys)
+        need(g["kind"] == 41 and g["about"] == asked["about"], "consent")
+        need(a["statement"] == sha(s["request"]["header"], s["request"]["signature"]), "consent to")
+    act = read("Request", s["request"]["body"])["act"]
+    need(act["transition"] == "settle" and act["record"] == 1, "act")
+    tell(h, {"act": act})
+
+
 def unique(pairs):
     need(len(dict(pairs)) == len(pairs), "member twice")
     return dict(pairs)
@@ -310,6 +391,8 @@ def check(path):
     if set(j) == {"derivations"}: return [derivation(row) for row in j["derivations"]]
     if set(j) == {"did", "recovery"}: return identity(j["did"], j["recovery"])
     if set(j) == {"entries", "proof", "fork"}: return fork(j)
+    if set(j) == {"entries", "terms", "contract_key", "plaintext"}: return witnessed(j)
+    if set(j) == {"entries", "contract_key", "plaintext"}: return settled(j)
     private = {"contract_key", "body_key", "plaintext"}
     need(set(j) in ({"entries"}, {"entries"} | private), "file members")
     h, body = entries(j["entries"], {}, {})

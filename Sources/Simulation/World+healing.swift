@@ -115,9 +115,11 @@ extension World {
         guard let first = core.first, let one = machines[first].node else { return }
         for index in core.dropFirst() {
             guard let other = machines[index].node else { continue }
-            for log in Set(one.heads(in: one.alliance.topic).map(\.log)).union(
-                other.heads(in: one.alliance.topic).map(\.log)
-            ).sorted() {
+            let shared = Set(one.chains.logs + other.chains.logs).filter { log in
+                let chain = one.chains.chain(log) ?? other.chains.chain(log)
+                return chain.map { ($0.topic ?? one.alliance.topic) == one.alliance.topic } == true
+            }
+            for log in shared.sorted() {
                 let (left, right) = (one.chains.chain(log), other.chains.chain(log))
                 // Two branches: whoever holds one of them knows of the other, or of none yet.
                 if left?.fork == nil, right?.fork == nil, left?.ids != right?.ids {

@@ -85,7 +85,7 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
             return remaining
         case .release(let id, let units, let signed):
             let grant = try held(id, units)
-            if !signed { try checkFallen(grant, units, at: now) }
+            if !signed, !planted(.releaseUnsigned) { try checkFallen(grant, units, at: now) }
             return remaining + units
         }
     }

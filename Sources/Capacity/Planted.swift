@@ -65,6 +65,34 @@ public enum Planted: String, CaseIterable, Sendable {
     case headsUntold = "heads-untold"
     /// An entry ahead of the clock is dropped, not deferred.
     case aheadDropped = "ahead-dropped"
+    /// Units go back to their line without their holder's signature, before their time.
+    case releaseUnsigned = "release-unsigned"
+    /// A body may be sealed under another key than it commits to.
+    case bodyKeyUncommitted = "body-key-uncommitted"
+    /// A witness receipts everything twice.
+    case receiptTwice = "receipt-twice"
+    /// A witness goes on receipting an epoch whose end it receipted.
+    case receiptAfterClaim = "receipt-after-claim"
+    /// A closing leaves out the first request that came in time.
+    case closingLeavesOut = "closing-leaves-out"
+    /// One witness is enough, however many were agreed upon.
+    case oneReceiptEnough = "one-receipt-enough"
+    /// A default stands over requests that closings list.
+    case listedIgnored = "listed-ignored"
+    /// A claim is written and receipted before the sequencer was silent for long enough.
+    case claimEarly = "claim-early"
+    /// A ruling goes on from the lowest step that witnesses name.
+    case rulingBelow = "ruling-below"
+    /// An entry bears its author's clock, though the one before it was later.
+    case timeFalls = "time-falls"
+    /// A witness is sent the contract's key.
+    case witnessToldKey = "witness-told-key"
+    /// A request under a key that was replaced is admitted.
+    case oldKeyAdmitted = "old-key-admitted"
+    /// Proposals and acceptances under a key that was replaced are taken.
+    case oldKeyTaken = "old-key-taken"
+    /// No `continue` is written before the first entry under a new key.
+    case continueForgotten = "continue-forgotten"
 
     #if PLANTED
         /// Set once, before anything runs.

@@ -1,3 +1,4 @@
+internal import Capacity
 public import Entries
 public import Identity
 
@@ -84,7 +85,8 @@ extension Fold {
         guard Int64(found.count) >= threshold else {
             throw .receiptsMissing(of: takeover.claim, found: found.count, needed: threshold)
         }
-        let highest = found.map(\.highest).max() ?? 0
+        let highest =
+            planted(.rulingBelow) ? body.sequence : found.map(\.highest).max() ?? 0
         guard highest > 0, body.epoch == 1, body.sequence == highest,
             found.contains(where: { $0.highest == highest && $0.highestStep == body.step })
         else { throw .rulingBelow(stated: body.sequence, highest: highest) }

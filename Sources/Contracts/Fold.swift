@@ -222,12 +222,15 @@ extension Fold {
             weigh(entry, keys: keys, checker: checker)
             return []
         }
-        guard halt == nil, let place = entry.header.log else { return [] }
+        guard let place = entry.header.log else { return [] }
+        // Even where the sequencer's log goes no further: that is what a takeover is for.
         if place.log == takeoverLog, entry.kind == .claim || entry.kind == .ruling {
             take(entry, keys: keys, checker: checker)
             return []
         }
-        guard place.log == writingLog, place.sequence == nextLogSequence else { return [] }
+        guard halt == nil, place.log == writingLog, place.sequence == nextLogSequence else {
+            return []
+        }
         if entry.kind == .continue { return goOn(entry, place) }
         guard entry.kind == .step else {
             halt = .newer(sequence: place.sequence)

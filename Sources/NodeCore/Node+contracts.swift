@@ -55,7 +55,11 @@ extension Node {
             contracts[id]?.unfolded.append(entry)
             return
         }
-        if fold.isOvertaken, !isRestoring { directives.append(.reload) }
+        // What lay above a fork when it came was passed over, and may stand by the ruling.
+        let isBehind =
+            fold.takeover?.ruling == entry.id && fold.epoch == 0
+            && chains.head(fold.log) > fold.head.sequence
+        if fold.isOvertaken || isBehind, !isRestoring { directives.append(.reload) }
         if entry.kind == .settlement { return foldSettlement(in: id) }
         guard fold.head.sequence > before else {
             if entry.header.log?.log == fold.takeoverLog, entry.kind == .step {
@@ -262,7 +266,9 @@ extension Node {
         }
         // A stale or late request is refused as what it is, and gets no line entry either.
         try fold.checkFresh(pending.entry, at: time)
-        if isOutOfForce(pending.entry) { throw .keySuperseded(pending.entry.header.author) }
+        if isOutOfForce(pending.entry), !planted(.oldKeyAdmitted) {
+            throw .keySuperseded(pending.entry.header.author)
+        }
         var child: HeldContract?
         if let proposed = pending.act.child {
             guard let found = contract(proposed: proposed), found.isAgreed,

@@ -53,6 +53,7 @@ extension Node {
 
     /// One `continue` in each own log that still ends under an older key, as far as it may be signed.
     mutating func goOnUnderNewKey() {
+        if planted(.continueForgotten) { return }
         for log in chains.logs where needsContinue(log) {
             guard let topic = chains.chain(log)?.topic else { continue }
             try? goOn(log, topic)

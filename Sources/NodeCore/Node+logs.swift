@@ -20,7 +20,9 @@ extension Node {
         topic: TopicID?
     ) throws(NodeRefusal) -> ValidEntry {
         try checkMaySign(in: log)
-        if kind != .continue, needsContinue(log), let topic { try goOn(log, topic) }
+        if kind != .continue, needsContinue(log), let topic, !planted(.continueForgotten) {
+            try goOn(log, topic)
+        }
         let chain = chains.chain(log)
         let head = chain?.head ?? 0
         let place = Header.LogPlace(log: log, sequence: head + 1, previous: chain?.id(at: head))
@@ -28,7 +30,8 @@ extension Node {
             let bytes = try body(place)
             let header = Header(
                 kind: kind.rawValue, author: own.did, key: own.keyEntry, topic: topic,
-                time: max(now, chain?.newestTime ?? .earliest), bodyHash: SHA256.hash(bytes),
+                time: planted(.timeFalls) ? now : max(now, chain?.newestTime ?? .earliest),
+                bodyHash: SHA256.hash(bytes),
                 bodySize: Int64(bytes.count), place: .log(place))
             let valid = try ValidEntry(signing: header, body: bytes, by: own.key)
             take(valid, from: nil)

@@ -149,7 +149,11 @@ extension Node {
         }
         guard let valid = try? ValidEntry(entry, by: key, checker: checker) else { return }
         // Whoever still signs so after the change may have stolen the key. A request is answered.
-        if isOutOfForce(entry), entry.kind == .proposal || entry.kind == .acceptance { return }
+        if isOutOfForce(entry), entry.kind == .proposal || entry.kind == .acceptance,
+            !planted(.oldKeyTaken)
+        {
+            return
+        }
         if let terms = sealed.witnessTerms {
             return receiveWitnessTerms(terms, of: valid)
         }

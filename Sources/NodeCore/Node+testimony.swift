@@ -16,7 +16,8 @@ extension Node {
         switch statement.kind {
         case .proposal:
             return Sealed(
-                statement: statement.withoutBody, contractKey: nil,
+                statement: statement.withoutBody,
+                contractKey: planted(.witnessToldKey) ? item.contractKey : nil,
                 witnessTerms: held.fold?.witnessTerms.wire)
         // Sealed to the contract's key, or meant for the witness.
         case .request, .closingRequest, .acknowledgement:
@@ -118,7 +119,7 @@ extension Node {
         }
         guard let oldest = asked.min(by: { $0 < $1 }) else { throw .nothingUnanswered(contract) }
         let due = oldest.0.advanced(by: fold.witnessTerms.response)
-        guard due <= now else { throw .notSilentYet(until: due) }
+        guard due <= now || planted(.claimEarly) else { throw .notSilentYet(until: due) }
         try append(
             TakeoverClaim(epoch: 1, request: oldest.1), to: fold.takeoverLog,
             topic: held.key.topic)
@@ -136,7 +137,9 @@ extension Node {
         }
         let words = receipts.compactMap { try? $0.read(Receipt.self) }
         guard receipts.count >= Int(clamping: fold.threshold),
-            let highest = words.max(by: { $0.highest < $1.highest }),
+            let highest = planted(.rulingBelow)
+                ? words.min(by: { $0.highest < $1.highest })
+                : words.max(by: { $0.highest < $1.highest }),
             let step = highest.highestStep
         else { return }
         _ = try? append(

@@ -129,7 +129,8 @@ extension Node {
         let closing = WitnessLog.Closing(
             record: ask.record, version: ask.version, deadline: ask.deadline)
         guard duty.said.closings[closing] == nil else { return }
-        let listed = duty.requests(on: ask.record, version: ask.version, by: ask.deadline)
+        let inTime = duty.requests(on: ask.record, version: ask.version, by: ask.deadline)
+        let listed = planted(.closingLeavesOut) ? Array(inTime.dropFirst()) : inTime
         append(
             Closed(
                 record: ask.record, version: ask.version, deadline: ask.deadline,
@@ -152,6 +153,9 @@ extension Node {
 
     private mutating func append<Body: EntryBody>(_ body: Body, in duty: Witnessing) {
         _ = try? append(body, to: ownLog(of: duty), topic: duty.topic)
+        if body is Receipt, planted(.receiptTwice) {
+            _ = try? append(body, to: ownLog(of: duty), topic: duty.topic)
+        }
     }
 
     // MARK: - Steps and claims
@@ -160,7 +164,7 @@ extension Node {
         guard let duty = witnessing[log], let place = entry.header.log else { return }
         if place.log == ownLog(of: duty) {
             witnessing[log]?.said.fold(entry)
-        } else if place.log == duty.takeoverLog, entry.kind == .claim {
+        } else if place.log == duty.takeoverLog, place.sequence == 1, entry.kind == .claim {
             witnessing[log]?.claim = entry
         }
     }
@@ -171,7 +175,7 @@ extension Node {
     mutating func receiptSteps(of log: LogID) {
         guard !isRestoring, let duty = witnessing[log], serves(duty) else { return }
         let isClaimed = duty.claim.map { duty.said.receipts[$0.id] != nil } ?? false
-        if !isClaimed {
+        if !isClaimed || planted(.receiptAfterClaim) {
             receiptHead(of: log, in: duty)
             receiptClaim(in: duty)
         } else if chains.head(duty.takeoverLog) > 1 {
@@ -189,7 +193,7 @@ extension Node {
     private mutating func receiptClaim(in duty: Witnessing) {
         guard let claim = duty.claim, let body = try? claim.read(TakeoverClaim.self),
             body.epoch == 1, let asked = duty.said.receipts[body.request],
-            asked.header.time.advanced(by: duty.terms.response) <= now,
+            asked.header.time.advanced(by: duty.terms.response) <= now || planted(.claimEarly),
             duty.requests.contains(where: { $0.id == body.request })
         else { return }
         let chain = chains.chain(duty.terms.log)

@@ -226,6 +226,13 @@ public struct Node: Sendable {
             contracts[id]?.fold?.weigh(valid.entry, keys: lookup, checker: checker)
         }
         for valid in rest where !isOfParty(valid.entry) { fold(valid) }
+        // Whose no counts against a request is known only now that rulings are.
+        for (valid, contract) in snapshot.statements
+        where valid.entry.kind == .refusal
+            && contract.flatMap({ contracts[$0]?.fold?.epoch }) ?? 0 > 0
+        {
+            keep(valid.entry, contract: contract, key: nil)
+        }
         restoreBranches(snapshot)
         for item in snapshot.outbox {
             outbox[OutboxKey(statement: item.statement.id, recipient: item.recipient)] = item

@@ -8,6 +8,8 @@ internal import NodeCore
 /// What a simulated node has on its disk: the database as committed, and the high-water sidecar beside
 /// it, each as durable as its fault says. The checks at start are those of Storage.
 struct Disk: Sendable {
+    /// The key file: whose node this is, and the key that it signs with.
+    private(set) var own: Own
     private(set) var store = MemoryStore()
     /// The stored books: what the committed transfers add up to. Never computed from entries.
     private(set) var books = Books()
@@ -23,7 +25,10 @@ struct Disk: Sendable {
     private(set) var damaged: EntryID?
     private var copies: [Copy] = []
 
+    init(own: Own) { self.own = own }
+
     private struct Copy: Sendable {
+        let own: Own
         let store: MemoryStore
         let books: Books
         let ownEntries: [EntryID]
@@ -33,7 +38,8 @@ struct Disk: Sendable {
     mutating func add(template bytes: [UInt8]) { store.add(template: bytes) }
 
     /// One transaction. The sidecar is written by `sync`.
-    mutating func commit(_ changes: [Change]) {
+    mutating func commit(_ changes: [Change], own: Own?) {
+        if let own { self.own = own }
         store.commit(changes)
         for change in changes {
             switch change {
@@ -41,6 +47,8 @@ struct Disk: Sendable {
                 committed.insert(valid.id)
                 if own { ownEntries.append(valid.id) }
             case .statement(let valid, _): committed.insert(valid.id)
+            case .witnessTerms(_, let bytes):
+                if let kept = try? Sealed(strict: bytes) { committed.insert(kept.statement.id) }
             case .books(let events):
                 for event in events where booksFault == nil {
                     do {
@@ -53,16 +61,23 @@ struct Disk: Sendable {
         }
     }
 
+    /// Writes the stored books anew.
+    mutating func repair(_ books: Books) {
+        self.books = books
+        booksFault = nil
+    }
+
     mutating func sync() {
         guard !isWithheld, let newest = ownEntries.last else { return }
         sidecar = (ownEntries.count, newest)
     }
 
-    /// Keeps the database as it is now, to be put back one day.
+    /// Keeps the whole home as it is now, to be put back one day.
     mutating func copy() {
         guard copies.count < 4 else { return }
         copies.append(
-            Copy(store: store, books: books, ownEntries: ownEntries, committed: committed))
+            Copy(
+                own: own, store: store, books: books, ownEntries: ownEntries, committed: committed))
     }
 
     /// Puts back the oldest copy that is kept; the sidecar stays.
@@ -70,6 +85,7 @@ struct Disk: Sendable {
         guard let copy = copies.first, copy.ownEntries.count < ownEntries.count else {
             return false
         }
+        own = copy.own
         store = copy.store
         books = copy.books
         ownEntries = copy.ownEntries

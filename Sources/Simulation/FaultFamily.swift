@@ -36,6 +36,8 @@ public enum FaultFamily: String, CaseIterable, Sendable, Hashable {
     case bitFlips
     /// Several inputs share one commit.
     case batches
+    /// An owner changes the key of a node that runs.
+    case rotations
     case equivocator, replayer, splitView, withholder, timeLiar, colluder, badCounterparty, garbage
 
     /// Played by a node with a key of its own, outside the honest ones.
@@ -66,13 +68,17 @@ public struct FaultPlan: Sendable {
     private init() {}
 
     /// As a swarm: each family is in about a third of all seeds, so that some are met alone.
-    public init(drawnFrom chance: inout Chance, without: Set<FaultFamily>) {
+    /// What strikes at times of its own does so about once in `minutes` at least.
+    public init(drawnFrom chance: inout Chance, without: Set<FaultFamily>, minutes: Int) {
         // One seed in sixteen is quiet: what fails there is nobody's fault but ours.
         let isQuiet = chance.below(16) == 0
         var adversaries = 0
         for family in FaultFamily.allCases {
             let isOn = chance.below(family == .batches ? 2 : 3) == 0
-            let rate = Self.draw(family, &chance)
+            var rate = Self.draw(family, &chance)
+            if family.isScheduled || family.isAdversary {
+                rate = min(rate, Int64(minutes) * 60_000 / (family.isAdversary ? 8 : 1))
+            }
             guard isOn, !isQuiet, !without.contains(family) else { continue }
             if family.isAdversary {
                 guard adversaries < 2 else { continue }
@@ -100,6 +106,7 @@ public struct FaultPlan: Sendable {
         case .fullDisk: chance.within(30 * minute...240 * minute)
         case .bitFlips: chance.within(180 * minute...900 * minute)
         case .batches: chance.within(50_000...600_000)
+        case .rotations: chance.within(10 * minute...120 * minute)
         default: chance.within(minute...15 * minute)
         }
     }

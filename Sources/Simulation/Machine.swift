@@ -7,12 +7,13 @@ internal import Replication
 /// One simulated computer: a node, while its process runs, and the disk under it.
 struct Machine {
     let name: String
-    let own: Own
+    /// Brings in the next key, and the one after it.
+    let code: RecoveryCode
     /// What it does beside trading, if it is no honest one.
     let trick: FaultFamily?
     /// `nil` while the process does not run.
     var node: Node?
-    var disk = Disk()
+    var disk: Disk
     /// By how much its clock is off, milliseconds.
     var clockError: Int64 = 0
     var pausedUntil: Int64 = 0
@@ -31,6 +32,7 @@ struct Machine {
     var recorded: [(print: UInt64, frame: Frame)] = []
 
     var isHonest: Bool { trick == nil }
+    var own: Own { disk.own }
     var did: DID { own.did }
 }
 

@@ -23,14 +23,24 @@ struct Oracle {
     var authorOf: [LogID: DID] = [:]
     var contractOf: [LogID: ContractID] = [:]
     var participants: [ContractID: Set<DID>] = [:]
+    /// Who may hold entries of its logs: participants and witnesses.
+    var audience: [ContractID: Set<DID>] = [:]
+    /// What is known of each contract's witnesses, and of what they said.
+    var testimonies: [ContractID: Testimony] = [:]
+    /// The contract of each witness's log.
+    var witnessed: [LogID: ContractID] = [:]
+    /// The key entries of everyone that each machine holds, oldest first.
+    var keys: [[DID: [EntryID]]] = []
+    /// The newest time in each log of an honest author.
+    var newest: [LogID: Instant] = [:]
     /// The wire bytes of every contract's entry, hashed, and of which contract.
     var contractOfWire: [UInt64: ContractID] = [:]
     /// Wire bytes that each machine has committed, hashed.
     var committedWires: [Set<UInt64>] = []
-    /// What each contract was after so many effective steps, on whichever honest node came first.
-    var states: [ContractID: [Int64: ContractState]] = [:]
-    /// How many steps of a contract were looked at, per machine.
-    var examined: [[ContractID: Int]] = []
+    /// What each contract was after a step, on whichever honest node came first.
+    var states: [EntryID: ContractState] = [:]
+    /// Steps that were looked at, per machine.
+    var examined: [Set<EntryID>] = []
     var settled: Set<ContractID> = []
     /// Logs in which their author said two things.
     var forked: Set<LogID> = []
@@ -48,8 +58,9 @@ struct Oracle {
         machineOf[machine.did] = committedWires.count
         if machine.isHonest { honest.insert(machine.did) }
         committedWires.append([])
-        examined.append([:])
+        examined.append([])
         portraits.append(nil)
+        keys.append([:])
     }
 }
 
@@ -101,18 +112,21 @@ extension World {
 
     private func observe(entry valid: ValidEntry, own: Bool, at index: Int) {
         tally.entries += 1
+        observe(key: valid.entry, at: index)
         guard let place = valid.header.log else { return }
         let author = valid.header.author
         let wire = Trace.hash(valid.entry.wire)
         oracle.authorOf[place.log] = author
+        observe(word: valid.entry, at: index)
         oracle.committedWires[index].insert(wire)
         if let contract = oracle.contractOf[place.log] { oracle.contractOfWire[wire] = contract }
         guard machines[index].isHonest else { return }
         if machines[index].disk.committed.contains(valid.id) {
             return fail(.repeated, index, valid.id.short, found: place.sequence)
         }
+        observe(release: valid.entry, of: place.log, at: index)
         if let contract = oracle.contractOf[place.log],
-            oracle.participants[contract]?.contains(machines[index].did) != true
+            oracle.audience[contract]?.contains(machines[index].did) != true
         {
             fail(.privacy, index, contract.short)
         }
@@ -131,6 +145,11 @@ extension World {
             if machines[index].node?.readOnly != nil {
                 fail(.signedReadOnly, index, valid.id.short)
             }
+            if valid.header.time < oracle.newest[place.log] ?? .earliest {
+                fail(.timeFell, index, place.log.short, found: place.sequence)
+            }
+            oracle.newest[place.log] = valid.header.time
+            observe(step: valid.entry, at: index)
             oracle.placeOf[key] = valid.id
             oracle.signed.insert(valid.id)
             oracle.contractOfWire[wire] = oracle.contractOf[place.log]
@@ -146,31 +165,55 @@ extension World {
         }
     }
 
+    /// Units that are still under way go back by their holder's signature alone.
+    private func observe(release entry: Entry, of log: LogID, at index: Int) {
+        guard entry.kind == .release, let body = try? entry.read(Release.self),
+            body.holderSignature == nil, let line = machines[index].node?.lines[log],
+            line.fault == nil, machines[index].node?.chains.chain(log)?.fork == nil,
+            let grant = line.line.grants[body.grant], grant.until >= entry.header.time
+        else { return }
+        fail(.overGranted, index, "\(log.short) unsigned release", found: body.units)
+    }
+
     private func observe(statement valid: ValidEntry, _ contract: ContractID?, at index: Int) {
         let author = valid.header.author
         if let contract, let proposal = try? valid.entry.read(Proposal.self) {
             let log = LogID.contract(contract, author: proposal.sequencer)
             oracle.contractOf[log] = contract
             oracle.participants[contract] = Set(proposal.participants)
+            oracle.audience[contract] = Set(
+                proposal.participants + proposal.witnesses.identities)
+            welcome(proposal, at: index)
             if author == machines[index].did { tally.proposals += 1 }
         }
+        observe(asked: valid.entry)
         guard machines[index].isHonest else { return }
         if machines[index].disk.committed.contains(valid.id) {
             return fail(.repeated, index, valid.id.short, found: valid.header.kind)
         }
-        if let contract, oracle.participants[contract]?.contains(machines[index].did) != true {
+        if let contract, oracle.audience[contract]?.contains(machines[index].did) != true {
             fail(.privacy, index, contract.short)
         }
         guard oracle.honest.contains(author) else { return }
         if author == machines[index].did {
             oracle.signed.insert(valid.id)
+        } else if [.proposal, .acceptance].contains(valid.entry.kind),
+            isKeyReplaced(valid.entry, at: index)
+        {
+            fail(.oldKey, index, valid.id.short, found: valid.header.kind)
         } else if !oracle.signed.contains(valid.id) {
             fail(.forged, index, valid.id.short, found: valid.header.kind)
         }
     }
 
     func observeBooks(_ index: Int) {
-        guard machines[index].isHonest, machines[index].disk.booksFault != nil else { return }
+        guard let node = machines[index].node, machines[index].disk.booksFault != nil else {
+            return
+        }
+        // The commit fails there, and the node starts over with its books written anew.
+        guard machines[index].isHonest, !node.mayHaveLostSteps else {
+            return machines[index].disk.repair(node.ledger)
+        }
         fail(.imbalance, index, "stored books")
     }
 
@@ -194,6 +237,7 @@ extension World {
             }
         case .deliver(let peer, let sealed, _):
             let statement = sealed.statement
+            observe(sealed, reaching: other(peer), index)
             if let about = statement.header.statement?.about,
                 let contract = oracle.contractOf[about]
             {
@@ -202,7 +246,9 @@ extension World {
             if let body = try? statement.read(Acknowledgement.self) {
                 // Said once and never kept: it is signed again whenever it is asked for.
                 oracle.signed.insert(statement.id)
-                if !machines[index].disk.committed.contains(body.entry) {
+                if !machines[index].disk.committed.contains(body.entry),
+                    !isAnswered(body.entry, by: machines[index].did)
+                {
                     fail(.acknowledgedLost, index, body.entry.short)
                 }
             } else if !machines[index].disk.committed.contains(statement.id) {
@@ -220,7 +266,7 @@ extension World {
     }
 
     private func observe(reaching other: Int, _ contract: ContractID, _ index: Int) {
-        if oracle.participants[contract]?.contains(machines[other].did) != true {
+        if oracle.audience[contract]?.contains(machines[other].did) != true {
             fail(.privacy, index, contract.short)
         }
     }
@@ -254,10 +300,9 @@ extension World {
     }
 
     func compareBooks(_ index: Int) {
-        // Where a log forked, the stored books may hold steps that no longer stand: they are written anew
-        // by a rebuild, which this does not play.
+        // A process that ends before it starts over leaves rows of steps that no longer stand.
         guard let node = machines[index].node, !machines[index].flushIsDue,
-            !node.contracts.values.contains(where: { node.chains.chain($0.log)?.fork != nil }),
+            !node.mayHaveLostSteps,
             node.ledger.dump() != machines[index].disk.books.dump()
         else { return }
         fail(.booksDiffer, index, "dump")
@@ -265,6 +310,13 @@ extension World {
 }
 
 extension Node {
+    /// A fork or a ruling may have taken back steps that were booked.
+    var mayHaveLostSteps: Bool {
+        contracts.values.contains { held in
+            held.fold?.takeover != nil || chains.chain(held.log)?.fork != nil
+        }
+    }
+
     /// All that two values of one node must agree on, one fact to a line.
     var portrait: [String] {
         var lines: [String] = []
@@ -275,7 +327,9 @@ extension Node {
         for (id, held) in contracts.sorted(by: { $0.key < $1.key }) {
             var line = "contract \(id.short) \(held.grade) \(held.outcome) "
             line += "accepted \(held.acceptances.count) asked "
-            line += held.requests.keys.sorted().map(\.short).joined(separator: ",")
+            // After a takeover it depends on the order of arrival whose no to a request counted.
+            let asked = held.fold?.takeover == nil ? held.requests.keys.sorted() : []
+            line += asked.map(\.short).joined(separator: ",")
             line +=
                 " steps \(held.fold?.head.sequence ?? 0) \(held.fold?.state.digest().short ?? "-")"
             lines.append(line)

@@ -32,12 +32,13 @@ struct Shelf {
     ) -> Node.ProposalDraft? {
         guard let template = chance.pick(templates),
             let currency = try? Currency("CNY"),
-            let (roles, lines) = cast(template, me, others, &chance)
+            let (roles, lines, rest) = cast(template, me, others, &chance)
         else { return nil }
+        let witnesses = chance.below(3) == 0 ? witnesses(among: rest, &chance) : .none
         let acceptBy = now.advanced(by: chance.within(beat...beat * 4))
         let grantBy = acceptBy.advanced(by: chance.within(beat / 2...beat * 2))
         // Some are soon over; some leave time to pass a right on, which takes a day.
-        let start = chance.below(3) == 0 ? grantBy.advanced(by: 26 * 3_600_000) : grantBy
+        let start = chance.below(6) == 0 ? grantBy.advanced(by: 26 * 3_600_000) : grantBy
         for _ in 0..<Self.trials {
             var arguments: [String: Value] = [:]
             for parameter in template.parameters + template.terms where !parameter.onlyChild {
@@ -53,19 +54,32 @@ struct Shelf {
             let terms = Terms(
                 contract: .zero, proposal: .zero, parameters: arguments, roles: roles,
                 sequencer: sequencer, currency: currency, lines: lines.map(\.terms),
-                acceptBy: acceptBy, grantBy: grantBy, witnesses: 0, isChild: false)
+                acceptBy: acceptBy, grantBy: grantBy, witnesses: witnesses.identities.count,
+                isChild: false)
             guard (try? ContractState(template: template, terms: terms)) != nil else { continue }
             return Node.ProposalDraft(
                 template: template.hash, currency: currency, arguments: arguments, roles: roles,
-                lines: lines.map(\.terms), acceptBy: acceptBy, grantBy: grantBy)
+                lines: lines.map(\.terms), acceptBy: acceptBy, grantBy: grantBy,
+                witnesses: witnesses)
         }
         return nil
     }
 
-    /// Who plays which role, each of them once, and the lines that are granted from.
+    /// One to three of those who have no part in it, and how many of them must say so.
+    private func witnesses(among rest: [DID], _ chance: inout Chance) -> Proposal.Witnesses {
+        let count = min(rest.count, 1 + chance.below(3))
+        guard count > 0 else { return .none }
+        return Proposal.Witnesses(
+            identities: Array(rest.prefix(count)),
+            threshold: chance.within(Int64(count / 2 + 1)...Int64(count)))
+    }
+
+    /// Who plays which role, each of them once, the lines that are granted from, and who is left.
     private func cast(
         _ template: Template, _ me: Neighbour, _ others: [Neighbour], _ chance: inout Chance
-    ) -> (roles: [String: [DID]], lines: [(terms: LineTerms, remaining: Int64)])? {
+    ) -> (
+        roles: [String: [DID]], lines: [(terms: LineTerms, remaining: Int64)], rest: [DID]
+    )? {
         var free = [me] + others.shuffled(using: &chance)
         var roles: [String: [DID]] = [:]
         var lines: [(terms: LineTerms, remaining: Int64)] = []
@@ -92,7 +106,7 @@ struct Shelf {
             free.removeFirst(count)
         }
         guard roles.values.contains(where: { $0.contains(me.did) }) else { return nil }
-        return (roles, lines)
+        return (roles, lines, free.map(\.did))
     }
 
     private func value(

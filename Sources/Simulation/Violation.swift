@@ -23,6 +23,20 @@ public enum Check: String, CaseIterable, Sendable, Hashable {
     case consentMissing = "consent-missing"
     /// A default stands only after its deadline.
     case early
+    /// What an honest witness holds it receipts once, and nothing of an epoch whose end it receipted.
+    case secondReceipt = "second-receipt"
+    /// A closing lists every request that its witness receipted in time, and no other.
+    case unlisted
+    /// With witnesses nothing counts that fewer than M of them receipted or closed.
+    case unreceipted
+    /// No default stands over a request that was in time by M receipts and admissible.
+    case passedOver = "passed-over"
+    /// No ruling stands below a step that M witnesses hold.
+    case belowWitnessed = "below-witnessed"
+    /// Times never fall within a log.
+    case timeFell = "time-fell"
+    /// What was signed under a key known to be replaced binds nobody any more.
+    case oldKey = "old-key"
     /// A request is admitted on the versions that it names.
     case stale
     /// S4: debits equal credits; the books break no law of their own.

@@ -133,6 +133,8 @@ extension World {
             topic: key.topic, by: index)
         // Whoever takes it in knows the contract by what it says of itself.
         oracle.participants[proposal.contract] = Set(proposal.participants)
+        oracle.audience[proposal.contract] = Set(
+            proposal.participants + proposal.witnesses.identities)
         oracle.contractOf[.contract(proposal.contract, author: proposal.sequencer)] =
             proposal.contract
         hand(entry, key: key.bytes, from: index, to: proposal.participants)
@@ -259,10 +261,12 @@ extension World {
         let place = Header.LogPlace(
             log: held.log, sequence: chain.head + 1, previous: chain.id(at: chain.head))
         guard
-            let body = try? PrivateBody.seal(
+            var body = try? PrivateBody.seal(
                 step.wire, key: held.key.bodyKey(log: held.log, sequence: place.sequence),
                 nonce: malice.bytes(24), author: node.own.did, place: place)
         else { return }
+        // Under another key than it commits to.
+        if malice.below(4) == 0 { body[24 + malice.below(32)] ^= 1 }
         oracle.forked.insert(held.log)
         let entry = hand(
             Kind.step.rawValue, body, .log(place), topic: held.key.topic, by: index, time: time)

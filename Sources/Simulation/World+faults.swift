@@ -8,7 +8,7 @@ extension FaultFamily {
     var isScheduled: Bool {
         switch self {
         case .halves, .isolation, .asymmetry, .swizzle, .jumps, .pauses, .wipes, .oldCopies,
-            .lostWrites, .fullDisk, .bitFlips:
+            .lostWrites, .fullDisk, .bitFlips, .rotations:
             true
         default: false
         }
@@ -86,6 +86,9 @@ extension World {
             else { return }
             machines[index].disk.damage(entry.id)
             crash(index)
+        case .rotations:
+            let code = machines[index].code
+            guard command(index, { try $0.rotate(with: code) }) != nil else { return }
         default: return
         }
         tally.hit(family)
@@ -97,6 +100,8 @@ extension World {
             machines[index].disk.putBack()
         else { return machines[index].disk.copy() }
         machines[index].isOld = true
+        oracle.keys[index] = [:]
+        for valid in machines[index].disk.entries { observe(key: valid.entry, at: index) }
         end(index)
         agenda.put(.wake(index), at: now + weather.within(1_000...Self.minute))
     }

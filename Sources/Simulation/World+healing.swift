@@ -45,7 +45,9 @@ extension World {
         while now < end, oracle.violation == nil, !core.allSatisfy(isDone) {
             run(until: now + Self.quietMilliseconds)
         }
-        run(until: now + Self.quietMilliseconds)
+        // What a clock that was ahead signed is taken only when its time has come.
+        let newest = oracle.newest.values.max()?.milliseconds ?? 0
+        run(until: max(now, newest - moment(0).milliseconds) + Self.quietMilliseconds)
         guard oracle.violation == nil else { return }
         lookAtAll()
         checkProgress()
@@ -53,7 +55,15 @@ extension World {
     }
 
     private func isShared(_ held: HeldContract, among core: Set<DID>) -> Bool {
-        held.proposal.participants.allSatisfy(core.contains)
+        let witnesses = held.witnesses.count(where: core.contains)
+        guard witnesses >= Int(held.proposal.witnesses.threshold) else { return false }
+        return held.proposal.participants.allSatisfy { did in
+            // Where its sequencer is lost, the arbiter goes on.
+            core.contains(did)
+                || held.isWitnessed && did == held.proposal.sequencer
+                    && held.fold?.isSequenced == true && held.fold?.arbiter != did
+                    && oracle.machineOf[did].map { machines[$0].isGone } == true
+        }
     }
 
     /// All that it can end with the others of the core has ended.
@@ -105,9 +115,11 @@ extension World {
         guard let first = core.first, let one = machines[first].node else { return }
         for index in core.dropFirst() {
             guard let other = machines[index].node else { continue }
-            for log in Set(one.heads(in: one.alliance.topic).map(\.log)).union(
-                other.heads(in: one.alliance.topic).map(\.log)
-            ).sorted() {
+            let shared = Set(one.chains.logs + other.chains.logs).filter { log in
+                let chain = one.chains.chain(log) ?? other.chains.chain(log)
+                return chain.map { ($0.topic ?? one.alliance.topic) == one.alliance.topic } == true
+            }
+            for log in shared.sorted() {
                 let (left, right) = (one.chains.chain(log), other.chains.chain(log))
                 // Two branches: whoever holds one of them knows of the other, or of none yet.
                 if left?.fork == nil, right?.fork == nil, left?.ids != right?.ids {
@@ -126,7 +138,8 @@ extension World {
             guard let node = machines[index].node else { continue }
             for (id, held) in node.contracts.sorted(by: { $0.key < $1.key }) {
                 guard let fold = held.fold, fold.isSequenced,
-                    oracle.honest.contains(held.proposal.sequencer)
+                    oracle.honest.contains(held.proposal.sequencer),
+                    fold.takeover == nil || oracle.honest.contains(fold.arbiter)
                 else { continue }
                 let text = "\(fold.head.sequence) \(fold.state.digest().hex)"
                 if let other = known[id] {

@@ -82,7 +82,8 @@ extension World {
                 fail(.overlap, index, other.log.short)
             }
         }
-        lookAtSold(index)
+        // An old copy may have lost grants of contracts that it got back from others.
+        if !machines[index].isOld { lookAtSold(index) }
     }
 
     /// Of an own line, what contracts hold or were given is never more than what is granted of it.
@@ -106,8 +107,15 @@ extension World {
         }
         for (log, units) in sold.sorted(by: { $0.key < $1.key }) {
             guard let line = node.lines[log]?.line, let total = line.total else { continue }
-            if units > total - line.remaining {
-                fail(.oversold, index, log.short, found: units, wanted: total - line.remaining)
+            // What its holder signed away stands in the line before the step that admits it.
+            let ahead = node.contracts.values.compactMap(\.fold).flatMap(\.grants)
+                .filter { $0.line == log }
+                .reduce(Int64(0)) { sum, grant in
+                    sum + (line.grants[grant.grant]?.releasedBySignature ?? 0) - grant.released
+                }
+            let granted = total - line.remaining + ahead
+            if units > granted {
+                fail(.oversold, index, log.short, found: units, wanted: granted)
             }
         }
     }
@@ -119,13 +127,16 @@ extension World {
         for (id, held) in node.contracts.sorted(by: { $0.key < $1.key }) {
             guard let fold = held.fold, fold.isSequenced else { continue }
             compareState(id, fold, index)
-            let seen = oracle.examined[index][id] ?? 0
-            guard seen < fold.steps.count else { continue }
-            oracle.examined[index][id] = fold.steps.count
-            let entries = machines[index].disk.store.entries(of: held.log)
-            for step in fold.steps[seen...] {
-                guard entries.indices.contains(Int(step.sequence) - 1) else { continue }
-                examine(step, entries[Int(step.sequence) - 1], held, fold, index)
+            lookAtTakeover(held, fold, index)
+            guard let head = fold.head.id, !oracle.examined[index].contains(head) else { continue }
+            var before: EntryID?
+            for step in fold.steps {
+                defer { before = step.id }
+                let entries = machines[index].disk.store.entries(of: step.log)
+                guard entries.indices.contains(Int(step.logSequence) - 1),
+                    oracle.examined[index].insert(step.id).inserted
+                else { continue }
+                examine(step, entries[Int(step.logSequence) - 1], after: before, held, fold, index)
             }
             if fold.state.isEnded, oracle.settled.insert(id).inserted {
                 tally.settled += 1
@@ -136,13 +147,15 @@ extension World {
 
     private func compareState(_ id: ContractID, _ fold: Fold, _ index: Int) {
         let sequence = fold.head.sequence
-        guard fold.halt == nil, oracle.honest.contains(fold.proposal.sequencer) else { return }
-        if let known = oracle.states[id]?[sequence] {
+        guard fold.halt == nil, let head = fold.head.id,
+            oracle.honest.contains(fold.proposal.sequencer)
+        else { return }
+        if let known = oracle.states[head] {
             if known.digest() != fold.state.digest() {
                 fail(.statesDiffer, index, id.short, found: sequence)
             }
         } else {
-            oracle.states[id, default: [:]][sequence] = fold.state
+            oracle.states[head] = fold.state
             if sequence == 1 { tally.sequenced += 1 }
         }
         if fold.state.isEnded, !fold.state.pending.isEmpty || fold.state.escrow != 0 {
@@ -154,20 +167,20 @@ extension World {
     func keepState(_ log: LogID, at index: Int) {
         guard let id = oracle.contractOf[log], machines[index].isHonest,
             let fold = machines[index].node?.contracts[id]?.fold, fold.halt == nil,
-            oracle.honest.contains(fold.proposal.sequencer),
-            oracle.states[id]?[fold.head.sequence] == nil, fold.isSequenced
+            oracle.honest.contains(fold.proposal.sequencer), let head = fold.head.id,
+            oracle.states[head] == nil, fold.isSequenced
         else { return }
         if fold.head.sequence == 1 { tally.sequenced += 1 }
-        oracle.states[id, default: [:]][fold.head.sequence] = fold.state
+        oracle.states[head] = fold.state
     }
 
     /// Judges an effective step by another way than the fold's: whose signatures it carries, what its
     /// asker could choose, and when.
     private func examine(
-        _ outline: Fold.StepOutline, _ entry: Entry, _ held: HeldContract, _ fold: Fold,
-        _ index: Int
+        _ outline: Fold.StepOutline, _ entry: Entry, after last: EntryID?, _ held: HeldContract,
+        _ fold: Fold, _ index: Int
     ) {
-        let sequencer = held.proposal.sequencer
+        let sequencer = entry.header.author
         guard outline.void == nil else {
             if oracle.honest.contains(sequencer) {
                 fail(
@@ -177,6 +190,14 @@ extension World {
             return
         }
         guard let step = try? fold.open(entry) else { return }
+        let key = held.key.bodyKey(log: outline.log, sequence: outline.logSequence)
+        if entry.body.map({
+            $0[24..<56].elementsEqual(SHA256.hash(tag: "talea.body.v1", key).bytes)
+        })
+            != true
+        {
+            fail(.altered, index, "\(held.id.short) commitment", found: outline.sequence)
+        }
         if index == (oracle.machineOf[sequencer] ?? 0) || !oracle.honest.contains(sequencer) {
             tally.steps += 1
             tally.took(outline.act.transition)
@@ -193,25 +214,39 @@ extension World {
                     found: embedded.header.kind)
             }
         }
-        if let state = oracle.states[held.id]?[outline.sequence], state.digest() != step.digest {
+        if let state = oracle.states[outline.id], state.digest() != step.digest {
             fail(.statesDiffer, index, held.id.short, found: outline.sequence)
         }
         if outline.sequence == 1 {
             if outline.time > held.proposal.grantBy {
                 fail(.early, index, "\(held.id.short) opened late", found: 1)
             }
-            for did in held.proposal.participants where !signers.contains(did) {
+            for did in held.proposal.participants + held.witnesses where !signers.contains(did) {
                 fail(.consentMissing, index, "\(held.id.short) \(did.short)", found: 1)
             }
             for consent in step.consents where consent.kind == .acceptance {
-                if consent.header.time > held.proposal.acceptBy, held.proposal.parent == nil {
+                guard held.proposal.parent == nil else { continue }
+                let author = consent.header.author
+                var time: Instant? = consent.header.time
+                if held.isWitnessed {
+                    guard author != held.proposalEntry.header.author,
+                        held.proposal.participants.contains(author)
+                    else { continue }
+                    time = moment(of: consent.id, in: step.receipts, held)
+                }
+                guard let time else {
+                    fail(.unreceipted, index, "\(held.id.short) acceptance", found: 1)
+                    continue
+                }
+                if time > held.proposal.acceptBy {
                     fail(.early, index, "\(held.id.short) acceptance", found: 1)
                 }
             }
             return
         }
-        guard let before = oracle.states[held.id]?[outline.sequence - 1] else { return }
+        guard let before = last.flatMap({ oracle.states[$0] }) else { return }
         let act = Act(outline.act)
+        if held.isWitnessed { examineTestimony(outline, step, before, held, fold, index) }
         let isDefault = before.defaultAct(act.record)?.transition == act.transition
         if isDefault, let until = before.record(act.record)?.until, outline.time <= until {
             fail(.early, index, "\(held.id.short) \(act.transition)", found: outline.sequence)

@@ -12,7 +12,7 @@ internal import Replication
 extension World {
     func play(_ index: Int) {
         guard !isHealed, let trick = machines[index].trick else { return }
-        let mean = Int64(max(plan.rate(trick), 60_000))
+        let mean = Int64(max(plan.rate(trick), 30_000))
         agenda.put(.trick(index), at: now + malice.within(mean / 4...mean * 7 / 4))
         guard machines[index].node != nil else { return }
         tally.hit(trick)
@@ -145,9 +145,12 @@ extension World {
             guard let place = entry.header.log, let id = oracle.contractOf[place.log],
                 let held = node.contracts[id], let step = try? held.fold?.open(entry)
             else { return nil }
-            return try? PrivateBody.seal(
+            var body = try? PrivateBody.seal(
                 step.wire, key: held.key.bodyKey(log: place.log, sequence: place.sequence),
                 nonce: malice.bytes(24), author: node.own.did, place: place)
+            // Under another key than it commits to.
+            if malice.below(3) == 0 { body?[24 + malice.below(32)] ^= 1 }
+            return body
         case .profile, .offer, .withdrawal, .lineOpening:
             return entry.kind == .profile ? Profile(name: "r\(malice.below(99))").wire : nil
         case .declare: return Declare(total: 7, remaining: 7).wire

@@ -21,13 +21,15 @@ extension World {
         case decline(ContractID)
         case act(Act, ContractID)
         case name(DID)
+        case witness(LogID)
+        case takeOver(ContractID)
     }
 
     /// Contracts of one node that are under way at once.
     private static let openMax = 8
 
     func doTrade(_ index: Int) {
-        let pause = isHealed ? 600_000 : patience
+        let pause = isHealed ? 1_800_000 : patience
         agenda.put(.trade(index), at: now + trade.within(pause / 4...pause * 7 / 4))
         guard machines[index].node != nil, machines[index].pausedUntil <= now else { return }
         // Healed, everyone does what is due; else one thing at a time.
@@ -51,6 +53,8 @@ extension World {
         case .decline(let id): command(index) { try $0.decline(id) }
         case .act(let act, let id): command(index) { try $0.act(act, in: id) }
         case .name(let did): command(index) { $0.name(did, "someone") }
+        case .witness(let log): command(index) { try $0.acceptDuty(log) }
+        case .takeOver(let id): command(index) { try $0.takeOver(id) }
         }
     }
 
@@ -66,6 +70,7 @@ extension World {
             }
         }
         if let deed = answer(node, live, clock) { return deed }
+        if let deed = serve(node, live, clock) { return deed }
         let open = live.filter { $0.value.fold?.isSequenced == true }
         // What can be done in contracts comes before new ones, mostly.
         if !open.isEmpty, isHealed || trade.below(4) > 0,
@@ -110,6 +115,24 @@ extension World {
         return nil
     }
 
+    /// What third parties owe: a witness its consent, the arbiter a contract whose sequencer is silent.
+    private func serve(
+        _ node: Node, _ contracts: [(key: ContractID, value: HeldContract)], _ clock: Instant
+    ) -> Deed? {
+        for (log, duty) in node.witnessing.sorted(by: { $0.key < $1.key })
+        where !duty.isAccepted && clock <= duty.proposal.header.statement?.expires ?? clock {
+            return .witness(log)
+        }
+        for (id, held) in contracts where held.isWitnessed {
+            guard let fold = held.fold, fold.isSequenced, fold.arbiter == node.own.did,
+                fold.takeover == nil
+            else { continue }
+            var trial = node
+            if (try? trial.takeOver(id)) != nil { return .takeOver(id) }
+        }
+        return nil
+    }
+
     // MARK: - Moves
 
     private func move(
@@ -126,11 +149,26 @@ extension World {
                     && $0.entry.header.time.advanced(by: 600_000) > clock
             }
             if asked, trade.below(10) > 0 { continue }
-            let choices = state.choices(for: me, at: clock, includeDefaults: true)
+            // Nor is the same asked again on the same record as it was then.
+            let choices = state.choices(for: me, at: clock, includeDefaults: true).filter {
+                !isAsked($0.act, by: me, held, state)
+            }
             guard let choice = choose(choices) else { continue }
             if let act = fill(choice, state, me, node, held, clock) { return .act(act, id) }
         }
         return nil
+    }
+
+    private func isAsked(
+        _ act: Act, by me: DID, _ held: HeldContract, _ state: ContractState
+    ) -> Bool {
+        held.requests.values.contains { pending in
+            pending.entry.header.author == me && pending.act.transition == act.transition
+                && pending.act.record == act.record
+                && pending.entry.header.statement?.versions.contains {
+                    $0.record == act.record && $0.version == state.record(act.record)?.version
+                } == true
+        }
     }
 
     /// Any of them; healed, defaults first, for nobody else may be awake.

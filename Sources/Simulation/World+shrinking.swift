@@ -9,8 +9,8 @@ extension World {
         }
         // Phase 1 no longer than until it broke.
         var candidate = smallest
-        candidate.hours = max(1, min(setting.hours, Int(violation.time / 3_600_000) + 1))
-        if candidate.hours < smallest.hours, try breaks(candidate) { smallest = candidate }
+        candidate.minutes = min(setting.minutes, 60 * (Int(violation.time / 3_600_000) + 1))
+        if candidate.minutes < smallest.minutes, try breaks(candidate) { smallest = candidate }
         for family in outcome.families {
             candidate = smallest
             candidate.without.insert(family)

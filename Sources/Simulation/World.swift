@@ -45,7 +45,8 @@ public final class World {
 
     public struct Setting: Sendable {
         public var nodes: Int
-        public var hours: Int
+        /// Of trade with faults.
+        public var minutes: Int
         public var without: Set<FaultFamily>
         /// Template files, as bytes.
         public var templates: [[UInt8]]
@@ -56,7 +57,7 @@ public final class World {
             nodes: Int, hours: Int, templates: [[UInt8]], without: Set<FaultFamily> = []
         ) {
             self.nodes = nodes
-            self.hours = hours
+            minutes = hours * 60
             self.templates = templates
             self.without = without
         }
@@ -68,14 +69,16 @@ public final class World {
         self.seed = seed
         self.setting = setting
         var chance = Chance(seed: seed)
-        plan = FaultPlan(drawnFrom: &chance, without: setting.without)
+        plan = FaultPlan(
+            drawnFrom: &chance, without: setting.without, minutes: setting.minutes)
         weather = Chance(seed: chance.next())
         trade = Chance(seed: chance.next())
         malice = Chance(seed: chance.next())
         shelf = Shelf(setting.templates)
-        tickMilliseconds = chance.within(5_000...30_000)
+        tickMilliseconds = chance.within(10_000...60_000)
         patience = chance.within(60_000...400_000)
-        beat = chance.within(5...30) * 60_000
+        // In a short world contracts are short.
+        beat = chance.within(5...30) * min(60_000, Int64(setting.minutes) * 500)
         try settle(&chance)
     }
 
@@ -101,8 +104,9 @@ public final class World {
             // Adversaries come last: the founder is honest.
             let place = count - 1 - index
             var machine = Machine(
-                name: name, own: genesis.own,
-                trick: tricks.indices.contains(place) ? tricks[place] : nil)
+                name: name, code: code,
+                trick: tricks.indices.contains(place) ? tricks[place] : nil,
+                disk: Disk(own: genesis.own))
             for bytes in setting.templates { machine.disk.add(template: bytes) }
             let changes = genesis.entries.map { Change.entry($0, own: true) }
             machines.append(machine)
@@ -119,6 +123,8 @@ public final class World {
                 tally.hit(.skew)
             }
             start(index)
+            // Whoever has not said so beforehand is asked each time.
+            if chance.below(4) > 0 { command(index) { $0.set(.witness, true) } }
             agenda.put(.trade(index), at: chance.within(1_000...patience))
             if machines[index].trick != nil {
                 agenda.put(.trick(index), at: chance.within(60_000...600_000))
@@ -134,7 +140,7 @@ public final class World {
 
     /// Runs both phases, or until something breaks.
     public func run() -> Fate {
-        run(until: Int64(setting.hours) * 3_600_000)
+        run(until: Int64(setting.minutes) * 60_000)
         if oracle.violation == nil { lookAtAll() }
         if oracle.violation == nil { heal() }
         return Fate(
@@ -269,7 +275,7 @@ public final class World {
 
     private func commit(_ changes: [Change], at index: Int) {
         observe(changes, at: index)
-        machines[index].disk.commit(changes)
+        machines[index].disk.commit(changes, own: machines[index].node?.own)
         observeBooks(index)
         for change in changes {
             if case .entry(let valid, _) = change, let log = valid.header.log?.log {
@@ -299,7 +305,7 @@ public final class World {
     // MARK: - Processes
 
     /// Loads the node from what its disk holds.
-    func start(_ index: Int) {
+    func start(_ index: Int, repairs: Bool = false) {
         guard machines[index].node == nil, !machines[index].isGone, let alliance else { return }
         guard let snapshot = machines[index].disk.load() else {
             machines[index].isGone = true
@@ -311,6 +317,7 @@ public final class World {
             checker: checker, known: shelf.byHash)
         node.begin(at: clock(index), seed: weather.hash())
         machines[index].node = node
+        if repairs { machines[index].disk.repair(node.ledger) }
         machines[index].life += 1
         machines[index].flushIsDue = false
         machines[index].over = []
@@ -334,10 +341,11 @@ public final class World {
         agenda.put(.wake(index), at: now + weather.within(500...600_000))
     }
 
-    /// As after a failed commit: the value is dropped and loaded again.
+    /// As after a failed commit: the value is dropped and loaded again. Entries that lost their effect took
+    /// ledger rows with them.
     func reload(_ index: Int) {
         end(index)
-        start(index)
+        start(index, repairs: true)
     }
 
     func end(_ index: Int) {

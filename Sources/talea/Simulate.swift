@@ -100,7 +100,7 @@ struct SimulateWorlds: ParsableCommand {
     /// The line that plays one seed again.
     func replay(_ seed: UInt64, _ setting: World.Setting) -> String {
         var words = [
-            "talea simulate \(world) --seeds \(seed)..\(seed)", "--hours \(setting.hours)",
+            "talea simulate \(world) --seeds \(seed)..\(seed)", "--hours \(setting.minutes / 60)",
             "--nodes \(setting.nodes)",
         ]
         if !setting.without.isEmpty {
@@ -247,6 +247,13 @@ extension Check {
         case .oversold: Localized(en: "contracts hold more than was granted", zh: "合同占用超过授予")
         case .consentMissing: Localized(en: "a step without the consent it needs", zh: "步骤缺少所需同意")
         case .early: Localized(en: "a step out of its time", zh: "步骤不在其时限内")
+        case .secondReceipt: Localized(en: "receipted twice, or after the end", zh: "重复或在终结后签收")
+        case .unlisted: Localized(en: "a closing that leaves out or adds", zh: "截止清单有遗漏或多余")
+        case .unreceipted: Localized(en: "too few witnesses spoke", zh: "见证人不足")
+        case .passedOver: Localized(en: "a default over a request in time", zh: "及时请求被默认步骤越过")
+        case .belowWitnessed: Localized(en: "a ruling below a witnessed step", zh: "裁定低于已见证步骤")
+        case .timeFell: Localized(en: "times fall within a log", zh: "日志时间倒退")
+        case .oldKey: Localized(en: "a replaced key still binds", zh: "已更换的密钥仍然有效")
         case .stale: Localized(en: "a request admitted on old versions", zh: "按旧版本采纳请求")
         case .imbalance: Localized(en: "books that do not balance", zh: "账目不平")
         case .booksDiffer: Localized(en: "stored books differ from the entries", zh: "账本与条目不符")

@@ -5,9 +5,9 @@ import Testing
 
 /// Whole nodes trade while everything goes wrong, and nothing that must hold breaks.
 @Suite struct WorldTests {
-    /// `TALEA_SEEDS` says how many; a handful where nobody asks for more.
-    static let count =
-        ProcessInfo.processInfo.environment["TALEA_SEEDS"].flatMap { UInt64($0) } ?? 4
+    static let environment = ProcessInfo.processInfo.environment
+    /// `TALEA_SEEDS` says how many; 40 where nobody says.
+    static let count = environment["TALEA_SEEDS"].flatMap { UInt64($0) } ?? 40
 
     @Test(arguments: 0..<4)
     func `seeded worlds keep every invariant`(_ group: UInt64) throws {
@@ -25,11 +25,28 @@ import Testing
         #expect(fate.violation?.check == .canary)
     }
 
-    @Test func `one seed is one run`() throws {
-        for seed: UInt64 in [8] {
-            let (one, other) = (try Seeds.run(seed), try Seeds.run(seed))
-            #expect(one.trace == other.trace && one.tally.frames == other.tally.frames)
-            #expect(try Seeds.run(seed + 1).trace != one.trace)
-        }
+    @Test func `one seed is one run in two processes, each with a hash seed of its own`() throws {
+        let here = try Seeds.run(8)
+        #expect(try Seeds.run(9).trace != here.trace)
+        let other = Process()
+        other.executableURL = URL(filePath: "/proc/self/exe")
+        other.arguments = [
+            "--testing-library", "swift-testing", "--filter", "the trace of TALEA_TRACE",
+        ]
+        other.environment = Self.environment.merging(["TALEA_TRACE": "8"]) { $1 }
+        let output = Pipe()
+        other.standardOutput = output
+        try other.run()
+        let said = String(
+            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        other.waitUntilExit()
+        #expect(said.contains("trace \(here.trace) frames \(here.tally.frames)"))
+    }
+
+    @Test(.enabled(if: environment["TALEA_TRACE"] != nil))
+    func `the trace of TALEA_TRACE`() throws {
+        let seed = try #require(Self.environment["TALEA_TRACE"].flatMap { UInt64($0) })
+        let fate = try Seeds.run(seed)
+        print("trace \(fate.trace) frames \(fate.tally.frames)")
     }
 }

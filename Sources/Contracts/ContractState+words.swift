@@ -1,4 +1,4 @@
-internal import Capacity
+public import Capacity
 internal import Entries
 internal import Identity
 internal import Ledger
@@ -30,6 +30,14 @@ extension ContractState {
     public func worst(role: String, _ language: Language) -> String? {
         if template.role(role)?.onlyChild == true, !terms.isChild { return nil }
         return template.worst[role].map { display(language).fill($0.says, environment(nil)) }
+    }
+
+    /// What `worst` says in money of this role; `nil` where it says nothing.
+    public func loss(role: String) -> Money? {
+        guard let worst = template.worst[role], let loses = worst.loses else { return nil }
+        let rule = terms.isChild ? worst.child ?? loses : loses
+        let minor = try? rule.number(in: environment(nil, time: terms.grantBy), as: .money)
+        return minor.flatMap { try? Money(minor: $0, terms.currency) }
     }
 
     /// Remarks that hold now, for display alone.

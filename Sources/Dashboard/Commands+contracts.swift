@@ -27,7 +27,7 @@ extension Commands {
         let witnesses = try self.witnesses(node, &options)
         let insists = try options.insists()
         try options.finish()
-        if let offer { try check(arguments, within: offer, node) }
+        if let offer { try check(arguments, within: offer, template, node) }
         try checkRoom(template, roles, lines, arguments, node)
         var draft = Node.ProposalDraft(
             template: template.hash, currency: currency, arguments: arguments, roles: roles,
@@ -47,6 +47,8 @@ extension Commands {
             done.moves = view.moves(outcome?.transfers ?? [])
             done.says = Localized(en: fold.state.prose(.en), zh: fold.state.prose(.zh))
             done.worst = view.worst(held, fold)
+            done.mayLose = view.mayLose(held, fold)
+            done.deadlines = view.deadlines(after(outcome, fold.state))
         }
         return done
     }
@@ -243,8 +245,21 @@ extension Commands {
 
     /// What its line has left is said before what the offer allows: it is the harder limit.
     private static func check(
-        _ arguments: [String: Value], within offer: PublicLog.StandingOffer, _ node: Node
+        _ arguments: [String: Value], within offer: PublicLog.StandingOffer, _ template: Template,
+        _ node: Node
     ) throws {
+        let view = View(node: node, now: node.now)
+        for offered in offer.offer.arguments {
+            guard let given = arguments[offered.name], given != offered.value else { continue }
+            let kind = template.parameter(offered.name)?.kind
+            let (asked, said) = (view.text(given, kind), view.text(offered.value, kind))
+            throw DoorRefusal(
+                "offer_differs", field: offered.name, value: asked,
+                en:
+                    "--\(Options.plain(offered.name)) “\(asked)”: the offer says \(said); leave it out, or "
+                    + "propose without --offer",
+                zh: "--\(Options.plain(offered.name))“\(asked)”：报价为 \(said)；请省略，或不带 --offer 提议")
+        }
         guard case .quantity(let quantity)? = arguments["units"] else { return }
         let (most, lot) = (offer.offer.maxUnits, offer.offer.lot)
         if let log = offer.offer.line, let line = node.lines[log]?.line,
@@ -369,7 +384,15 @@ extension Commands {
         done.moves = view.moves(outcome?.transfers ?? [])
         done.says = Localized(en: fold.state.says(act, .en), zh: fold.state.says(act, .zh))
         done.worst = view.worst(held, fold)
+        done.mayLose = view.mayLose(held, fold)
+        done.deadlines = view.deadlines(after(outcome, fold.state))
         return done
+    }
+
+    private static func after(_ outcome: Outcome?, _ state: ContractState) -> ContractState {
+        var state = state
+        if let outcome { state.apply(outcome) }
+        return state
     }
 
     // MARK: - Looking

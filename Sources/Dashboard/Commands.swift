@@ -124,6 +124,9 @@ public struct Commands: Sendable {
         var moves: JSON = .array([])
         var says: Localized?
         var worst: JSON = .null
+        var mayLose: JSON = .null
+        /// What waits until when afterwards.
+        var deadlines: JSON = .array([])
         var follow: Follow?
     }
 
@@ -158,6 +161,7 @@ public struct Commands: Sendable {
         return [
             "dry_run": true, "would": done.value, "would_move": done.moves,
             "says": done.says?.json ?? .null, "worst": done.worst,
+            "may_lose": done.mayLose, "deadlines": done.deadlines,
         ]
     }
 

@@ -123,6 +123,7 @@ extension View {
         add("refused", .array(held.refused.map { refused($0, fold) }))
         add("choices", .array(myChoices(held).map { choice($0, fold) }))
         add("worst", worst(held, fold))
+        add("may_lose", mayLose(held, fold))
         add("prose", localized(state.prose))
         add(
             "notes",
@@ -132,20 +133,24 @@ extension View {
                 }))
         add("claims", .array(state.claims.map { claim($0) }))
         add("pending", .array(state.pending.map { pending($0) }))
-        add(
-            "deadlines",
-            .array(
-                state.records.compactMap { record in
-                    record.until.map { until in
-                        [
-                            "record": .number(record.number), "family": .string(record.family),
-                            "state": .string(record.state), "until": instant(until),
-                            "passed": .bool(until < now),
-                            "default": .text(state.defaultAct(record.number)?.transition),
-                        ]
-                    }
-                }))
+        add("deadlines", deadlines(state))
         return .object(fields)
+    }
+
+    /// What each record waits for until when, and what follows if nobody moves.
+    func deadlines(_ state: ContractState) -> JSON {
+        .array(
+            state.records.compactMap { record in
+                guard let until = record.until, let act = state.defaultAct(record.number) else {
+                    return nil
+                }
+                return [
+                    "record": .number(record.number), "family": .string(record.family),
+                    "state": .string(record.state), "until": instant(until),
+                    "passed": .bool(until < now), "default": .string(act.transition),
+                    "otherwise": localized { state.says(act, $0) },
+                ]
+            })
     }
 
     /// Whose word on time counts.
@@ -183,6 +188,13 @@ extension View {
             roles.compactMap { fold.state.worst(role: $0, language) }.joined(separator: " ")
         }
         return words(.en).isEmpty ? .null : localized(words)
+    }
+
+    /// In money, by currency; what several of my roles may lose adds up.
+    func mayLose(_ held: HeldContract, _ fold: Fold) -> JSON {
+        let losses = myRoles(held).compactMap { fold.state.loss(role: $0) }
+        guard let first = losses.first else { return .null }
+        return [first.currency.code: .number(losses.reduce(0) { $0 + $1.minor })]
     }
 
     private func lines(_ held: HeldContract, _ template: Template?) -> [JSON] {

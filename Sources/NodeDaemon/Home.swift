@@ -130,6 +130,14 @@ public struct Home: Sendable {
     }
 }
 
+extension Home {
+    /// The file of a template by its name, of this home or among those that ship.
+    public func template(named name: String) -> [UInt8]? {
+        let shipped = (try? Templates.shipped(nil)) ?? []
+        return (Templates.read(templates) + shipped).first { $0.name == name + ".yaml" }?.bytes
+    }
+}
+
 /// Template files: those the program ships, and those of a home.
 enum Templates {
     struct File: Sendable {

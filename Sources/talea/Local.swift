@@ -5,7 +5,7 @@ import FoundationEssentials
 import Glibc
 import Identity
 
-/// The five commands that need no running node.
+/// The commands that need no running node.
 enum Local {
     static func run(_ arguments: [String], _ line: Line) async -> Int32 {
         do {
@@ -16,6 +16,11 @@ enum Local {
             case "simulate":
                 return try SimulateWorlds.parse(rest(arguments, after: ["simulate"])).act(line)
             case "verify": return try VerifyFile.parse(rest(arguments, after: ["verify"])).act(line)
+            case "template" where line.words.dropFirst().first == "new":
+                try NewTemplate.parse(rest(arguments, after: ["template", "new"])).act(line)
+            case "template" where line.words.dropFirst().first == "diff":
+                return try CompareTemplates.parse(rest(arguments, after: ["template", "diff"]))
+                    .act(line)
             default:
                 return try CheckTemplate.parse(rest(arguments, after: ["template", "check"]))
                     .act(line)

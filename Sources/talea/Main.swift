@@ -3,7 +3,7 @@ import Dashboard
 import Glibc
 
 /// The command line. A verb goes to the running node of its home over the loopback door; `init`, `run`,
-/// `recover`, `verify` and `template check` need no node.
+/// `recover`, `verify` and `template check`, `new` and `diff` need no node.
 @main
 enum Main {
     /// What scripts read. 0: all well.
@@ -42,7 +42,7 @@ enum Main {
         case "init", "run", "verify", "simulate": return await Local.run(arguments, line)
         case "recover" where line.options["accept-risk"] == nil:
             return await Local.run(arguments, line)
-        case "template" where line.words.dropFirst().first == "check":
+        case "template" where ["check", "new", "diff"].contains(line.words.dropFirst().first):
             return await Local.run(arguments, line)
         default: return await Remote(line: line).run()
         }

@@ -116,7 +116,12 @@ enum Manual {
                 Page("contract list", "[--template NAME] [--grade G]", "all of yours", "全部合同"),
                 Page("template list", "", "templates here", "此处的模板"),
                 Page("template show", "--template NAME", "one in full", "查看模板"),
-                Page("template check", "FILE", "read a file as a node would", "检查模板文件"),
+                Page(
+                    "template check", "FILE", "read and explore a file as a node does", "检查并探查模板文件"),
+                Page(
+                    "template new", "--from NAME --name NEW [--out FILE]", "begin one of your own",
+                    "新建自己的模板"),
+                Page("template diff", "OLD NEW", "in what two differ", "比较两个模板"),
                 Page(
                     "TWO WORDS",
                     "--contract ID [--record N] [--units N] [--ARG V …] [--evidence FILE] [--wait SECONDS]",

@@ -78,6 +78,14 @@ enum Show {
         if let worst = json["worst"], worst != .null {
             lines.append((en ? "At worst: " : "最坏情形：") + words(worst, language))
         }
+        for one in json["deadlines"]?.array ?? [] where one["passed"]?.bool != true {
+            let until = cell(one["until"])
+            let otherwise = words(one["otherwise"], language)
+            lines.append(
+                en
+                    ? "Until \(until) it waits for the next move; else: \(otherwise)"
+                    : "至 \(until) 等待下一步；否则：\(otherwise)")
+        }
         return lines.joined(separator: "\n")
     }
 

@@ -81,8 +81,11 @@ extension ProcessTests {
                 "option buy --offer OFFER --units 20 --arbiter press --yes", "--issuer",
                 "--arbiter", "same identity", "press (…"),
             Row(
-                "option buy --offer OFFER --units 20 --arbiter judge --premium 10000000.01 --yes",
-                "--premium", "10,000,000.01", "10,000,000.00"),
+                "option buy --offer OFFER --units 20 --arbiter judge --premium 10.00 --yes",
+                "--premium", "10.00 CNY", "the offer says 500.00 CNY"),
+            Row(
+                "option buy --offer OFFER --units 20 --arbiter judge --pay-within 91d --yes",
+                "--pay-within", "91 d", "90 d"),
             Row(
                 "option transfer --contract OPTION --units 10 --newcomer press --asking 5.00 --yes",
                 "holder", "issuer", "same identity", "press (…"),

@@ -1,0 +1,32 @@
+import Foundation
+import Testing
+
+extension ProcessTests {
+    /// The schema that editors use, judged by another program than ours.
+    @Suite struct SchemaTests {
+        static let judge = """
+            import glob, json, sys, jsonschema, yaml
+            root = sys.argv[1]
+            schema = json.load(open(root + "/docs/template.schema.json"))
+            jsonschema.Draft202012Validator.check_schema(schema)
+            judge = jsonschema.Draft202012Validator(schema)
+            for path in sorted(glob.glob(root + "/contracts/*.yaml")):
+                text = open(path).read()
+                for fault in judge.iter_errors(yaml.safe_load(text)):
+                    print("refused", path, list(fault.absolute_path), fault.message)
+                for old, new in [("disputes: {arbiter:", "disputes: {umpire:"), ("title: {en:", "title: {fr:"),
+                                 ("default: ", "defualt: "), ("claim: true", "claims: true"), ("kind: party", "kind: partner")]:
+                    if old in text and judge.is_valid(yaml.safe_load(text.replace(old, new, 1))):
+                        print("accepted", path, new)
+            """
+
+        @Test func `the editor's schema takes our templates and marks what is mistyped`()
+            async throws
+        {
+            let python = try #require(Programs.python)
+            let judged = try await Programs.run(python, ["-c", Self.judge, Programs.checkout])
+            #expect(judged.status == 0, "\(judged.error)")
+            #expect(judged.out == "")
+        }
+    }
+}

@@ -10,6 +10,7 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STUDIOS = ["zhijian", "dongguan", "jike", "zhebi", "weicai", "shouzuo", "wenchuang", "zhongcai"]
 NET_PAID = {"zhijian": 3_184_880, "dongguan": -2_230_000, "shouzuo": 77_600, "jike": -19_200,
             "zhebi": -114_000, "weicai": -899_280, "wenchuang": 0, "zhongcai": 0}
+ALLIANCES = {"demo": "纸间联盟", "surge": "糕点联盟"}
 PIECE = "C62"
 
 
@@ -22,18 +23,18 @@ def hold(rule, what):
         raise Broken(what)
 
 
-def profile(name):
-    """name, role and terms of peers/demo: three lines of `key: text`."""
+def profile(name, cast):
+    """name, role and terms of peers/CAST: three lines of `key: text`."""
     fields = {}
-    for line in open(f"{REPO}/peers/demo/{name}.yaml", encoding="utf-8"):
+    for line in open(f"{REPO}/peers/{cast}/{name}.yaml", encoding="utf-8"):
         key, _, text = line.partition(":")
         fields[key.strip()] = text.strip().strip('"')
     return fields
 
 
 class Studio:
-    def __init__(self, name, folder, talea):
-        self.name, self.talea = name, talea
+    def __init__(self, name, folder, talea, cast="demo"):
+        self.name, self.talea, self.cast = name, talea, cast
         self.home = f"{folder}/{name}"
         self.passphrase = f"{folder}/{name}.passphrase"
         self.process = self.did = self.address = None
@@ -64,9 +65,9 @@ class Studio:
         with open(self.passphrase, "w") as file:
             os.chmod(self.passphrase, 0o600)
             file.write(secrets.token_hex(12) + "\n")
-        about = profile(self.name)
+        about = profile(self.name, self.cast)
         options = {"name": about["name"], "role": about["role"], "passphrase_file": self.passphrase}
-        options |= {"invitation": invitation} if invitation else {"alliance": "纸间联盟"}
+        options |= {"invitation": invitation} if invitation else {"alliance": ALLIANCES[self.cast]}
         made = self("init", **options)
         self.did = made["did"]
         return made["invitation"]
@@ -130,9 +131,9 @@ def at_once(work, studios):
 
 
 class Story:
-    def __init__(self, talea, folder):
+    def __init__(self, talea, folder, names=STUDIOS, cast="demo"):
         self.folder = folder
-        self.studios = {name: Studio(name, folder, talea) for name in STUDIOS}
+        self.studios = {name: Studio(name, folder, talea, cast) for name in names}
         self.contracts = {}
         self.evidence = f"{folder}/photo.jpg"
         with open(self.evidence, "wb") as file:
@@ -194,8 +195,9 @@ class Story:
     def line(self, studio, resource, total):
         made = studio("line", "declare", resource=resource, start="+20d", end="+27d", unit=PIECE,
                       total=total)
-        until(lambda: any(l["id"] == made["id"] for l in self.zhijian("line", "show")["lines"]),
-              "zhijian sees the line")
+        first = next(iter(self.studios.values()))
+        until(lambda: any(l["id"] == made["id"] for l in first("line", "show")["lines"]),
+              f"{first.name} sees the line")
         return made["id"]
 
     def settled(self, contract, outcome="fulfilled"):
@@ -221,10 +223,10 @@ class Story:
 
         def met(studio):
             until(lambda: len(studio("status")["peers"]) == len(names) - 1, f"{studio.name} is connected")
-            until(lambda: {n["profile_name"] for n in studio("name", "list")["names"]} >= set(STUDIOS),
+            until(lambda: {n["profile_name"] for n in studio("name", "list")["names"]} >= set(self.studios),
                   f"{studio.name} knows everybody by name")
         at_once(met, names)
-        self.say("eight studios are connected over TLS, each with its own key, port and database")
+        self.say(f"{len(names)} studios are connected over TLS, each with its own key, port and database")
 
     def option(self):
         z, d, s = self.zhijian, self.dongguan, self.shouzuo

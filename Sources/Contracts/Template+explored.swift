@@ -23,7 +23,7 @@ extension Template {
         // milestone-production.yaml
         "23edf3087ccfefd5dd94edca4f7b9044653b0c4bc6be9bdbec73ef901cc0be0f",
         // mutual-assistance.yaml
-        "7cbb19d09eb1e8aca84b930f1d72c472c68b98a520351f59480ad9a32086c26e",
+        "e01f7506c073501659ba174d7c2d67262c7b8743a119c7bde9fb7e0a601b029d",
         // presale-cover.yaml
         "b4858d03df6f00c5331200825d098e97ca8237e3d8a9bb4018f6a13e81f869eb",
         // receivable-advance.yaml

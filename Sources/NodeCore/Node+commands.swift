@@ -237,10 +237,13 @@ extension Node {
         let without = Act(pending.act).without
         if without != nil { try checkSettles(pending.act, by: pending.entry.header.author, held) }
         let acceptance = Acceptance(salt: dice.roll(), statement: request, releaseKey: nil)
+        // An issuer writes its line's entry only once everyone consented, whoever sequences.
+        let readers =
+            [held.sequencer, pending.entry.header.author]
+            + (held.fold?.grants.map(\.issuer) ?? [])
         let entry = try say(
             acceptance, about: held,
-            to: without == nil
-                ? [held.sequencer, pending.entry.header.author] : settlers(of: held),
+            to: without == nil ? Set(readers).sorted() : settlers(of: held),
             expires: pending.entry.header.statement?.expires ?? now)
         contracts[contract]?.requests[request]?.consents.append(entry)
         advance(contract)

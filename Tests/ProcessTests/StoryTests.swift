@@ -38,5 +38,22 @@ extension ProcessTests {
             #expect(digests.values.allSatisfy { $0.count == 1 })
             #expect(holders.values.allSatisfy { $0 >= 3 })
         }
+
+        @Test(.timeLimit(.minutes(5)), .enabled(if: Programs.isCI))
+        func `a surge is met by the kitchens that answer, and the silent one owes`() async throws {
+            let folder = try Folder()
+            let report = folder.path + "/report.json"
+            let story = try await Programs.python([
+                Programs.checkout + "/scripts/surge_story.py", "--talea", Programs.talea, "--json",
+                report,
+            ])
+            try #require(story.status == 0, "\(story.out)\n\(story.error)")
+            #expect(story.out.contains("Demand 400 = 250 own + 140 moved + 10 unserved"))
+            let data = try Data(contentsOf: URL(fileURLWithPath: report))
+            let nodes = try JSONDecoder().decode(Found.self, from: data)["nodes"].items
+            #expect(nodes.reduce(0) { $0 + ($1["net_paid"]["CNY"].number ?? 0) } == 0)
+            let moved = nodes.reduce(into: [:]) { $0[$1["name"].text] = $1["moved"].number }
+            #expect(moved["yunxi"] == 80 && moved["hetang"] == 60 && moved["songfeng"] == 0)
+        }
     }
 }

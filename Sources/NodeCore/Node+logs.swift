@@ -10,6 +10,8 @@ internal import Replication
 /// How far ahead of our clock an entry may be before it waits: 10 minutes.
 let futureSkewMilliseconds: Int64 = 10 * 60_000
 let waitingMax = 1_024
+/// Proposals of one author that wait for an answer here; the next ones wait with their author.
+let proposalsMax = 256
 
 extension Node {
     /// Signs and keeps the next entry of one of our own logs.

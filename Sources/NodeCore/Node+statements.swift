@@ -175,6 +175,14 @@ extension Node {
         }
     }
 
+    /// Proposals of another that still may come into force.
+    private func openProposals(of author: DID) -> Int {
+        contracts.values.count {
+            $0.proposalEntry.header.author == author && $0.grade == .proposed && $0.declined == nil
+                && now <= $0.proposal.acceptBy
+        }
+    }
+
     private mutating func receiveProposal(_ valid: ValidEntry, key bytes: [UInt8]?) {
         guard let proposal = try? valid.entry.read(Proposal.self),
             let key = bytes.flatMap({ ContractKey($0) }), key.contract == proposal.contract,
@@ -183,6 +191,8 @@ extension Node {
             valid.header.statement?.about
                 == .contract(proposal.contract, author: proposal.sequencer)
         else { return }
+        // Not acknowledged it stays in its author's outbox, and comes again.
+        guard openProposals(of: valid.header.author) < proposalsMax else { return }
         changes.append(.contractKey(key.contract, key.bytes))
         changes.append(.statement(valid, contract: key.contract))
         statementsSeen.insert(valid.id)

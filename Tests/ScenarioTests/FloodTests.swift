@@ -1,4 +1,5 @@
 import Capacity
+import Contracts
 import Entries
 import Identity
 import NodeCore
@@ -33,5 +34,35 @@ import Testing
         market.network.pass(milliseconds: 3_600_001)
         market.network.tick()
         #expect(waiting() == 0)
+    }
+
+    @Test func `of one author 256 proposals wait here, the next come when there is room`() throws {
+        var market = try Market("alice", "bob", "judge", only: "capacity-option")
+        let line = try market.declare("bob", "print/letterpress", 1000)
+        let draft = Node.ProposalDraft(
+            template: try market.template("capacity-option").hash, currency: Market.cny,
+            arguments: [
+                "units": Market.units(1), "premium": Market.money(100),
+                "strike": Market.money(100), "remedy": Market.money(10),
+                "expiry": .instant(market.at(days: 30)),
+                "deliver_by": .instant(market.at(days: 60)),
+            ],
+            roles: [
+                "issuer": [market.did("bob")], "holder": [market.did("alice")],
+                "arbiter": [market.did("judge")],
+            ], lines: [line], acceptBy: market.at(days: 1), grantBy: market.at(days: 1))
+        for _ in 0..<258 {
+            try market.network.command("alice") { _ = try $0.propose(draft) }
+        }
+        market.settle()
+        let there = market.network["bob"].contracts.keys.sorted()
+        #expect(there.count == 256)
+        for id in there.prefix(2) {
+            try market.network.command("bob") { try $0.decline(id) }
+        }
+        market.settle()
+        market.restart("alice")
+        market.settle()
+        #expect(market.network["bob"].contracts.count == 258)
     }
 }

@@ -106,8 +106,9 @@ extension ContractState {
             }
             return
         }
+        guard !late, time > until else { return }
         let last = until.advanced(by: stop(of: record.number))
-        if !late, time > last, !planted(.lateActTaken) {
+        if time > last, !planted(.lateActTaken) {
             throw .tooLate(transition: name, at: time, until: last)
         }
     }

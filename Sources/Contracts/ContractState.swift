@@ -171,10 +171,11 @@ public struct ContractState: Sendable {
 
     /// `issuer`, or `makers.1` of a role that is a list.
     func identity(_ role: String) -> DID? {
+        if let identities = terms.roles[role] { return identities.first }
         let parts = role.split(separator: ".", maxSplits: 1)
-        guard let name = parts.first, let identities = terms.roles[String(name)] else { return nil }
-        guard parts.count == 2 else { return identities.first }
-        guard let index = Int(parts[1]), identities.indices.contains(index) else { return nil }
+        guard parts.count == 2, let identities = terms.roles[String(parts[0])],
+            let index = Int(parts[1]), identities.indices.contains(index)
+        else { return nil }
         return identities[index]
     }
 

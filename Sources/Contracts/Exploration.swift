@@ -4,11 +4,11 @@
 ///     parameters ──▶ states and steps between them ──▶ questions ──▶ findings, each with a play
 ///
 /// Deadlines are abstract: of two records either may expire first, so more is tried than can happen.
-/// Records that never touch main are run to their end one after the other, since their order changes
+/// Records that no longer touch main are run to their end one after the other, since their order changes
 /// nothing; a finished record is forgotten. A proof within these bounds, not beyond; `bounds` says which.
 public struct Exploration: Sendable {
     public struct Limits: Sendable {
-        /// Sets of parameters tried, as long as fewer than `steps` were.
+        /// Sets of parameters tried, beyond the first and the bounds as long as fewer than `steps` were.
         public var settings = 24
         public var steps = 60_000
         /// States visited under one set: beyond, the template counts as unknown.
@@ -35,6 +35,8 @@ public struct Exploration: Sendable {
     /// By role: the defaults that carry on where it stays silent.
     public internal(set) var carriers: [String: Set<String>] = [:]
 
+    /// Roles whose move a record waited for.
+    private(set) var awaitedRoles: Set<String> = []
     var reachedStates: Set<String> = []
     var takenTransitions: Set<String> = []
     private var everyLoss: [Loss] = []
@@ -65,17 +67,26 @@ public struct Exploration: Sendable {
 
     private mutating func explore() {
         for isChild in template.startChild == nil ? [false] : [false, true] {
-            let drafts = SettingSearch(template: template, isChild: isChild, limit: limits.settings)
-                .settings()
+            var search = SettingSearch(
+                template: template, isChild: isChild, limit: limits.settings)
+            var drafts = search.settings()
             guard !drafts.isEmpty else {
                 add(Finding(what: .noParameters(isChild: isChild), line: 1, column: 1))
                 continue
             }
-            for (index, setting) in drafts.enumerated() {
-                guard index == 0 || steps < limits.steps else { break }
-                var graph = StateGraph(setting, limits: limits, isFirst: index == 0)
+            var index = 0
+            while index < drafts.count, index < 2 || steps < limits.steps {
+                var graph = StateGraph(
+                    drafts[index], limits: limits, breadth: index == 0 ? .wide : .narrow)
                 graph.explore()
+                // Where lists of roles make many states, all else is tried with short ones.
+                if index == 0, graph.steps > limits.steps / 8, let shorter = search.shorter {
+                    search = shorter
+                    drafts = (graph.isCut ? [] : [drafts[0]]) + shorter.settings()
+                    if graph.isCut, !drafts.isEmpty { continue }
+                }
                 take(graph, isFirst: index == 0)
+                index += 1
             }
             if let first = drafts.first { fillBounds(first) }
         }
@@ -103,7 +114,7 @@ public struct Exploration: Sendable {
                 text: "\(lowered)", kind: .int, node: .number(lowered))
         }
         guard let cut = Setting(short, terms: setting.terms, isExtreme: false) else { return }
-        var graph = StateGraph(cut, limits: limits, isFirst: false)
+        var graph = StateGraph(cut, limits: limits, breadth: .least)
         graph.explore()
         states += graph.nodes.count
         steps += graph.steps
@@ -116,7 +127,8 @@ public struct Exploration: Sendable {
         steps += graph.steps
         reachedStates.formUnion(graph.reachedStates)
         takenTransitions.formUnion(graph.takenTransitions)
-        for (role, names) in graph.carriers { carriers[role, default: []].formUnion(names) }
+        awaitedRoles.formUnion(graph.awaitedRoles)
+        carriers.merge(graph.carriers) { $0.union($1) }
         for finding in graph.findings { add(finding) }
         if graph.isCut, !graph.setting.isExtreme {
             add(Finding(what: .tooLarge(states: graph.nodes.count), line: 1, column: 1))

@@ -59,7 +59,7 @@ public struct Record: Hashable, Sendable {
 
     /// The state without a payment's phase: `due` of `due.stated`.
     public var stateName: String {
-        state.split(separator: ".").first.map(String.init) ?? state
+        state.utf8.firstIndex(of: UInt8(ascii: ".")).map { String(state[..<$0]) } ?? state
     }
 
     var phase: String {

@@ -39,9 +39,19 @@ struct SettingSearch {
     let template: Template
     let isChild: Bool
     let limit: Int
+    /// Identities in a role that is a list, where its bounds allow.
+    var listed = 2
 
     private static let day: Int64 = 86_400_000
     private static let primes: [Int64] = [5, 7, 11, 13, 17, 19, 23, 29, 31, 37]
+
+    /// The same with lists of roles as short as they may be; `nil` where they are already.
+    var shorter: SettingSearch? {
+        guard listed > 1, template.roles.contains(where: { ($0.many?.lowerBound ?? 2) < 2 }) else {
+            return nil
+        }
+        return SettingSearch(template: template, isChild: isChild, limit: limit, listed: 1)
+    }
 
     func settings() -> [Setting] {
         let options = template.values.indices.map(candidates)
@@ -74,7 +84,7 @@ struct SettingSearch {
         if let extreme, !vectors.contains(extreme), let terms = terms(extreme, options),
             let setting = Setting(template, terms: terms, isExtreme: true)
         {
-            settings.append(setting)
+            settings.insert(setting, at: min(1, settings.count))
         }
         return settings
     }
@@ -137,7 +147,7 @@ struct SettingSearch {
         var roles: [String: [DID]] = [:]
         var next: UInt8 = 1
         for role in template.roles where !role.onlyChild || isChild {
-            let count = role.many.map { min(max($0.lowerBound, 2), $0.upperBound) } ?? 1
+            let count = role.many.map { min(max($0.lowerBound, listed), $0.upperBound) } ?? 1
             for _ in 0..<count {
                 guard let did = DID([UInt8](repeating: next, count: 32)) else { return nil }
                 roles[role.name, default: []].append(did)
@@ -180,11 +190,11 @@ struct SettingSearch {
                 }
             case .party: return Setting.newcomer.map { [.identity($0)] } ?? []
             case .hash:
-                // The evidence that is tried is the key to the second.
+                // The evidence that is tried is the key to the first.
                 let given = parameter.fallback.flatMap { datum -> Value? in
                     if case .hash(let hash) = datum { .hash(hash) } else { nil }
                 }
-                return [given].compactMap(\.self) + [.hash(SHA256.hash(Setting.proof.bytes))]
+                return [.hash(SHA256.hash(Setting.proof.bytes))] + [given].compactMap(\.self)
             default: return [.text("x")]
             }
         }
@@ -192,9 +202,9 @@ struct SettingSearch {
         let high = bound(parameter.maximum)
         var numbers = numbers(parameter, index, low ?? 0)
         if let fallback = parameter.fallback?.number {
-            // Of quantities a small one comes first: fewer states, and a lot of 50 needs no 50 units.
+            // Of quantities a small one comes first: a lot of 1 lets 3 units go in several.
             if case .quantity = parameter.kind {
-                numbers.append(fallback)
+                numbers = [1] + numbers + [fallback]
             } else {
                 numbers.insert(fallback, at: 0)
             }

@@ -18,7 +18,8 @@ extension StateGraph {
                 Attempt(
                     act: Act(
                         transition: builtIn.rawValue, record: record.number, arguments: arguments),
-                    actor: actor, consents: [], time: actor == nil ? until.advanced(by: 1) : until,
+                    actors: actor.map { [$0] } ?? [], consents: [],
+                    time: actor == nil ? until.advanced(by: 1) : until,
                     isHostile: hostile, mustWork: true))
         }
         let arbiter = state.identity(template.arbiterRole)
@@ -45,10 +46,10 @@ extension StateGraph {
                 add(.payRuleDefault, by: nil, hostile: true)
             }
         case .dispute:
-            for ruling in isFirst ? [0, 3333, 10_000] : [0, 10_000] as [Int64] {
+            for ruling in breadth == .wide ? [0, 3333, 10_000] : [0, 10_000] as [Int64] {
                 add(.rule, by: arbiter, hostile: true, ["ruling": .integer(ruling)])
             }
-            add(.ruleDefault, by: nil, hostile: true)
+            add(.ruleDefault, by: nil)
         }
         return attempts
     }
@@ -59,13 +60,18 @@ extension StateGraph {
         if transition.isDefault {
             return [
                 Attempt(
-                    act: Act(transition: transition.name, record: record.number), actor: nil,
+                    act: Act(transition: transition.name, record: record.number), actors: [],
                     consents: [], time: until.advanced(by: 1), isHostile: false, mustWork: true)
             ]
         }
         if makesTooMany(transition, state) { return [] }
         let environment = state.environment(record)
+        let isShut = transition.require.contains { rule in
+            !rule.that.node.readsArguments && !rule.that.node.readsTime
+                && (try? rule.that.truth(in: environment)) != true
+        }
         let who = state.identities(transition.who, environment)
+        if isShut || who.isEmpty { return [] }
         let disputes = transition.to.node.outcomes.contains { name in
             guard case .dispute? = template.family(record.family)?.rule(name)?.waits else {
                 return false
@@ -76,15 +82,13 @@ extension StateGraph {
         let times = readsTime ? [until, until.advanced(by: -40 * 86_400_000)] : [until]
         var attempts: [Attempt] = []
         for arguments in combinations(transition, record, state) {
-            for actor in who {
-                for time in times {
-                    let act = Act(
-                        transition: transition.name, record: record.number, arguments: arguments)
-                    attempts.append(
-                        Attempt(
-                            act: act, actor: actor, consents: state.consentsNeeded(for: act),
-                            time: time, isHostile: disputes, mustWork: false))
-                }
+            for time in times {
+                let act = Act(
+                    transition: transition.name, record: record.number, arguments: arguments)
+                attempts.append(
+                    Attempt(
+                        act: act, actors: who, consents: state.consentsNeeded(for: act),
+                        time: time, isHostile: disputes, mustWork: false))
             }
         }
         return attempts
@@ -97,7 +101,7 @@ extension StateGraph {
             let family = template.families[index]
             let count = state.records.count { $0.family == family.name }
             let most =
-                limits.records - (isFirst ? 0 : 1) - (isolated.contains(family.name) ? 0 : 1)
+                limits.records - (breadth == .wide ? 0 : 1) - (isIsolated(family) ? 0 : 1)
             return count >= most && state.limit(of: family) > Int64(limits.few)
         }
     }
@@ -107,7 +111,10 @@ extension StateGraph {
     ) -> [[String: Value]] {
         var all: [[String: Value]] = [[:]]
         for parameter in transition.arguments {
-            let options = options(parameter.kind, record, state)
+            var options = options(parameter.kind, record, state)
+            if let most = bound(parameter, record, state), !options.contains(most) {
+                options.append(most)
+            }
             var next: [[String: Value]] = []
             for chosen in all {
                 for option in options where next.count < Self.combinationsMax {
@@ -119,6 +126,16 @@ extension StateGraph {
             all = next
         }
         return all
+    }
+
+    private func bound(
+        _ parameter: Parameter, _ record: Record, _ state: ContractState
+    ) -> Value? {
+        guard let rule = parameter.maximum,
+            let most = try? rule.number(in: state.environment(record), as: parameter.kind)
+        else { return nil }
+        return Datum.number(most).value(
+            parameter.kind, currency: state.terms.currency, units: state.terms.units)
     }
 
     private func options(
@@ -150,12 +167,13 @@ extension StateGraph {
             if setting.isExtreme {
                 return values(holds.prefix(1) + [known.max() ?? 1], most: 2)
             }
+            if breadth == .least { return values([1] + holds, most: 2) }
             return values(
                 [1] + holds + holds.map { $0 - 1 } + known + known.map { $0 - 1 } + [2, 0]
-                    + known.map { $0 * 2 }, most: isFirst ? 8 : 5)
+                    + known.map { $0 * 2 }, most: breadth == .wide ? 8 : 5)
         case .money, .price:
             let known = given { $0 == kind }
-            return values([0, 7] + known, most: setting.isExtreme ? 2 : 5)
+            return values([0, 7] + known, most: setting.isExtreme || breadth == .least ? 2 : 5)
         case .bp: return values([0, 5000, 10_000], most: 3)
         case .int, .literal: return values([1, 0, 2], most: 3)
         case .instant:
@@ -188,6 +206,6 @@ extension StateGraph {
                 if let value, !found.contains(value) { found.append(value) }
             }
         }
-        return found.isEmpty ? [.list([])] : found
+        return found.isEmpty ? [.list([])] : Array(found.prefix(breadth == .wide ? 5 : 3))
     }
 }

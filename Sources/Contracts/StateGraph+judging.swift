@@ -28,8 +28,7 @@ extension StateGraph {
                     place: names.first.flatMap { template.transition($0)?.place }
                         ?? Place(line: 1, column: 1))
                 finding.setting = setting.texts
-                finding.play = loop.first.map { play(to: $0.from) } ?? []
-                finding.play += played(loop)
+                finding.play = play((loop.first.map { path(to: $0.from) } ?? []) + loop)
                 findings.append(finding)
             }
         }
@@ -65,7 +64,7 @@ extension StateGraph {
                 place: record.map(place) ?? Place(line: 1, column: 1))
         }
         finding.setting = setting.texts
-        finding.play = play(to: at)
+        finding.play = play(path(to: at))
         return finding
     }
 
@@ -73,7 +72,8 @@ extension StateGraph {
     private func loop(of person: DID) -> [Edge]? {
         var own: [[Int]] = Array(repeating: [], count: nodes.count)
         for (index, edge) in edges.enumerated()
-        where edge.attempt.actor == person && edge.attempt.consents.subtracting([person]).isEmpty
+        where edge.attempt.actors.contains(person)
+            && edge.attempt.consents.subtracting([person]).isEmpty
             && edge.putsOff
         {
             own[edge.from].append(index)
@@ -114,7 +114,7 @@ extension StateGraph {
         var faults: [Finding] = []
         for (index, person) in people.enumerated() {
             let name = roleNames[person] ?? ""
-            let base = name.split(separator: ".").first.map(String.init) ?? name
+            let base = Self.role(name)
             guard let role = template.role(base), role.kind == .party,
                 name == base || name.hasSuffix(".0")
             else { continue }
@@ -132,7 +132,7 @@ extension StateGraph {
             if let what = judge(base, silent.money) {
                 var finding = Finding(what: what, place: place)
                 finding.setting = setting.texts
-                finding.play = played(silent.path)
+                finding.play = play(silent.path)
                 faults.append(finding)
             }
         }

@@ -14,9 +14,11 @@ struct StateGraph {
     }
 
     struct Early: Hashable {
-        var depositor: DID?
         var deposited: Int64 = 0
+        /// Of it to others than who deposited it.
         var paid: Int64 = 0
+        /// Of each identity, in `people`'s order: what of its own it has not got back.
+        var own: [Int64]
     }
 
     /// A default that could not be done, though its deadline had passed.
@@ -40,20 +42,29 @@ struct StateGraph {
         let putsOff: Bool
     }
 
+    enum Breadth {
+        /// Under the first set of parameters, under the others, and where only bounds are filled.
+        case wide, narrow, least
+    }
+
     struct Attempt {
         let act: Act
-        let actor: DID?
+        /// Whoever may make it alike; none where a deadline passes.
+        let actors: [DID]
         let consents: Set<DID>
         let time: Instant
         /// A denial, a dispute or a ruling: somebody says that another lies.
         let isHostile: Bool
         /// The language promises it: a refusal is a finding.
         let mustWork: Bool
+
+        var actor: DID? { actors.first }
     }
 
     let setting: Setting
     let limits: Exploration.Limits
-    let isFirst: Bool
+    /// How many values are tried for an argument.
+    let breadth: Breadth
     let people: [DID]
     let roleNames: [DID: String]
     private(set) var nodes: [Node] = []
@@ -65,20 +76,22 @@ struct StateGraph {
     private(set) var refused: [Int: Refused] = [:]
     private(set) var reachedStates: Set<String> = []
     private(set) var takenTransitions: Set<String> = []
+    private(set) var awaitedRoles: Set<String> = []
     private(set) var carriers: [String: Set<String>] = [:]
     private var known: [[Int64]: Int] = [:]
     private let names: [String: Int64]
-    let isolated: Set<String>
+    /// By family: states from which on a record never touches main.
+    private let isolated: [String: Set<String>]
     private let trackedCounts: [Int]
     let scale: Int64
     private let worth: [Int64]
 
     var template: Template { setting.state.template }
 
-    init(_ setting: Setting, limits: Exploration.Limits, isFirst: Bool) {
+    init(_ setting: Setting, limits: Exploration.Limits, breadth: Breadth) {
         self.setting = setting
         self.limits = limits
-        self.isFirst = isFirst
+        self.breadth = breadth
         let template = setting.state.template
         var people: [DID] = []
         var roleNames: [DID: String] = [:]
@@ -107,7 +120,7 @@ struct StateGraph {
             if case .choice(let options) = parameter.kind { options.forEach(number) }
         }
         self.names = names
-        isolated = Set(template.families.dropFirst().filter(template.isIsolated).map(\.name))
+        isolated = template.isolatedStates()
         trackedCounts = template.families.indices.dropFirst().filter { index in
             let max = setting.state.limit(of: template.families[index])
             return max <= Int64(limits.few)
@@ -141,7 +154,7 @@ struct StateGraph {
         var state = setting.state
         state.apply(opening)
         for record in state.records { reachedStates.insert("\(record.family).\(record.stateName)") }
-        _ = visit(state, first: nil, early: Early())
+        _ = visit(state, first: nil, early: Early(own: people.map { _ in 0 }))
         var next = 0
         while next < nodes.count {
             guard nodes.count < limits.states, steps < limits.stepsEach else {
@@ -163,9 +176,6 @@ struct StateGraph {
 
     private mutating func expand(_ index: Int) {
         let state = nodes[index].state
-        if state.escrow < 0 {
-            note(.escrowOverdrawn(-state.escrow), Place(line: 1, column: 1), at: index)
-        }
         if state.isEnded {
             if state.escrow != 0 {
                 note(.escrowLeft(state.escrow), Place(line: 1, column: 1), at: index)
@@ -173,20 +183,20 @@ struct StateGraph {
             return
         }
         for record in active(state) {
-            for attempt in attempts(record, state) { take(attempt, record, from: index) }
+            let awaited = state.awaited(record.number)
+            for attempt in attempts(record, state) { take(attempt, record, awaited, from: index) }
         }
     }
 
-    private mutating func take(_ attempt: Attempt, _ record: Record, from index: Int) {
+    private mutating func take(
+        _ attempt: Attempt, _ record: Record, _ awaited: Set<DID>, from index: Int
+    ) {
         let node = nodes[index]
         let state = node.state
         steps += 1
-        let sequence = (state.records.map(\.version).max() ?? 1) + 1
         let outcome: Outcome
         do {
-            outcome = try state.decide(
-                attempt.act, by: attempt.actor ?? people[0], consents: attempt.consents,
-                at: attempt.time, sequence: sequence)
+            outcome = try decide(attempt, on: state)
         } catch {
             guard attempt.mustWork else { return }
             let place = place(of: record)
@@ -205,12 +215,16 @@ struct StateGraph {
         for record in outcome.records {
             reachedStates.insert("\(record.family).\(record.stateName)")
         }
-        let awaited = state.awaited(record.number)
-        if attempt.actor == nil, awaited.count == 1, let one = awaited.first {
-            carriers[roleNames[one] ?? "", default: []].insert(attempt.act.transition)
+        for one in awaited {
+            let role = roleNames[one].map(Self.role) ?? ""
+            awaitedRoles.insert(role)
+            if attempt.actor == nil {
+                carriers[role, default: []].insert(attempt.act.transition)
+            }
         }
-        let moved = moved(outcome, state)
-        let early = early(node.early, attempt, outcome, state)
+        let posts = posts(outcome, state)
+        let moved = moved(posts)
+        let early = early(node.early, attempt, posts)
         let edgeIndex = edges.count
         let count = nodes.count
         let to = visit(after, first: edgeIndex, early: early)
@@ -221,16 +235,38 @@ struct StateGraph {
             Edge(
                 from: index, to: to, attempt: attempt, awaited: awaited,
                 gains: gains(moved, attempt, record), owes: moved.owes, putsOff: putsOff))
+        if let missing = overdrawn(posts, state) {
+            note(.escrowOverdrawn(missing), place(of: record), at: to)
+        }
         if nodes.count > count, let early, early.paid * 10 > early.deposited * 4 {
             note(.prepaid(early.paid, of: early.deposited), place(of: record), at: to)
         }
     }
 
-    /// Records that may move. The newest that touches nothing else goes to its end before all others.
+    func decide(
+        _ attempt: Attempt, on state: ContractState
+    ) throws(ContractRefusal) -> Outcome {
+        let sequence = (state.records.map(\.version).max() ?? 1) + 1
+        return try state.decide(
+            attempt.act, by: attempt.actor ?? people[0], consents: attempt.consents,
+            at: attempt.time, sequence: sequence)
+    }
+
+    /// Records that may move. The newest that touches nothing else any more goes to its end before all
+    /// others.
     private func active(_ state: ContractState) -> [Record] {
         let live = state.records.filter { $0.until != nil }
-        if let one = live.last(where: { isolated.contains($0.family) }) { return [one] }
+        if let one = live.last(where: { isolated[$0.family]?.contains($0.stateName) == true }) {
+            return [one]
+        }
         return live
+    }
+
+    /// `members` of `members.0`.
+    static func role(_ name: String) -> String { String(name.prefix { $0 != "." }) }
+
+    func isIsolated(_ family: Family) -> Bool {
+        isolated[family.name]?.count == family.states.count
     }
 
     func place(of record: Record) -> Place {
@@ -239,7 +275,7 @@ struct StateGraph {
 
     // MARK: What counts as one state
 
-    private func key(_ state: ContractState, _ early: Early?) -> [Int64] {
+    func key(_ state: ContractState, _ early: Early?) -> [Int64] {
         var live: [[Int64]] = []
         for record in state.records where record.until != nil || record.number == 1 {
             var one: [Int64] = [names[record.family] ?? 0, names[record.state] ?? 0]
@@ -259,7 +295,8 @@ struct StateGraph {
         }
         live.sort { $0.lexicographicallyPrecedes($1) }
         var key: [Int64] = [state.isEnded ? 1 : 0, state.escrow]
-        key += [early?.paid ?? -1, early?.deposited ?? -1]
+        if let early { key += [early.paid, early.deposited] + early.own }
+        key.append(-1)
         for index in trackedCounts {
             let name = template.families[index].name
             key.append(Int64(state.records.count { $0.family == name }))
@@ -278,31 +315,43 @@ struct StateGraph {
         var owes: [Int64]
     }
 
-    private func moved(_ outcome: Outcome, _ state: ContractState) -> Moved {
-        var moved = Moved(
-            cash: [Int64](repeating: 0, count: people.count),
-            owes: [Int64](repeating: 0, count: people.count))
-        guard !setting.isExtreme else { return moved }
+    private func posts(
+        _ outcome: Outcome, _ state: ContractState
+    ) -> [(transfer: Transfer, amount: Int64)] {
+        let some = outcome.transfers.contains { if case .post = $0 { true } else { false } }
+        guard some else { return [] }
         var open: [Cause: Transfer] = [:]
         for transfer in state.pending { open[transfer.cause] = transfer }
+        var posts: [(transfer: Transfer, amount: Int64)] = []
         for event in outcome.transfers {
             switch event {
             case .reserve(let transfer): open[transfer.cause] = transfer
             case .post(let cause, let amount, _):
-                guard let transfer = open[cause], let from = people.firstIndex(of: transfer.from),
-                    let to = people.firstIndex(of: transfer.to)
-                else { break }
-                switch transfer.kind {
-                case .payment, .deposit, .payout:
-                    moved.cash[from] -= amount * scale
-                    moved.cash[to] += amount * scale
-                case .claim: moved.owes[from] += amount * scale
-                case .capacity:
-                    let value = worth[line(of: transfer)] * amount
-                    moved.cash[from] -= value
-                    moved.cash[to] += value
-                }
+                if let transfer = open[cause] { posts.append((transfer, amount)) }
             case .void, .discharge: break
+            }
+        }
+        return posts
+    }
+
+    private func moved(_ posts: [(transfer: Transfer, amount: Int64)]) -> Moved {
+        var moved = Moved(
+            cash: [Int64](repeating: 0, count: people.count),
+            owes: [Int64](repeating: 0, count: people.count))
+        guard !setting.isExtreme else { return moved }
+        for (transfer, amount) in posts {
+            guard let from = people.firstIndex(of: transfer.from),
+                let to = people.firstIndex(of: transfer.to)
+            else { continue }
+            switch transfer.kind {
+            case .payment, .deposit, .payout:
+                moved.cash[from] -= amount * scale
+                moved.cash[to] += amount * scale
+            case .claim: moved.owes[from] += amount * scale
+            case .capacity:
+                let value = worth[line(of: transfer)] * amount
+                moved.cash[from] -= value
+                moved.cash[to] += value
             }
         }
         return moved
@@ -324,23 +373,35 @@ struct StateGraph {
         return gains
     }
 
+    /// What a custodian paid out without holding it.
+    private func overdrawn(
+        _ posts: [(transfer: Transfer, amount: Int64)], _ state: ContractState
+    ) -> Int64? {
+        for (transfer, amount) in posts where transfer.kind == .payout {
+            let held = state.deposits.reduce(0) {
+                $1.custodian == transfer.from ? $0 + $1.amount : $0
+            }
+            if amount > held { return amount - held }
+        }
+        return nil
+    }
+
     private func early(
-        _ before: Early?, _ attempt: Attempt, _ outcome: Outcome, _ state: ContractState
+        _ before: Early?, _ attempt: Attempt, _ posts: [(transfer: Transfer, amount: Int64)]
     ) -> Early? {
         guard var early = before else { return nil }
         let carriesEvidence = template.transition(attempt.act.transition)?.evidence != nil
         if carriesEvidence { return nil }
-        var open: [Cause: Transfer] = [:]
-        for transfer in state.pending { open[transfer.cause] = transfer }
-        for event in outcome.transfers {
-            guard case .post(let cause, let amount, _) = event, let transfer = open[cause] else {
-                continue
-            }
-            if transfer.kind == .deposit {
+        for (transfer, amount) in posts {
+            if transfer.kind == .deposit, let from = people.firstIndex(of: transfer.from) {
                 early.deposited += amount
-                early.depositor = transfer.from
+                early.own[from] += amount
             }
-            if transfer.kind == .payout, transfer.to != early.depositor { early.paid += amount }
+            if transfer.kind == .payout, let to = people.firstIndex(of: transfer.to) {
+                let back = min(amount, early.own[to])
+                early.own[to] -= back
+                early.paid += amount - back
+            }
         }
         return early
     }
@@ -351,77 +412,56 @@ struct StateGraph {
         var finding = Finding(what: what, place: place)
         guard !findings.contains(where: { $0.sort == finding.sort }) else { return }
         finding.setting = setting.texts
-        if let index { finding.play = play(to: index) }
+        if let index { finding.play = play(path(to: index)) }
         findings.append(finding)
-    }
-
-    /// The steps that first led to a state.
-    func play(to index: Int) -> [PlayedStep] {
-        var path: [Edge] = []
-        var at = index
-        while let first = nodes[at].first {
-            path.append(edges[first])
-            at = edges[first].from
-        }
-        return played(path.reversed())
-    }
-
-    /// Each step is done once more on the state that it leads from, to tell what it changed.
-    func played(_ path: [Edge]) -> [PlayedStep] {
-        path.map { edge in
-            let before = nodes[edge.from].state
-            let attempt = edge.attempt
-            let outcome = try? before.decide(
-                attempt.act, by: attempt.actor ?? people[0], consents: attempt.consents,
-                at: attempt.time, sequence: 1 << 40)
-            let changes = (outcome?.records ?? []).compactMap { record -> String? in
-                let name = record.family == "main" ? "main" : "\(record.family).\(record.index)"
-                guard let old = before.record(record.number) else {
-                    return "\(name) → \(record.state)"
-                }
-                return old.state == record.state ? nil : "\(name) \(old.state) → \(record.state)"
-            }
-            let arguments = attempt.act.arguments.keys.sorted().compactMap { name in
-                attempt.act.arguments[name].map { "\(name) \(StateGraph.text($0))" }
-            }
-            let milliseconds = attempt.time.milliseconds - setting.terms.grantBy.milliseconds
-            return PlayedStep(
-                day: milliseconds / 86_400_000,
-                role: attempt.actor.map { roleNames[$0] ?? "" },
-                move: ([attempt.act.transition] + arguments).joined(separator: " "),
-                changes: changes)
-        }
-    }
-
-    private static func text(_ value: Value) -> String {
-        switch value {
-        case .integer(let number): "\(number)"
-        case .quantity(let quantity): "\(quantity.units)"
-        case .money(let money): Display.decimal(money.minor)
-        case .text(let text): text
-        case .list(let items): "[" + items.map(text).joined(separator: ", ") + "]"
-        case .instant(let instant): instant.description
-        default: "…"
-        }
     }
 }
 
 extension Template {
-    /// Whether nothing that its records do or wait for reads or writes main.
-    func isIsolated(_ family: Family) -> Bool {
-        let moves = transitions.filter { $0.family == family.name }
-        guard !moves.contains(where: \.touchesMain) else { return false }
-        return family.states.allSatisfy { rule in
-            switch rule.waits {
-            case .until(let until, _): !until.node.readsMain
-            case .pay(let pay):
-                !pay.paid.touchesMain && !pay.unpaid.touchesMain
-                    && !([pay.from, pay.to, pay.amount] + (pay.by.map { [$0] } ?? []))
-                        .contains { $0.node.readsMain }
-            case .dispute(let dispute):
-                !dispute.ruled.touchesMain
-                    && !(dispute.between + [dispute.fallback]).contains { $0.node.readsMain }
+    /// Of each family but main, the states from which on nothing that a record does or waits for reads or
+    /// writes main.
+    func isolatedStates() -> [String: Set<String>] {
+        var isolated: [String: Set<String>] = [:]
+        for family in families.dropFirst() {
+            var found = Set(family.states.filter { !touchesMain($0, of: family) }.map(\.name))
+            var before = -1
+            while before != found.count {
+                before = found.count
+                for rule in family.states {
+                    let leadsOut = exits(rule, of: family).contains { name in
+                        family.rule(name) != nil && !found.contains(name)
+                    }
+                    if leadsOut { found.remove(rule.name) }
+                }
             }
+            isolated[family.name] = found
+        }
+        return isolated
+    }
+
+    private func moves(_ rule: StateRule, of family: Family) -> [Transition] {
+        transitions.filter { $0.family == family.name && $0.state == rule.name }
+    }
+
+    private func touchesMain(_ rule: StateRule, of family: Family) -> Bool {
+        if moves(rule, of: family).contains(where: \.touchesMain) { return true }
+        return switch rule.waits {
+        case .until(let until, _): until.node.readsMain
+        case .pay(let pay):
+            pay.paid.touchesMain || pay.unpaid.touchesMain
+                || ([pay.from, pay.to, pay.amount] + (pay.by.map { [$0] } ?? []))
+                    .contains { $0.node.readsMain }
+        case .dispute(let dispute):
+            dispute.ruled.touchesMain
+                || (dispute.between + [dispute.fallback]).contains { $0.node.readsMain }
+        }
+    }
+
+    private func exits(_ rule: StateRule, of family: Family) -> [String] {
+        switch rule.waits {
+        case .until: moves(rule, of: family).flatMap(\.to.node.outcomes)
+        case .pay(let pay): pay.paid.to.node.outcomes + pay.unpaid.to.node.outcomes
+        case .dispute(let dispute): dispute.ruled.to.node.outcomes
         }
     }
 }

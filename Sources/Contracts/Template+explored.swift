@@ -11,30 +11,30 @@ extension Template {
         // capacity-swap.yaml
         "2d07ea803a85577753f7d49741cbea1779f2c92ab3c0dca821ff8df2df397aae",
         // flexible-volume.yaml
-        "41694cd304522deac987dd1849065241d6d0051bd110adbb762140696ffff6e9",
+        "650b5e5d0d4be0ab5b0cd5ce8f983523e24d193a8e507da4730d994d383b3125",
         // idle-slots.yaml
-        "f63e2ab5bf1dfa037074a02a091715ab33f704fbe1def0403b78dc34ed645621",
+        "3683da31c3dc9e3179375d7ecf0f94bd8218a0bbaf11ac253471638aff9d68cc",
         // joint-purchase.yaml
-        "ec8ec54484c00c88d241fc62160b2eff7c843b4dad2229d94ddd7f9ba6f08302",
+        "e05b728e5a131b68c4515c27054f90d9280dc6f44891cbc542579b23738daa3f",
         // material-call.yaml
         "dec807786298a61058608913f2a68620c25070517945f78634d8652e7b44edc6",
         // material-put.yaml
-        "580e2868d7b7df12c1975699aeeb84c8b9f91861a4cfd7069ec3a97a14b05996",
+        "ada695d25abb8415f6b487392ca5a54d5167f45797313dcc7735cd92e6682175",
         // milestone-production.yaml
         "23edf3087ccfefd5dd94edca4f7b9044653b0c4bc6be9bdbec73ef901cc0be0f",
         // mutual-assistance.yaml
         "e01f7506c073501659ba174d7c2d67262c7b8743a119c7bde9fb7e0a601b029d",
         // presale-cover.yaml
-        "b4858d03df6f00c5331200825d098e97ca8237e3d8a9bb4018f6a13e81f869eb",
+        "79f4925d97789a41f6e5116a98e0f6ed01c3543b6a77a541517770898119489d",
         // receivable-advance.yaml
-        "a81e8ac7872668f20bce1a435e7305c9347c75ff1aa7d3e6402548a6deaa8ee9",
+        "f56dd114c56cd49fd29594fc021066d93b05e53e7395f81f54b70344b493aabc",
         // revenue-share.yaml
-        "05cd7621d444dc6f2432ddee68f22648d01c84c453c67a778c6d5b0b75dfcf6d",
+        "73e579565762b76a5d7e67f780f33590233c48cbf51f743317ba9f1a4b17cfed",
         // tiered-presale.yaml
-        "e395d07bd90f9b24cbe48148035f9fec2c091855224466b7608f1ab7636a2074",
+        "e42306597fc42d49a85970b90a7374418fb835640c8d37101194544732d24ba6",
         // vendor-managed-stock.yaml
-        "d46db3f8cdd1541ddf28e340fad1f6ce69ce52a53bf51aedc387a56b3487c00d",
+        "cc399b00fe49f4f7bb2fec1b0e14885c4b2456c34880d66d3035e5c02ed10b01",
         // virtual-stock.yaml
-        "3354511d0ddb5f591df62744b7fd8623e09d248d58cc89234b4040f545a0dda3",
+        "c48ade6d2d1d7adfa84e934ea4b5eb02e27e071b737eddf845f1715068a77bd1",
     ]
 }

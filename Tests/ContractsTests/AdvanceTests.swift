@@ -137,6 +137,20 @@ struct AdvanceTests {
         #expect(agreed.state.record(3)?.pay?.amount == 4500)
     }
 
+    @Test func `nobody states or asks for more than the most`() throws {
+        let most = ["most": fen(20_000)]
+        var play = try Shelf.play("revenue-share", most)
+        let above: [String: Value] = ["earned": fen(20_001), "evidence": proof]
+        let refusal = play.refused("report", by: d, above, at: on(day: 30))
+        #expect(refusal?.words(.en).contains("200.00") == true)
+        try play.act("report", by: d, ["earned": fen(20_000), "evidence": proof], at: on(day: 30))
+        try play.act("share_out", 2, by: z)
+        #expect(play.refused("object", 3, by: z, above) != nil)
+        #expect(
+            try Shelf.refusal("revenue-share", most.merging(["minimum": fen(20_001)]) { $1 }) != nil
+        )
+    }
+
     @Test func `shares below zero, or none, are no contract`() throws {
         for shares in [[0, 0], [-1, 2], [1]] as [[Int64]] {
             let list = Value.list(shares.map { .integer($0) })

@@ -5,11 +5,18 @@ import Testing
 
 struct ExplorationTests {
     @Test(arguments: Shelf.names)
-    func `a standard template holds`(_ name: String) throws {
-        let found = Exploration.run(try template(name))
+    func `a standard template holds, and whoever is silent, a default carries on`(
+        _ name: String
+    ) throws {
+        let template = try template(name)
+        let found = Exploration.run(template)
         #expect(found.findings.map { $0.words(.en) } == [])
         #expect(found.settings > 10 && found.states > 500)
         #expect(found.losses.allSatisfy { $0.hostile >= $0.silent })
+        #expect(found.awaitedRoles.sorted() == template.roles.map(\.name).sorted())
+        for role in found.awaitedRoles {
+            #expect(found.carriers[role]?.isEmpty == false, "\(role)")
+        }
     }
 
     @Test func `the program knows exactly the files that ship with it`() throws {
@@ -17,7 +24,7 @@ struct ExplorationTests {
         #expect(Template.explored.sorted() == hashes.sorted())
     }
 
-    @Test func `whoever is silent, a default carries on`() throws {
+    @Test func `the defaults that carry on are named`() throws {
         let carriers = Exploration.run(try template("milestone-production")).carriers
         #expect(
             carriers == [
@@ -133,7 +140,105 @@ struct ExplorationTests {
             template: "capacity-swap", old: "{set: main.waiting, to: main.waiting - 1}",
             new: "{set: main.waiting, to: main.waiting + 0}", finding: "defaultRefused",
             says: "balance_late"),
+        // Nobody gives back what was deposited.
+        Case(
+            template: "joint-purchase", old: "    to: back\n    do: [{void: goods}]",
+            new: "    to: dropped\n    do: [{void: goods}]", finding: "escrowLeft",
+            says: "still holds"),
+        Case(
+            template: "joint-purchase",
+            old:
+                "              - {make: refund, state: back, with: {to_whom: who, rest: \"amount - part(amount, ruling)\"}}\n",
+            new:
+                "              - {make: refund, state: back, with: {to_whom: who, rest: amount - amount}}\n",
+            finding: "escrowLeft", says: "still holds"),
+        Case(
+            template: "joint-purchase",
+            old: "    at: order.funded\n    by: default\n    to: back",
+            new: "    at: order.funded\n    by: default\n    to: out", finding: "prepaid",
+            says: "at most 40 %"),
+        // Shares that do not sum.
+        Case(
+            template: "revenue-share", old: "amount: \"at(share(income, shares), next)\"",
+            new: "amount: income", finding: "lossDiffers", says: "seller"),
+        Case(
+            template: "revenue-share", old: "to: if next + 1 == count(contributors)",
+            new: "to: if next == count(contributors)", finding: "defaultRefused",
+            says: "share_late"),
+        Case(
+            template: "revenue-share", old: "earned: {type: money, min: 0, max: most}",
+            new: "earned: {type: money, min: 0, max: most * 2}", finding: "lossDiffers",
+            says: "seller"),
+        // A third whose silence blocks.
+        Case(
+            template: "presale-cover",
+            old: "  unanswered:\n    at: loss.reported\n    by: default\n    to: disputed",
+            new: "  unanswered:\n    at: loss.reported\n    by: default\n    to: reported",
+            finding: "neverEnds", says: "loss.reported"),
+        Case(
+            template: "presale-cover",
+            old: "    at: loss.reported_swing\n    by: default\n",
+            new:
+                "    at: loss.reported_swing\n    by: default\n    require: [word == 10000]\n",
+            finding: "defaultRefused", says: "swing_unanswered"),
+        Case(
+            template: "presale-cover", old: "{set: amount, to: \"min(amount, main.left)\"}",
+            new: "{set: amount, to: amount}", finding: "lossUnbounded", says: "insurer",
+            steps: 0...0),
+        Case(
+            template: "receivable-advance",
+            old: "    at: main.running\n    by: default\n    to: disputed",
+            new: "    at: main.running\n    by: default\n    to: running",
+            finding: "neverEnds", says: "main.running"),
+        Case(
+            template: "receivable-advance", old: "amount: advance + interest",
+            new: "amount: advance + interest * 2", finding: "lossDiffers", says: "borrower"),
+        Case(
+            template: "tiered-presale",
+            old: "    at: main.unstated\n    by: default\n    to: lapsed",
+            new:
+                "    at: main.unstated\n    by: default\n    to: if total > 0 then lapsed else unstated",
+            finding: "neverEnds", says: "main.unstated"),
+        Case(
+            template: "tiered-presale", old: "do: [{set: left, to: left - total * prepay / 100}]",
+            new: "do: [{set: left, to: left - total * prepay}]", finding: "builtInRefused",
+            says: "pay_receive"),
+        Case(
+            template: "tiered-presale", old: "{claim: left, from: custodian, to: creator}",
+            new: "{claim: left, from: creator, to: custodian}", finding: "lossDiffers",
+            says: "creator"),
+        Case(
+            template: "vendor-managed-stock",
+            old: "\"cost * left - part(cost * unsold, supplier_share)\"",
+            new: "\"cost * left + part(cost * unsold, supplier_share)\"", finding: "lossDiffers",
+            says: "creator", steps: 1...40),
+        Case(
+            template: "virtual-stock",
+            old: "unpaid: {to: owed, do: [{post: semi, of: semi}], claim: true}",
+            new: "unpaid: {to: owed, claim: true}", finding: "defaultRefused",
+            says: "pool.rest_due"),
+        Case(
+            template: "idle-slots", old: "    to: empty\n    do: [{void: free}]",
+            new: "    to: empty", finding: "defaultRefused", says: "slot.offered"),
+        Case(
+            template: "flexible-volume",
+            old: "price * max(part(forecast, 10000 - band) - called, 0)",
+            new: "price * (part(forecast, 10000 - band) - called)", finding: "defaultRefused",
+            says: "close_year"),
+        Case(
+            template: "material-put", old: "loses: premium + market * units",
+            new: "loses: premium", finding: "lossDiffers", says: "seller"),
+        Case(
+            template: "material-call", old: "from: issuer, to: holder}, {void: left}]",
+            new: "from: holder, to: issuer}, {void: left}]", finding: "lossDiffers",
+            says: "holder"),
     ]
+
+    @Test func `at least thirty different broken templates are refused`() {
+        let read = Set(BrokenTemplateTests.cases.map { [$0.old, $0.new] })
+        let explored = Set(Self.cases.map { [$0.template, $0.old, $0.new] })
+        #expect(read.count + explored.count >= 30)
+    }
 
     @Test(arguments: cases.indices)
     func `exploring a broken template finds what is wrong with it`(_ index: Int) throws {
@@ -143,6 +248,7 @@ struct ExplorationTests {
         #expect(changed != text)
         var few = Exploration.Limits()
         few.settings = 6
+        few.steps = 2000
         let found = Exploration.run(try Template.read(Array(changed.utf8)), limits: few).findings
         let finding = try #require(
             found.first {

@@ -147,9 +147,12 @@ enum Manual {
                     "导出"),
                 Page("ledger rebuild", "[--check]", "rebuild from entries, compare", "重建并核对"),
                 Page(
-                    "proof export", "--contract ID --step N [-o FILE]", "one step for anyone",
-                    "导出一步的证明"),
-                Page("verify", "FILE", "check a proof offline", "离线验证证明"),
+                    "proof export", "--contract ID [--steps N,N… | --step N] [-o FILE]",
+                    "a whole contract; or these steps and the rest hidden; or one step alone",
+                    "导出整份合同；或披露若干步而隐去其余；或单独一步"),
+                Page(
+                    "verify", "FILE", "check what was exported, and tell it, offline",
+                    "离线验证并讲述导出的内容"),
             ]
         ),
         (

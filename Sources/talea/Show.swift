@@ -60,7 +60,7 @@ enum Show {
         default: break
         }
         if json["grade"] != nil { return contract(json, language) }
-        if json["envelope"] != nil { return json.text(pretty: true) }
+        if json["envelope"] != nil || json["bundle"] != nil { return json.text(pretty: true) }
         return plain(json, language)
     }
 

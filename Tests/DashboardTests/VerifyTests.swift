@@ -81,6 +81,50 @@ import Testing
         #expect(other?.checks.contains { !$0.passed } == true)
     }
 
+    /// A contract in force, as bob exported it.
+    static func bundle(_ options: [String: [String]] = [:]) async throws -> JSON {
+        let (world, contract) = try await inForce()
+        return try await ask(
+            world, "bob", "proof export", options.merging(["contract": [contract]]) { $1 }
+        ).get()
+    }
+
+    @Test(arguments: [[:], ["steps": ["1"]]])
+    func `no bit of an exported contract can be flipped`(_ options: [String: [String]]) async throws
+    {
+        let text = try await Self.bundle(options).text()
+        var bytes = Array(text.utf8)
+        #expect(VerifyBundle(bytes)?.passed == true)
+        let bits = bytes.count * 8
+        for bit in stride(from: 0, to: bits, by: bits / 397 | 1) {
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+            #expect(VerifyBundle(bytes)?.passed != true, "bit \(bit)")
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+        }
+    }
+
+    @Test func `what has another shape is no bundle, and what is missing fails the check`()
+        async throws
+    {
+        let bundle = try await Self.bundle()
+        #expect(bundle.fields.count == 7)
+        for field in bundle.fields {
+            let rest = JSON.object(bundle.fields.filter { $0 != field })
+            #expect(VerifyBundle(Array(rest.text().utf8)) == nil, "\(field.name)")
+            guard case .array(let items) = field.value, !items.isEmpty else { continue }
+            let without = bundle.merging([.init(field.name, .array(items.dropLast()))])
+            let less = VerifyBundle(Array(without.text().utf8))
+            // A log that ends earlier, or an answer that did not come, is a story too.
+            let tells = ["entries", "statements"].contains(field.name)
+            #expect(less?.passed == tells, "\(field.name)")
+        }
+        for language in [Language.en, .zh] {
+            let broken = try #require(
+                VerifyBundle(Array(bundle.merging([.init("keys", [])]).text().utf8)))
+            #expect(broken.text(language).contains("did:key:"))
+        }
+    }
+
     @Test func `the command ends with 2 on junk and on a file that is not there`() async {
         let path =
             FileManager.default.temporaryDirectory.path

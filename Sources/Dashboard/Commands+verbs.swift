@@ -12,7 +12,7 @@ extension Commands {
         "contract show",
         "contract list", "template list", "template show", "template check", "witness list",
         "witness accept", "witness on", "witness off", "ledger balance", "ledger statement",
-        "ledger export", "ledger rebuild", "proof export", "verify",
+        "ledger export", "ledger rebuild", "proof export", "verify", "reputation show",
         "key show", "key rotate", "recover", "cut", "simulate market", "simulate canary",
     ]
 

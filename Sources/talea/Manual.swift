@@ -22,7 +22,7 @@ enum Manual {
         "line show",
         "offer list", "offer show", "template list", "template show", "contract show",
         "contract list", "ledger balance", "ledger statement", "ledger export", "ledger rebuild",
-        "proof", "proof export", "witness list",
+        "proof", "proof export", "witness list", "reputation show",
     ]
 
     static let groups: [(Localized, [Page])] = [
@@ -146,6 +146,10 @@ enum Manual {
                     "for other programs",
                     "导出"),
                 Page("ledger rebuild", "[--check]", "rebuild from entries, compare", "重建并核对"),
+                Page(
+                    "reputation show", "[--of WHO] [--at-least N]",
+                    "what your own contracts say of others, entry by entry",
+                    "您自己的合同如何说明他人，逐条可查"),
                 Page(
                     "proof export", "--contract ID [--steps N,N… | --step N] [-o FILE]",
                     "a whole contract; or these steps and the rest hidden; or one step alone",

@@ -125,6 +125,40 @@ import Testing
         }
     }
 
+    @Test func `a reputation is a table of counts, and of one person the entries behind them`()
+        async throws
+    {
+        let (world, contract) = try await inForce()
+        let all = try await ask(world, "bob", "reputation show").get()
+        #expect(all["people"]?.array.count == 2)
+        for person in try #require(all["people"]?.array) {
+            for field in try #require(person["entries"]?.fields) {
+                #expect(person[field.name]?.number == Int64(field.value.array.count))
+            }
+        }
+        let none = try await ask(world, "bob", "reputation show", ["at-least": ["1"]]).get()
+        #expect(none["people"]?.array.isEmpty == true)
+        _ = try await ask(
+            world, "bob", "pay state",
+            [
+                "contract": [contract], "record": ["1"], "channel": ["bank"],
+                "reference": ["r"],
+            ]
+        ).get()
+        let own = try await ask(world, "alice", "reputation show", ["of": ["bob"]]).get()
+        let bob = try #require(own["people"]?.array.first)
+        #expect(bob["due"]?.number == 1 && bob["in_time"]?.number == 1)
+        let link = try #require(bob["entries"]?["in_time"]?.array.first)
+        #expect(link["contract"]?.string == contract && link["step"]?.number == 2)
+        for (language, words) in [(Language.en, "in time"), (.zh, "按时")] {
+            let text = Show.text(own, verb: "reputation show", language)
+            #expect(text.contains(words))
+            #expect(text.contains(try #require(link["entry"]?.string)))
+        }
+        #expect(View.millionths(0.722_467_2) == "0.722467")
+        #expect(View.millionths(1) == "1.000000" && View.millionths(0.000_01) == "0.000010")
+    }
+
     @Test func `the command ends with 2 on junk and on a file that is not there`() async {
         let path =
             FileManager.default.temporaryDirectory.path

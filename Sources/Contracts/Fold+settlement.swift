@@ -104,13 +104,15 @@ extension Fold {
                 }
                 continue
             }
+            let marks = state.marks(
+                Act(admission.act), by: admission.actor, at: one.time, admission.outcome)
             state = admission.state
             steps.append(
                 StepOutline(
                     sequence: self.head.sequence + 1, id: one.entry, log: one.place.log,
                     logSequence: one.place.sequence, time: one.time, act: admission.act,
                     actor: admission.actor, request: one.body.request.id, void: nil,
-                    changed: admission.outcome.touched))
+                    changed: admission.outcome.touched, marks: marks))
             settled = one.entry
             halt = nil
             if let place = agreed.firstIndex(of: one), agreed[place].above == nil {

@@ -55,6 +55,7 @@ public struct Fold: Sendable {
         /// Why it had no effect; `nil` if it had.
         public let void: FoldRefusal?
         public let changed: [Int64]
+        public var marks: [Mark] = []
     }
 
     /// Units locked for this contract on one line.
@@ -288,6 +289,8 @@ extension Fold {
     public mutating func apply(_ admission: Admission, of step: Step, entry: Entry) {
         embed(step.keys)
         rely(on: step)
+        let marks = state.marks(
+            Act(admission.act), by: admission.actor, at: admission.time, admission.outcome)
         state = admission.state
         grants = admission.grants
         usedLines.formUnion(admission.usedLines)
@@ -296,7 +299,7 @@ extension Fold {
                 sequence: head.sequence + 1, id: entry.id, log: writingLog,
                 logSequence: nextLogSequence, time: admission.time,
                 act: admission.act, actor: admission.actor, request: step.request?.id, void: nil,
-                changed: admission.outcome.touched))
+                changed: admission.outcome.touched, marks: marks))
         beginEpochIfReached()
     }
 

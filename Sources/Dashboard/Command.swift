@@ -77,5 +77,5 @@ public struct DoorRefusal: Error, Hashable, Sendable {
 }
 
 extension Localized {
-    var json: JSON { ["en": .string(en), "zh": .string(zh)] }
+    public var json: JSON { ["en": .string(en), "zh": .string(zh)] }
 }

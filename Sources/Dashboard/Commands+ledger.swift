@@ -14,25 +14,7 @@ extension Commands {
             try options.one("owner").map { try view.node.party($0, field: "owner") }
             ?? view.node.own.did
         try options.finish()
-        let books = view.node.ledger
-        let positions = books.positions(of: owner).map { position -> JSON in
-            var unit: String?
-            if case .capacity(_, let code) = position.commodity { unit = code.code }
-            return [
-                "counterparty": .string(position.counterparty.did),
-                "counterparty_name": .string(view.name(position.counterparty)),
-                "commodity": .string(position.commodity.name), "unit": .text(unit),
-                "kind": .string(position.kind.rawValue), "amount": View.clamp(position.amount),
-                "text": .string(View.text(position.amount, position.commodity)),
-            ]
-        }
-        let net = books.netPaid(by: owner).map {
-            JSON.Field($0.currency.code, View.clamp($0.minor))
-        }
-        return [
-            "owner": .string(owner.did), "owner_name": .string(view.name(owner)),
-            "positions": .array(positions), "net_paid": .object(net),
-        ]
+        return view.balance(of: owner)
     }
 
     // MARK: - Statement
@@ -108,25 +90,51 @@ extension Commands {
 
     // MARK: - Proof
 
-    /// One step that anyone can check offline: the DSSE envelope, the body, and the key of this one body.
+    /// A whole contract, or some of its steps with the rest hidden, or one step as a DSSE envelope.
     func proof(_ request: CommandRequest) async throws -> JSON {
         let now = clock()
-        let place = try await door.read { node in
+        let (held, steps, one, logs) = try await door.read { node in
             var options = Options(request.options, now: now)
             let text = try options.need("contract", Localized(en: "its id", zh: "合同编号"))
             let id = try node.contractID(text)
-            let step = try options.needNumber("step", atLeast: 1)
+            let one = try options.number("step", atLeast: 1)
+            let steps = try options.one("steps")
             try options.finish()
             guard let held = node.contracts[id] else { throw NodeRefusal.contractUnknown(text) }
-            if let outline = held.fold?.steps.first(where: { $0.sequence == step }) {
-                return (outline.log, outline.logSequence, held.key)
-            }
-            guard node.chains.head(held.log) >= step else { throw NodeRefusal.stepUnknown(step) }
-            return (held.log, step, held.key)
+            return (held, steps, one, node.logs(of: id))
         }
-        guard let entry = try await door.entry(log: place.0, sequence: place.1),
+        if let one { return try await envelope(held, step: one) }
+        var entries: [Entry] = []
+        for (log, head) in logs {
+            for sequence in stride(from: 1, through: head, by: 1) {
+                guard let entry = try await door.entry(log: log, sequence: sequence) else {
+                    throw NodeRefusal.stepUnknown(sequence)
+                }
+                entries.append(entry)
+            }
+        }
+        let all = entries
+        return try await door.read { node in
+            guard let steps else {
+                return BundleFile.whole(try node.bundle(of: held, entries: all)).json
+            }
+            var numbers: Set<Int64> = []
+            for text in steps.split(separator: ",", omittingEmptySubsequences: false) {
+                numbers.insert(try Options.number(String(text), "steps", atLeast: 1))
+            }
+            return BundleFile.steps(
+                try node.disclosure(of: held, steps: numbers, entries: all)
+            ).json
+        }
+    }
+
+    /// One step that anyone can check offline: the DSSE envelope, the body, and the key of this one body.
+    private func envelope(_ held: HeldContract, step: Int64) async throws -> JSON {
+        let outline = held.fold?.steps.first { $0.sequence == step }
+        let (log, sequence) = (outline?.log ?? held.log, outline?.logSequence ?? step)
+        guard let entry = try await door.entry(log: log, sequence: sequence),
             let body = entry.body
-        else { throw NodeRefusal.stepUnknown(place.1) }
+        else { throw NodeRefusal.stepUnknown(step) }
         let key = try await door.read { node in
             guard let id = entry.header.key,
                 let key = node.keyLogs.key(entry.header.author, id)
@@ -135,18 +143,17 @@ extension Commands {
             _ = try ValidEntry(entry, by: key, checker: node.checker)
             return key
         }
-        func base64(_ bytes: [UInt8]) -> JSON { .string(Data(bytes).base64EncodedString()) }
         let isPrivate = entry.kind == .step
         return [
             "envelope": [
-                "payload": base64(entry.headerBytes), "payloadType": .string(DSSE.payloadType),
+                "payload": .base64(entry.headerBytes), "payloadType": .string(DSSE.payloadType),
                 "signatures": [
-                    ["keyid": .string(key.did), "sig": base64(entry.signature.bytes)]
+                    ["keyid": .string(key.did), "sig": .base64(entry.signature.bytes)]
                 ],
             ],
-            "body": base64(body),
+            "body": .base64(body),
             "body_key": isPrivate
-                ? base64(place.2.bodyKey(log: place.0, sequence: place.1)) : .null,
+                ? .base64(held.key.bodyKey(log: log, sequence: sequence)) : .null,
         ]
     }
 }

@@ -13,7 +13,7 @@ extension Commands {
         "contract list", "template list", "template show", "template check", "template new",
         "template diff", "witness list",
         "witness accept", "witness on", "witness off", "ledger balance", "ledger statement",
-        "ledger export", "ledger rebuild", "proof export", "verify",
+        "ledger export", "ledger rebuild", "proof export", "verify", "reputation show",
         "key show", "key rotate", "recover", "cut", "simulate market", "simulate canary",
     ]
 

@@ -98,6 +98,7 @@ public struct Commands: Sendable {
         case "ledger statement": return try await read(request, Self.statement)
         case "ledger export": return try await read(request, Self.export)
         case "ledger rebuild": return try await rebuild(request)
+        case "reputation show": return try await read(request, Self.reputation)
         case "proof", "proof export": return try await proof(request)
         default:
             await door.refreshTemplates()

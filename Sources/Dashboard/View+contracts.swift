@@ -242,32 +242,8 @@ extension View {
                 "incomplete: the template \(held.proposal.template.short) is not in this home",
                 "不完整：本机没有模板 \(held.proposal.template.short)")
         }
-        switch fold.halt {
-        case nil: return .null
-        case .newer(let sequence):
-            return words(
-                "newer", "incomplete: newer; step \(sequence) was written by a newer program",
-                "不完整：第 \(sequence) 步由更新的程序写成")
-        case .bodyMissing(let sequence):
-            return words(
-                "body_missing", "incomplete: the body of step \(sequence) is missing",
-                "不完整：缺少第 \(sequence) 步的正文")
-        case .unreadable(let sequence, let refusal):
-            let put = DoorRefusal(refusal)
-            return words(
-                "unreadable", "step \(sequence) cannot be read: \(put.message.en)",
-                "第 \(sequence) 步无法读取：\(put.message.zh)")
-        case .keyUnknown(let sequence, let did):
-            return words(
-                "key_unknown",
-                "incomplete: step \(sequence) waits for the key log of \(name(did))",
-                "不完整：第 \(sequence) 步等待 \(name(did)) 的密钥日志")
-        case .forked(let sequence):
-            return words(
-                "forked",
-                "the sequencer signed two different steps \(sequence); nothing after counts",
-                "排序方签署了两个不同的第 \(sequence) 步；其后均不算数")
-        }
+        guard let put = fold.halt?.wording(name).refusal else { return .null }
+        return ["code": .string(put.code), "message": put.message.json]
     }
 
     private func record(_ record: Record, _ fold: Fold) -> JSON {

@@ -68,6 +68,7 @@ extension DoorRefusal {
         case let refusal as DoorRefusal: self = refusal
         case let refusal as NodeRefusal: self.init(refusal, name: name)
         case let refusal as FoldRefusal: self.init(refusal, name: name)
+        case let refusal as BundleRefusal: self.init(refusal, name: name)
         case let refusal as EntryRefusal: self.init(refusal)
         case let refusal as CapacityRefusal: self.init(refusal)
         case let refusal as LineLog.Reason: self.init(refusal)

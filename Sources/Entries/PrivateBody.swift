@@ -37,15 +37,27 @@ public struct ContractKey: Sendable, Hashable {
             authenticating: author.bytes + log.bytes)
     }
 
+    /// The key that `entry`, a request sealed so, opens with; `nil` where its body is not here.
+    public func requestKey(of entry: Entry) -> [UInt8]? {
+        entry.body.map { requestKey(author: entry.header.author, nonce: Array($0.prefix(24))) }
+    }
+
     /// The request in a body sealed so. Refused where it does not open, or is not strict.
     public func openRequest(_ entry: Entry) throws(EntryRefusal) -> Request {
+        guard let key = requestKey(of: entry) else { throw .bodyMissing }
+        return try Request(opening: entry, key: key)
+    }
+}
+
+extension Request {
+    /// A request sealed to a contract with witnesses, by the key of this one body.
+    public init(opening entry: Entry, key: [UInt8]) throws(EntryRefusal) {
         guard let body = entry.body, let log = entry.header.statement?.about else {
             throw .bodyMissing
         }
-        let author = entry.header.author
-        let key = requestKey(author: author, nonce: Array(body.prefix(24)))
-        return try Request(
-            strict: PrivateBody.open(body, key: key, authenticating: author.bytes + log.bytes))
+        let plain = try PrivateBody.open(
+            body, key: key, authenticating: entry.header.author.bytes + log.bytes)
+        try self.init(strict: plain)
     }
 }
 

@@ -14,7 +14,7 @@ public struct HeldContract: Sendable {
     /// Acceptances of the proposal, one per identity.
     public internal(set) var acceptances: [DID: Entry] = [:]
     /// A signed no to the proposal.
-    public internal(set) var declined: (by: DID, code: Refusal.Code, text: String)?
+    public internal(set) var declined: (by: DID, code: Refusal.Code, text: String, entry: Entry)?
     /// Requests not yet admitted or refused.
     public internal(set) var requests: [EntryID: PendingRequest] = [:]
     public internal(set) var refused: [RefusedRequest] = []

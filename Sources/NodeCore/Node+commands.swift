@@ -272,12 +272,12 @@ extension Node {
         let mine = held.proposalEntry.header.author == own.did
         let code = mine ? Refusal.Code.cancelled : .declined
         settle(held.proposalEntry.id)
-        try say(
+        let entry = try say(
             Refusal(
                 salt: dice.roll(), statement: held.proposalEntry.id, code: code, text: text),
             about: held, to: held.proposal.participants,
             expires: now.advanced(by: statementLifeMilliseconds))
-        contracts[contract]?.declined = (own.did, code, text)
+        contracts[contract]?.declined = (own.did, code, text, entry)
     }
 
     /// What came of asking for a step.

@@ -390,13 +390,12 @@ extension Node {
 
     private mutating func refuseProposal(_ id: ContractID, _ reason: NodeRefusal) {
         guard let held = contracts[id], held.declined == nil else { return }
-        let code = Refusal.Code.lineExceeded
-        contracts[id]?.declined = (own.did, code, "\(reason)")
-        _ = try? say(
+        let (code, text) = (Refusal.Code.lineExceeded, String("\(reason)".prefix(500)))
+        let entry = try? say(
             Refusal(
-                salt: dice.roll(), statement: held.proposalEntry.id, code: code,
-                text: String("\(reason)".prefix(500))),
+                salt: dice.roll(), statement: held.proposalEntry.id, code: code, text: text),
             about: held, to: held.proposal.participants,
             expires: now.advanced(by: statementLifeMilliseconds))
+        if let entry { contracts[id]?.declined = (own.did, code, text, entry) }
     }
 }

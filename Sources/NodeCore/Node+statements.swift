@@ -287,7 +287,9 @@ extension Node {
             guard let body = try? entry.read(Refusal.self) else { return }
             if body.statement == held.proposalEntry.id {
                 // Once sequenced, a refusal comes too late to matter.
-                if held.declined == nil { held.declined = (author, body.code, body.text) }
+                if held.declined == nil {
+                    held.declined = (author, body.code, body.text, entry)
+                }
             } else if author == held.sequencer,
                 held.requests[body.statement].map({ Act($0.act).without }) != author
             {

@@ -241,13 +241,18 @@ struct Run: ParsableCommand {
 
 struct VerifyFile: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Check an exported proof offline.")
+        commandName: "verify", abstract: "Check an exported contract or step offline.")
 
     @OptionGroup var common: Common
     @Argument(help: "What talea proof export wrote.") var file: String
 
     func act(_ line: Line) throws -> Int32 {
-        guard let verify = Verify(try Local.read(file, field: "FILE")) else {
+        let bytes = try Local.read(file, field: "FILE")
+        if let bundle = VerifyBundle(bytes) {
+            print(common.json ? bundle.json().text(pretty: true) : bundle.text(line.language))
+            return bundle.passed ? 0 : Main.Exit.checkFailed
+        }
+        guard let verify = Verify(bytes) else {
             throw DoorRefusal(
                 "proof_unreadable", field: "FILE", value: file,
                 en: "FILE “\(file)”: no proof; wanted the JSON that talea proof export writes",

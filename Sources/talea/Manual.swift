@@ -22,7 +22,7 @@ enum Manual {
         "line show",
         "offer list", "offer show", "template list", "template show", "contract show",
         "contract list", "ledger balance", "ledger statement", "ledger export", "ledger rebuild",
-        "proof", "proof export", "witness list",
+        "proof", "proof export", "witness list", "reputation show",
     ]
 
     static let groups: [(Localized, [Page])] = [
@@ -152,9 +152,16 @@ enum Manual {
                     "导出"),
                 Page("ledger rebuild", "[--check]", "rebuild from entries, compare", "重建并核对"),
                 Page(
-                    "proof export", "--contract ID --step N [-o FILE]", "one step for anyone",
-                    "导出一步的证明"),
-                Page("verify", "FILE", "check a proof offline", "离线验证证明"),
+                    "reputation show", "[--of WHO] [--at-least N]",
+                    "what your own contracts say of others, entry by entry",
+                    "您自己的合同如何说明他人，逐条可查"),
+                Page(
+                    "proof export", "--contract ID [--steps N,N… | --step N] [-o FILE]",
+                    "a whole contract; or these steps and the rest hidden; or one step alone",
+                    "导出整份合同；或披露若干步而隐去其余；或单独一步"),
+                Page(
+                    "verify", "FILE", "check what was exported, and tell it, offline",
+                    "离线验证并讲述导出的内容"),
             ]
         ),
         (

@@ -56,11 +56,12 @@ enum Show {
         case "ledger statement": return statement(json, language)
         case "ledger export": return json["text"]?.string ?? ""
         case "ledger rebuild": return rebuild(json, en)
+        case "reputation show": return people(json["people"]?.array ?? [], en)
         case "status": return status(json, language)
         default: break
         }
         if json["grade"] != nil { return contract(json, language) }
-        if json["envelope"] != nil { return json.text(pretty: true) }
+        if json["envelope"] != nil || json["bundle"] != nil { return json.text(pretty: true) }
         return plain(json, language)
     }
 
@@ -210,6 +211,35 @@ enum Show {
                 en
                 ? "\nnet paid, signed by both: \(minor) \(field.name) (minor units)"
                 : "\n净付（双方签署）：\(minor) \(field.name)（最小单位）"
+        }
+        return text
+    }
+
+    /// Of one person also the entries behind each number.
+    private static func people(_ items: [JSON], _ en: Bool) -> String {
+        var text = table(
+            items,
+            en
+                ? [
+                    ("who", "name"), ("completed", "completed"), ("due", "due"),
+                    ("in time", "in_time"), ("at least", "on_time_at_least"), ("late", "late"),
+                    ("silent", "silent"), ("defaults", "defaults"), ("ruled", "ruled"),
+                    ("lost", "lost"), ("oversold", "oversales"),
+                ]
+                : [
+                    ("谁", "name"), ("完成", "completed"), ("应做", "due"), ("按时", "in_time"),
+                    ("按时率至少", "on_time_at_least"), ("迟到", "late"), ("沉默", "silent"),
+                    ("违约", "defaults"), ("受裁", "ruled"), ("败诉", "lost"), ("超卖", "oversales"),
+                ], en)
+        guard items.count == 1 else { return text }
+        for field in items[0]["entries"]?.fields ?? [] where !field.value.array.isEmpty {
+            text += "\n\n\(field.name)"
+            for link in field.value.array {
+                let contract = link["contract"] == .null ? "log" : "contract"
+                text +=
+                    "\n  \(contract) \(cell(link["contract"] == .null ? link["log"] : link["contract"]))"
+                    + " \(cell(link["step"])) \(link["entry"]?.string ?? "")"
+            }
         }
         return text
     }

@@ -2,7 +2,6 @@ import Capacity
 import Contracts
 import Dashboard
 import Entries
-import FoundationEssentials
 import Identity
 
 /// What an exported proof is worth, found out offline: no home, no node, no network.
@@ -45,15 +44,15 @@ struct Verify {
                 Self.has(envelope, ["payload", "payloadType", "signatures"]),
                 let signatures = envelope["signatures"]?.array, signatures.count == 1,
                 let signature = signatures.first, Self.has(signature, ["keyid", "sig"]),
-                let payload = Self.base64(envelope["payload"]),
+                let payload = envelope["payload"]?.base64,
                 let type = envelope["payloadType"]?.string, let keyid = signature["keyid"]?.string,
-                let sig = Self.base64(signature["sig"]), let body = Self.base64(json["body"])
+                let sig = signature["sig"]?.base64, let body = json["body"]?.base64
             else { return nil }
             (self.payload, self.type, self.keyid, self.sig, self.body) = (
                 payload, type, keyid, sig, body
             )
             if let key = json["body_key"], key != .null {
-                guard let bytes = Self.base64(key) else { return nil }
+                guard let bytes = key.base64 else { return nil }
                 bodyKey = bytes
             } else {
                 bodyKey = nil
@@ -63,14 +62,6 @@ struct Verify {
         static func has(_ json: JSON, _ names: Set<String>) -> Bool {
             guard case .object(let fields) = json else { return false }
             return fields.allSatisfy { names.contains($0.name) }
-        }
-
-        /// Standard base64 in its one form.
-        static func base64(_ json: JSON?) -> [UInt8]? {
-            guard let text = json?.string, let data = Data(base64Encoded: text),
-                data.base64EncodedString() == text
-            else { return nil }
-            return [UInt8](data)
         }
     }
 
@@ -171,7 +162,7 @@ struct Verify {
                 "What       \(act.transition) on record \(act.record)",
                 "内容      \(act.transition)，记录 \(act.record)")
             for argument in act.arguments {
-                lines.append("             \(argument.name) = \(Self.text(argument.value))")
+                lines.append("             \(argument.name) = \(argument.value.digits)")
             }
         }
         if let request = step?.request {
@@ -244,7 +235,7 @@ struct Verify {
         fields.append(
             .init(
                 "arguments",
-                .object((act?.arguments ?? []).map { .init($0.name, .string(Self.text($0.value))) })
+                .object((act?.arguments ?? []).map { .init($0.name, .string($0.value.digits)) })
             ))
         add("requested_by", step?.request?.header.author.did)
         fields.append(
@@ -262,18 +253,5 @@ struct Verify {
                 "not_checked",
                 .array(unchecked.map { ["en": .string($0.en), "zh": .string($0.zh)] })))
         return .object(fields)
-    }
-
-    static func text(_ value: Value) -> String {
-        switch value {
-        case .integer(let number): "\(number)"
-        case .money(let money): "\(money.minor) \(money.currency.code) (minor units)"
-        case .quantity(let quantity): "\(quantity.units) \(quantity.unit.code)"
-        case .instant(let instant): "\(instant)"
-        case .hash(let hash): hash.hex
-        case .text(let text): "“\(text)”"
-        case .identity(let did): did.did
-        case .list(let values): "[" + values.map(Self.text).joined(separator: ", ") + "]"
-        }
     }
 }

@@ -81,6 +81,84 @@ import Testing
         #expect(other?.checks.contains { !$0.passed } == true)
     }
 
+    /// A contract in force, as bob exported it.
+    static func bundle(_ options: [String: [String]] = [:]) async throws -> JSON {
+        let (world, contract) = try await inForce()
+        return try await ask(
+            world, "bob", "proof export", options.merging(["contract": [contract]]) { $1 }
+        ).get()
+    }
+
+    @Test(arguments: [[:], ["steps": ["1"]]])
+    func `no bit of an exported contract can be flipped`(_ options: [String: [String]]) async throws
+    {
+        let text = try await Self.bundle(options).text()
+        var bytes = Array(text.utf8)
+        #expect(VerifyBundle(bytes)?.passed == true)
+        let bits = bytes.count * 8
+        for bit in stride(from: 0, to: bits, by: bits / 397 | 1) {
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+            #expect(VerifyBundle(bytes)?.passed != true, "bit \(bit)")
+            bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+        }
+    }
+
+    @Test func `what has another shape is no bundle, and what is missing fails the check`()
+        async throws
+    {
+        let bundle = try await Self.bundle()
+        #expect(bundle.fields.count == 7)
+        for field in bundle.fields {
+            let rest = JSON.object(bundle.fields.filter { $0 != field })
+            #expect(VerifyBundle(Array(rest.text().utf8)) == nil, "\(field.name)")
+            guard case .array(let items) = field.value, !items.isEmpty else { continue }
+            let without = bundle.merging([.init(field.name, .array(items.dropLast()))])
+            let less = VerifyBundle(Array(without.text().utf8))
+            // A log that ends earlier, or an answer that did not come, is a story too.
+            let tells = ["entries", "statements"].contains(field.name)
+            #expect(less?.passed == tells, "\(field.name)")
+        }
+        for language in [Language.en, .zh] {
+            let broken = try #require(
+                VerifyBundle(Array(bundle.merging([.init("keys", [])]).text().utf8)))
+            #expect(broken.text(language).contains("did:key:"))
+        }
+    }
+
+    @Test func `a reputation is a table of counts, and of one person the entries behind them`()
+        async throws
+    {
+        let (world, contract) = try await inForce()
+        let all = try await ask(world, "bob", "reputation show").get()
+        #expect(all["people"]?.array.count == 2)
+        for person in try #require(all["people"]?.array) {
+            for field in try #require(person["entries"]?.fields) {
+                #expect(person[field.name]?.number == Int64(field.value.array.count))
+            }
+        }
+        let none = try await ask(world, "bob", "reputation show", ["at-least": ["1"]]).get()
+        #expect(none["people"]?.array.isEmpty == true)
+        _ = try await ask(
+            world, "bob", "pay state",
+            [
+                "contract": [contract], "record": ["1"], "channel": ["bank"],
+                "reference": ["r"],
+            ]
+        ).get()
+        let own = try await ask(world, "alice", "reputation show", ["of": ["bob"]]).get()
+        let bob = try #require(own["people"]?.array.first)
+        #expect(bob["due"]?.number == 1 && bob["in_time"]?.number == 1)
+        let link = try #require(bob["entries"]?["in_time"]?.array.first)
+        #expect(link["contract"]?.string == contract && link["step"]?.number == 2)
+        for (language, words) in [(Language.en, "in time"), (.zh, "按时")] {
+            let text = Show.text(own, verb: "reputation show", language)
+            #expect(text.contains(words))
+            #expect(text.contains(try #require(link["entry"]?.string)))
+        }
+        #expect(View.millionths(0.722_467_2) == "0.722467")
+        #expect(View.millionths(1) == "1.000000" && View.millionths(0.000_01) == "0.000010")
+    }
+
     @Test func `the command ends with 2 on junk and on a file that is not there`() async {
         let path =
             FileManager.default.temporaryDirectory.path

@@ -47,6 +47,23 @@ import Testing
         return (market, id, line)
     }
 
+    /// The option, and two steps 4 that bob signed.
+    static func forked() throws -> (Market, ContractID) {
+        var (market, id) = try Self.option(paid: true)
+        let held = try market.held("bob", id)
+        let kept = try #require(market.network.stores["bob"]?.entries(of: held.log))
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        let last = try #require(market.network.stores["bob"]?.entries(of: held.log).last)
+        var other = try #require(held.fold).open(last)
+        other.digest = .zero
+        let rival = try market.step(by: "bob", other, in: id, after: kept)
+        market.push(rival, from: "bob", to: "alice", "judge")
+        market.settle()
+        let halted = try #require(market.held("alice", id).fold)
+        #expect(halted.halt == .forked(sequence: 4))
+        return (market, id)
+    }
+
     /// `name` asks for the end, the others sign; the request.
     @discardableResult
     static func settle(
@@ -318,18 +335,7 @@ import Testing
     }
 
     @Test func `a contract whose sequencer signed two steps is ended below the fork`() throws {
-        var (market, id) = try Self.option(paid: true)
-        let held = try market.held("bob", id)
-        let kept = try #require(market.network.stores["bob"]?.entries(of: held.log))
-        try market.act("alice", id, "exercise", ["n": Market.units(100)])
-        let last = try #require(market.network.stores["bob"]?.entries(of: held.log).last)
-        var other = try #require(held.fold).open(last)
-        other.digest = .zero
-        let rival = try market.step(by: "bob", other, in: id, after: kept)
-        market.push(rival, from: "bob", to: "alice", "judge")
-        market.settle()
-        let halted = try #require(market.held("alice", id).fold)
-        #expect(halted.halt == .forked(sequence: 4))
+        var (market, id) = try Self.forked()
         try Self.settle(
             &market, id, SettlementPlan(without: market.did("bob")), by: "alice", "judge")
         for name in Self.parties {

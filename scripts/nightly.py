@@ -48,6 +48,11 @@ class Night:
                           TALEA_POWER_IMAGES=str(images))
         return status == 0, {"images": images, **tests(out)}
 
+    def release(self, log, _):
+        status, out = run(["swift", "test", "--skip-build", "-c", "release", "-Xswiftc", "-enable-testing",
+                           "--scratch-path", ".build-relpure"], log, TALEA_PURE="1")
+        return status == 0, tests(out)
+
     def flips(self, log, _):
         status, out = run(["swift", "test", "--skip-build", "--filter", "BitFlipTests"], log,
                           TALEA_BIT_FLIPS=str(self.given.flips))
@@ -79,6 +84,7 @@ class Night:
 
     def run(self):
         self.part("crash rig canary", 60, self.canary)
+        self.part("pure tests in release", 600, self.release)
         self.part("power loss", 600, self.power)
         self.part("bit flips", 600, self.flips)
         has_market = self.knows("simulate", "market")

@@ -2,7 +2,7 @@
 public let wholeNumberMax: Int64 = (1 << 53) - 1
 
 /// Why a number, name or window was refused.
-public enum CapacityRefusal: Error, Hashable, Sendable {
+public indirect enum CapacityRefusal: Error, Hashable, Sendable {
     case numberOutOfBounds(Int64)
     case overflow
     case currencyMalformed(String)

@@ -2,7 +2,7 @@ public import Capacity
 public import Identity
 
 /// Every lawful no of the record machine, with the numbers that decided it.
-public enum ContractRefusal: Error, Hashable, Sendable {
+public indirect enum ContractRefusal: Error, Hashable, Sendable {
     // Terms
     case parameterMissing(String)
     case parameterUnknown(String)

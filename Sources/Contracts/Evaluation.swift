@@ -2,7 +2,7 @@ internal import Capacity
 internal import Identity
 
 /// Why a formula has no value on these numbers. It refuses the step and consumes nothing.
-public enum EvaluationFault: Error, Hashable, Sendable {
+public indirect enum EvaluationFault: Error, Hashable, Sendable {
     case overflow
     case divisionByZero
     case index(Int64, count: Int)

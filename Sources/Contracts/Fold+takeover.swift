@@ -38,6 +38,12 @@ extension Fold {
             || (head.sequence == takeover.basis && head.id != takeover.basisStep)
     }
 
+    /// Whether a ruling goes on from another entry than `entry` at its place.
+    func isOfOtherBranch(_ entry: Entry, _ place: Header.LogPlace) -> Bool {
+        guard let takeover, takeover.ruling != nil, place.log == log else { return false }
+        return place.sequence == takeover.basis && entry.id != takeover.basisStep
+    }
+
     /// A claim or ruling of the arbiter. What does not hold changes nothing.
     mutating func take(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker) {
         guard isWitnessed, entry.header.author == arbiter else { return }
@@ -87,8 +93,10 @@ extension Fold {
         }
         let highest =
             planted(.rulingBelow) ? body.sequence : found.map(\.highest).max() ?? 0
+        // Two steps at one height are two branches: words of both say nothing of either.
         guard highest > 0, body.epoch == 1, body.sequence == highest,
-            found.contains(where: { $0.highest == highest && $0.highestStep == body.step })
+            found.contains(where: { $0.highest == highest && $0.highestStep == body.step }),
+            Set(found.filter { $0.highest == highest }.map(\.highestStep)).count == 1
         else { throw .rulingBelow(stated: body.sequence, highest: highest) }
         return body
     }

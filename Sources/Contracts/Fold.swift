@@ -232,6 +232,7 @@ extension Fold {
         guard halt == nil, place.log == writingLog, place.sequence == nextLogSequence else {
             return []
         }
+        if isOfOtherBranch(entry, place) { return [] }
         if entry.kind == .continue { return goOn(entry, place) }
         guard entry.kind == .step else {
             halt = .newer(sequence: place.sequence)

@@ -3,7 +3,7 @@ public import Entries
 public import Identity
 
 /// Why a step would have, or had, no effect.
-public enum FoldRefusal: Error, Hashable, Sendable {
+public indirect enum FoldRefusal: Error, Hashable, Sendable {
     case entry(EntryRefusal)
     case contract(ContractRefusal)
     case contractKeyWrong

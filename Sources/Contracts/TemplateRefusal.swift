@@ -6,7 +6,7 @@ public struct TemplateRefusal: Error, Hashable, Sendable {
     public let column: Int
     public let what: Fault
 
-    public enum Fault: Hashable, Sendable {
+    public indirect enum Fault: Hashable, Sendable {
         case tooLarge(bytes: Int, limit: Int)
         case notUTF8
         case notYAML(String)

@@ -6,7 +6,7 @@ import NIOPosix
 public struct DoorClient: Sendable {
     public let key: DoorKey
 
-    public enum Failure: Error, Hashable, Sendable {
+    public indirect enum Failure: Error, Hashable, Sendable {
         /// No `api.json`, or nothing answers at its port.
         case notRunning
         /// Something answers that is not our node.

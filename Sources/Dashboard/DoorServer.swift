@@ -35,7 +35,7 @@ public struct DoorServer: Sendable {
         }
     }
 
-    public enum Failure: Error, Hashable, Sendable {
+    public indirect enum Failure: Error, Hashable, Sendable {
         case portBusy(Int)
 
         public var words: Localized {

@@ -2,7 +2,7 @@ public import Capacity
 public import Identity
 
 /// Every lawful no of this room, in the order the checks run.
-public enum EntryRefusal: Error, Hashable, Sendable {
+public indirect enum EntryRefusal: Error, Hashable, Sendable {
     case tooLarge(what: String, bytes: Int, limit: Int)
     case wireTruncated
     case wireVarint

@@ -30,7 +30,7 @@ public struct KeyFile: Sendable {
         return sealedText(salt: wrapping.salt, nonce: nonce, key: wrapping.key)
     }
 
-    public enum Refusal: Error, Hashable, Sendable {
+    public indirect enum Refusal: Error, Hashable, Sendable {
         case malformed(line: Int)
         case passphraseNeeded
         case passphraseWrong

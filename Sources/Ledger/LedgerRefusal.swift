@@ -1,7 +1,7 @@
 public import Identity
 
 /// Every lawful no of the books. Where several apply, the earliest in this list is given.
-public enum LedgerRefusal: Error, Hashable, Sendable {
+public indirect enum LedgerRefusal: Error, Hashable, Sendable {
     case amountNotPositive(Int64)
     /// Above 2^53−1, which no stored number may be.
     case amountOutOfBounds(Int64)

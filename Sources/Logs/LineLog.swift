@@ -34,7 +34,7 @@ public struct LineLog: Sendable {
         public let reason: Reason
     }
 
-    public enum Reason: Error, Hashable, Sendable {
+    public indirect enum Reason: Error, Hashable, Sendable {
         case capacity(CapacityRefusal)
         case holderSignature
         case releaseKeyNotPrimeOrder

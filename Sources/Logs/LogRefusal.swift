@@ -2,7 +2,7 @@ public import Entries
 public import Identity
 
 /// Why entries were not taken into a log.
-public enum LogRefusal: Error, Hashable, Sendable {
+public indirect enum LogRefusal: Error, Hashable, Sendable {
     case entry(EntryRefusal)
     case notALogEntry(EntryID)
     /// Author, log and topic of a log never change; this entry says otherwise.

@@ -264,9 +264,10 @@ extension Node {
         return proof.wire.count <= ForkProof.bytesMax ? proof : nil
     }
 
-    /// More of a branch beside ours. Only of lines is it kept: there it binds its issuer.
+    /// More of a branch beside ours. It is kept where it binds, as in lines, or where a ruling goes on from it.
     mutating func hold(_ rival: [ValidEntry], in log: LogID, from peer: PeerID?) {
-        guard isLine(log), let parted = forkedAt[log] else { return }
+        guard let parted = forkedAt[log] else { return }
+        guard isLine(log) else { return holdRuled(rival, in: log, forkedAt: parted) }
         var kept: [ValidEntry] = []
         for valid in rival {
             guard let place = valid.header.log, place.sequence >= parted,
@@ -322,8 +323,7 @@ extension Node {
     mutating func stopWhereForked(_ contract: ContractID) {
         guard let held = contracts[contract], let fold = held.fold,
             let forked = forkedAt[held.log], fold.head.sequence == forked - 1,
-            // A ruling says which branch stands, and how far.
-            fold.takeover?.ruling == nil || fold.takeover?.basis ?? 0 < forked
+            !isRuled(contract, forkedAt: forked)
         else { return }
         contracts[contract]?.fold?.stop(forkedAt: forked)
     }

@@ -70,18 +70,18 @@ extension Node {
         if isLine(place.log), !valid.ownSignatureChecked { vouched.insert(valid.id) }
         let base = base(of: place.log)
         if let forked = forkedAt[place.log], place.sequence >= forked {
-            let contract = contractOfLog[place.log]
-            let takeover = contract.flatMap { contracts[$0]?.fold?.takeover }
-            // A ruling says which branch stands, and how far.
-            guard let takeover, takeover.ruling != nil, place.sequence <= takeover.basis else {
-                lines[base]?.part(at: forked, in: place.log)
-                if lines[base] != nil { keepBranch(entry, of: place.log) }
+            lines[base]?.part(at: forked, in: place.log)
+            if lines[base] != nil { keepBranch(entry, of: place.log) }
+            guard let contract = contractOfLog[place.log], let fold = contracts[contract]?.fold,
                 // A witness's log, or one that ends a contract, says nothing of the sequencer's.
-                if let contract, contracts[contract]?.fold?.writingLog == place.log {
-                    contracts[contract]?.fold?.stop(forkedAt: forked)
-                }
-                return
+                fold.writingLog == place.log
+            else { return }
+            if !isRuled(contract, forkedAt: forked) {
+                contracts[contract]?.fold?.stop(forkedAt: forked)
+            } else if entry.id == fold.takeover?.basisStep, !isRestoring {
+                directives.append(.reload)
             }
+            return
         }
         if entry.kind == .key {
             keyLogs.apply(valid)

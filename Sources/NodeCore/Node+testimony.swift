@@ -118,10 +118,13 @@ extension Node {
             return (last.header.time, entry.id)
         }
         guard let oldest = asked.min(by: { $0 < $1 }) else { throw .nothingUnanswered(contract) }
-        let due = oldest.0.advanced(by: fold.witnessTerms.response)
+        let response = fold.witnessTerms.response
+        let due = oldest.0.advanced(by: response)
         guard due <= now || planted(.claimEarly) else { throw .notSilentYet(until: due) }
+        // The newest: where the log parts, a branch that is not folded may hold the answer to an older one.
+        let cited = asked.filter { $0.0.advanced(by: response) <= now }.max { $0 < $1 } ?? oldest
         try append(
-            TakeoverClaim(epoch: 1, request: oldest.1), to: fold.takeoverLog,
+            TakeoverClaim(epoch: 1, request: cited.1), to: fold.takeoverLog,
             topic: held.key.topic)
         advance(contract)
     }
@@ -132,9 +135,8 @@ extension Node {
             let takeover = fold.takeover, takeover.ruling == nil,
             fold.arbiter == own.did
         else { return }
-        let receipts = held.witnesses.compactMap {
-            held.witnessLogs[$0]?.receipts[takeover.claim]
-        }
+        let receipts = agreeing(
+            held.witnesses.compactMap { held.witnessLogs[$0]?.receipts[takeover.claim] }, fold)
         let words = receipts.compactMap { try? $0.read(Receipt.self) }
         guard receipts.count >= Int(clamping: fold.threshold),
             let highest = planted(.rulingBelow)

@@ -171,6 +171,7 @@ public struct Node: Sendable {
         settleRecovery()
         // What ended and gave its units back moves only when somebody asks.
         for id in contracts.keys.sorted() where !released.contains(id) { advance(id) }
+        for id in contracts.keys.sorted() { askForRuled(id) }
         for log in witnessing.keys.sorted() { receiptSteps(of: log) }
         releaseLapsed()
         pushKeepsake()
@@ -226,6 +227,7 @@ public struct Node: Sendable {
             contracts[id]?.fold?.weigh(valid.entry, keys: lookup, checker: checker)
         }
         for valid in rest where !isOfParty(valid.entry) { fold(valid) }
+        foldRuled(snapshot)
         // Whose no counts against a request is known only now that rulings are.
         for (valid, contract) in snapshot.statements
         where valid.entry.kind == .refusal

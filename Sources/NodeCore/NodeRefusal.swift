@@ -5,7 +5,7 @@ public import Identity
 public import Logs
 
 /// Why a command was refused. Nothing was signed and nothing written.
-public enum NodeRefusal: Error, Sendable {
+public indirect enum NodeRefusal: Error, Sendable {
     case readOnly(ReadOnlyReason)
     /// This home may not hold the newest entries of this log.
     case recovering(Recovery.Waiting)

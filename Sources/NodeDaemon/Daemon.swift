@@ -10,7 +10,7 @@ internal import UnixSignals
 
 /// Runs the node of a home until it is told to stop.
 public enum Daemon {
-    public enum Refusal: Error, Sendable {
+    public indirect enum Refusal: Error, Sendable {
         /// libsodium could not start.
         case cryptography
         case address(String)

@@ -20,7 +20,7 @@ public struct Home: Sendable {
     /// The key file while its home is being made. Where it lies, nobody was told of this identity yet.
     private var begunKeyFile: String { path + "/key.begun" }
     public var templates: String { path + "/contracts" }
-    public enum Refusal: Error, Sendable {
+    public indirect enum Refusal: Error, Sendable {
         case exists(String)
         case missing(String)
         case keyFileOpenToOthers(String, mode: Int)

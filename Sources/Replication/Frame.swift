@@ -42,7 +42,7 @@ extension Frame {
     }
 }
 
-public enum FrameRefusal: Error, Hashable, Sendable {
+public indirect enum FrameRefusal: Error, Hashable, Sendable {
     /// Length 0: there is no type.
     case empty
     case tooLarge(length: Int, limit: Int)

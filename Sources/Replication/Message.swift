@@ -104,7 +104,7 @@ public enum ReplicationLimit {
     public static let pingAfterMilliseconds: Int64 = 60_000
 }
 
-public enum MessageRefusal: Error, Hashable, Sendable {
+public indirect enum MessageRefusal: Error, Hashable, Sendable {
     case malformed(type: UInt8)
     case unknownType(UInt8)
 }

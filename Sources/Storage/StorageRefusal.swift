@@ -4,7 +4,7 @@ public import Identity
 public import Ledger
 
 /// Every no of this room. After a refused commit the caller drops its value and loads again.
-public enum StorageRefusal: Error, Hashable, Sendable {
+public indirect enum StorageRefusal: Error, Hashable, Sendable {
     case homeMissing(path: String)
     /// There is a node here already; the path is the file that says so.
     case homeExists(path: String)

@@ -19,7 +19,7 @@ public struct PeerCertificate: Hashable, Sendable {
 }
 
 /// Why a certificate was not believed, in order of precedence.
-public enum CertificateRefusal: Error, Hashable, Sendable {
+public indirect enum CertificateRefusal: Error, Hashable, Sendable {
     /// Exactly one certificate, no chain.
     case chain(count: Int)
     case malformed

@@ -43,7 +43,7 @@ public enum CloseReason: Hashable, Sendable {
 }
 
 /// Why a dial led to no connection.
-public enum DialRefusal: Error, Hashable, Sendable {
+public indirect enum DialRefusal: Error, Hashable, Sendable {
     case shutDown
     case tooManyConnections
     /// `TransportLimits.connectionsPerIdentity` are open with this identity.
@@ -57,7 +57,7 @@ public enum DialRefusal: Error, Hashable, Sendable {
 }
 
 /// Why a transport cannot serve.
-public enum TransportRefusal: Error, Hashable, Sendable {
+public indirect enum TransportRefusal: Error, Hashable, Sendable {
     case portBusy(host: String, port: Int)
     /// No such local address, no permission for the port, or not a port; `code` is errno or 0.
     case addressUnavailable(host: String, port: Int, code: Int32)

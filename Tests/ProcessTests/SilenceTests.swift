@@ -77,11 +77,11 @@ extension ProcessTests {
             }
             try await Trade.connect(all)
             try await witness("witness on")
-            try await trade.publish("hasty-option")
+            try await trade.publish("hasty-option", premium: "0")
             trade.option = try await trade.maker(
                 "option buy",
                 [
-                    "offer": trade.offer, "units": "100", "premium": "0", "arbiter": "judge",
+                    "offer": trade.offer, "units": "100", "arbiter": "judge",
                     "witness": "witness", "threshold": "1",
                 ])["id"].text
             for studio in [trade.press, trade.judge] {

@@ -50,7 +50,9 @@ final class Trade {
     }
 
     /// 300 pieces declared and offered up to 200 in lots of 10.
-    func publish(_ template: String = "capacity-option") async throws {
+    func publish(
+        _ template: String = "capacity-option", premium: String = "500.00"
+    ) async throws {
         line = try await press(
             "line declare",
             ["resource": "print/notebook/a5", "start": "+20d", "end": "+27d", "total": "300"])["id"]
@@ -59,7 +61,7 @@ final class Trade {
             "offer publish",
             [
                 "template": template, "line": line, "max-units": "200", "lot": "10",
-                "until": "+10d", "premium": "500.00", "strike": "18.00", "remedy": "9.00",
+                "until": "+10d", "premium": premium, "strike": "18.00", "remedy": "9.00",
                 "expiry": "+30d", "deliver-by": "+60d",
             ])["id"].text
         try await until("the offer is seen") {

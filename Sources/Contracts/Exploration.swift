@@ -5,7 +5,7 @@
 ///
 /// Deadlines are abstract: of two records either may expire first, so more is tried than can happen.
 /// Records that no longer touch main are run to their end one after the other, since their order changes
-/// nothing; a finished record is forgotten. A proof within these bounds, not beyond; `bounds` says which.
+/// nothing; a finished record is forgotten. A proof within `Limits`, not beyond.
 public struct Exploration: Sendable {
     public struct Limits: Sendable {
         /// Sets of parameters tried, beyond the first and the bounds as long as fewer than `steps` were.

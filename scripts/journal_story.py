@@ -131,6 +131,8 @@ def at_once(work, studios):
 
 
 class Story:
+    title = "The journal story"
+
     def __init__(self, talea, folder, names=STUDIOS, cast="demo"):
         self.folder = folder
         self.studios = {name: Studio(name, folder, talea, cast) for name in names}
@@ -508,24 +510,29 @@ class Story:
                 studio.process.kill()
                 studio.process.wait()
 
+    def play(self):
+        """All of it; what each studio came to, for --json."""
+        self.open_the_network()
+        for part in (self.option, self.ink, self.production, self.batches, self.assistance, self.swap,
+                     self.proof):
+            part()
+        report = self.close_the_books()
+        self.statements(report)
+        return report
 
-def main():
+
+def main(story_class):
     parser = argparse.ArgumentParser()
     parser.add_argument("--talea", required=True)
     parser.add_argument("--json")
     parser.add_argument("--keep", action="store_true")
     given = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="talea-demo-")
-    story = Story(os.path.abspath(given.talea), folder)
-    print(f"The journal story; homes and logs in {folder}")
+    story = story_class(os.path.abspath(given.talea), folder)
+    print(f"{story.title}; homes and logs in {folder}")
     report = None
     try:
-        story.open_the_network()
-        for part in (story.option, story.ink, story.production, story.batches, story.assistance,
-                     story.swap, story.proof):
-            part()
-        report = story.close_the_books()
-        story.statements(report)
+        report = story.play()
         if given.json:
             with open(given.json, "w") as file:
                 json.dump({"nodes": report}, file, indent=1)
@@ -534,7 +541,8 @@ def main():
                 studio.start()
             for studio in story.studios.values():
                 studio.ready()
-            print(f"\nThe nodes go on running. Try: {given.talea} --home {folder}/zhijian status")
+            first = next(iter(story.studios))
+            print(f"\nThe nodes go on running. Try: {given.talea} --home {folder}/{first} status")
         print(f"\nEvery rule held. {time.monotonic() - story.begun:.1f} s.")
         return 0
     except Broken as broken:
@@ -548,4 +556,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Story))

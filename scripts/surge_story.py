@@ -6,9 +6,9 @@ Six processes, nothing shared but what travels over TCP. An hour of the drill is
 drill has a template of its own: mutual assistance, in which a response time may be that short. Exit status
 0 only if every rule held."""
 
-import argparse, json, os, shutil, subprocess, sys, tempfile, time
+import shutil, sys
 
-from journal_story import Broken, Story, at_once, hold, until
+from journal_story import Story, at_once, hold, main, until
 
 CAST = ["moyun", "yunxi", "hetang", "songfeng", "xiehui", "zhongcai"]
 KITCHENS = {"yunxi": 80, "hetang": 60, "songfeng": 60}
@@ -29,6 +29,8 @@ def shares(total, weights):
 
 
 class Surge(Story):
+    title = "The surge drill"
+
     def __init__(self, talea, folder):
         super().__init__(talea, folder, CAST, "surge")
         self.agreements, self.moved, self.owed = {}, {}, 0
@@ -167,40 +169,12 @@ class Surge(Story):
         self.say("all stopped: equal digests, every ledger passes rebuild, paid as delivered to the fen")
         return report
 
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--talea", required=True)
-    parser.add_argument("--json")
-    parser.add_argument("--keep", action="store_true")
-    given = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="talea-surge-")
-    story = Surge(os.path.abspath(given.talea), folder)
-    print(f"The surge drill; homes and logs in {folder}")
-    report = None
-    try:
-        for part in (story.open_the_network, story.rehearse, story.agree_beforehand, story.surge,
-                     story.deliver_all, story.tell):
+    def play(self):
+        for part in (self.open_the_network, self.rehearse, self.agree_beforehand, self.surge,
+                     self.deliver_all, self.tell):
             part()
-        report = story.check()
-        if given.json:
-            with open(given.json, "w") as file:
-                json.dump({"nodes": report}, file, indent=1)
-        if given.keep:
-            for studio in story.studios.values():
-                studio.start()
-            print(f"\nThe nodes go on running. Try: {given.talea} --home {folder}/moyun status")
-        print(f"\nEvery rule held. {time.monotonic() - story.begun:.1f} s.")
-        return 0
-    except Broken as broken:
-        print(f"\nA rule was broken: {broken}\nHomes and logs stay in {folder}", file=sys.stderr)
-        return 1
-    finally:
-        if not (given.keep and report):
-            story.end()
-        if report and not given.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        return self.check()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Surge))

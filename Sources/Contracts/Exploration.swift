@@ -80,9 +80,9 @@ public struct Exploration: Sendable {
                     drafts[index], limits: limits, breadth: index == 0 ? .wide : .narrow)
                 graph.explore()
                 // Where lists of roles make many states, all else is tried with short ones.
-                if index == 0, graph.steps > limits.steps / 8, let shorter = search.shorter {
-                    search = shorter
+                if index == 0, graph.steps > limits.steps / 8, var shorter = search.shorter {
                     drafts = (graph.isCut ? [] : [drafts[0]]) + shorter.settings()
+                    search = shorter
                     if graph.isCut, !drafts.isEmpty { continue }
                 }
                 take(graph, isFirst: index == 0)

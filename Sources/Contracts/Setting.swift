@@ -40,8 +40,12 @@ struct SettingSearch {
     let isChild: Bool
     let limit: Int
     /// Identities in a role that is a list, where its bounds allow.
-    var listed = 2
+    let listed: Int
 
+    /// Sets looked at so far: a file must not make the search long.
+    private var tries = 0
+
+    private static let triesMax = 50_000
     private static let day: Int64 = 86_400_000
     private static let primes: [Int64] = [5, 7, 11, 13, 17, 19, 23, 29, 31, 37]
 
@@ -53,7 +57,14 @@ struct SettingSearch {
         return SettingSearch(template: template, isChild: isChild, limit: limit, listed: 1)
     }
 
-    func settings() -> [Setting] {
+    init(template: Template, isChild: Bool, limit: Int, listed: Int = 2) {
+        self.template = template
+        self.isChild = isChild
+        self.limit = limit
+        self.listed = listed
+    }
+
+    mutating func settings() -> [Setting] {
         let options = template.values.indices.map(candidates)
         guard options.allSatisfy({ !$0.isEmpty }),
             let base = repair(options.map { _ in 0 }, options, fixed: nil)
@@ -90,7 +101,7 @@ struct SettingSearch {
     }
 
     /// Changes one or two of the values that the first fault reads, as long as that helps.
-    private func repair(_ start: [Int], _ options: [[Value]], fixed: Int?) -> [Int]? {
+    private mutating func repair(_ start: [Int], _ options: [[Value]], fixed: Int?) -> [Int]? {
         var vector = start
         for _ in 0..<64 {
             guard let fault = fault(vector, options) else { return vector }
@@ -101,18 +112,14 @@ struct SettingSearch {
         return nil
     }
 
-    private func step(
+    private mutating func step(
         _ vector: [Int], _ options: [[Value]], _ free: [Int], beyond passed: Int
     ) -> [Int]? {
-        func isBetter(_ vector: [Int]) -> Bool {
-            guard let fault = fault(vector, options) else { return true }
-            return fault.passed > passed
-        }
         for index in free {
             for choice in options[index].indices {
                 var next = vector
                 next[index] = choice
-                if isBetter(next) { return next }
+                if passes(next, options, beyond: passed) { return next }
             }
         }
         for (position, first) in free.enumerated() {
@@ -122,7 +129,7 @@ struct SettingSearch {
                         var next = vector
                         next[first] = one
                         next[second] = two
-                        if isBetter(next) { return next }
+                        if passes(next, options, beyond: passed) { return next }
                     }
                 }
             }
@@ -130,9 +137,18 @@ struct SettingSearch {
         return nil
     }
 
-    private func fault(
+    private mutating func passes(
+        _ vector: [Int], _ options: [[Value]], beyond passed: Int
+    ) -> Bool {
+        guard let fault = fault(vector, options) else { return true }
+        return fault.passed > passed
+    }
+
+    private mutating func fault(
         _ vector: [Int], _ options: [[Value]]
     ) -> (passed: Int, blamed: Set<Int>)? {
+        tries += 1
+        guard tries <= Self.triesMax else { return (0, []) }
         guard let terms = terms(vector, options) else { return (0, []) }
         return TermsReader(template: template, terms: terms).firstFault()
     }

@@ -4,6 +4,9 @@ internal import Identity
 internal import Ledger
 
 extension StateGraph {
+    /// Steps lead mostly to states found later, so a few looks are enough where there is a least.
+    private static let roundsMax = 256
+
     // MARK: Does it end
 
     /// From every state silence alone must lead to the end, and no role alone may put it off for ever.
@@ -38,14 +41,19 @@ extension StateGraph {
     /// Where silence leads from a state that it never leads out of: to a default that cannot be done, or
     /// round and round.
     private func impasse(from stuck: Int) -> Finding {
+        // The first default of each state; one that leads elsewhere before one that does not.
+        var onward: [Int: Edge] = [:]
+        for edge in edges where edge.attempt.actor == nil {
+            if let first = onward[edge.from], first.to != first.from || edge.to == edge.from {
+                continue
+            }
+            onward[edge.from] = edge
+        }
         var at = stuck
-        var seen: [Int] = []
+        var seen: Set<Int> = []
         var step: Edge?
-        while !seen.contains(at) {
-            seen.append(at)
-            step =
-                edges.first { $0.from == at && $0.attempt.actor == nil && $0.to != at }
-                ?? edges.first { $0.from == at && $0.attempt.actor == nil }
+        while seen.insert(at).inserted {
+            step = onward[at]
             guard let step else { break }
             at = step.to
         }
@@ -128,7 +136,7 @@ extension StateGraph {
             found.append(
                 Exploration.Loss(
                     role: base, isChild: setting.terms.isChild, silent: silent.money,
-                    hostile: hostile.money, stated: stated(base)))
+                    hostile: hostile.money, stated: setting.state.loss(role: base)?.minor))
             if let what = judge(base, silent.money) {
                 var finding = Finding(what: what, place: place)
                 finding.setting = setting.texts
@@ -139,28 +147,23 @@ extension StateGraph {
         return (found, faults)
     }
 
-    private func stated(_ role: String) -> Int64? {
-        guard let worst = template.worst[role], let loses = worst.loses else { return nil }
-        let rule = setting.terms.isChild ? worst.child ?? loses : loses
-        let environment = setting.state.environment(nil, time: setting.terms.grantBy)
-        return try? rule.number(in: environment, as: .money)
-    }
-
     private func judge(_ role: String, _ found: Int64) -> Finding.What? {
         guard template.worst[role]?.loses != nil else {
             return .lossUnstated(role: role, found: found)
         }
-        let stated = stated(role)
+        let stated = setting.state.loss(role: role)?.minor
         // More than was found may still be right elsewhere; `Exploration` asks that it is found once.
         if let stated, stated >= found { return nil }
         return .lossDiffers(role: role, stated: stated, found: found)
     }
 
     /// The least that an identity may end with over all plays in which it does its part: its own
-    /// deadline never passes where it then owes or leaves a payment unmade. `nil` where there is no least.
+    /// deadline never passes where it then owes or leaves a payment unmade. `nil` where there is no least,
+    /// none came out in `roundsMax` looks at all steps, or units are too many to be counted in money.
     private func loss(of person: Int, hostile: Bool) -> (money: Int64, path: [Edge])? {
+        guard let scale else { return nil }
         let did = people[person]
-        var best = [Int64?](repeating: nil, count: nodes.count)
+        var best = [Int128?](repeating: nil, count: nodes.count)
         var last = [Int](repeating: -1, count: nodes.count)
         if !best.isEmpty { best[0] = 0 }
         let usable = edges.indices.filter { index in
@@ -175,7 +178,7 @@ extension StateGraph {
         while changed {
             changed = false
             rounds += 1
-            guard rounds <= nodes.count + 1 else { return nil }
+            guard rounds <= Self.roundsMax else { return nil }
             for index in usable {
                 let edge = edges[index]
                 guard edge.from != edge.to || edge.gains[person] < edge.owes[person],
@@ -189,7 +192,7 @@ extension StateGraph {
                 }
             }
         }
-        var worst: (value: Int64, node: Int) = (0, 0)
+        var worst: (value: Int128, node: Int) = (0, 0)
         for (index, node) in nodes.enumerated() where node.state.isEnded {
             if let value = best[index], value < worst.value { worst = (value, index) }
         }
@@ -199,6 +202,6 @@ extension StateGraph {
             path.append(edges[last[at]])
             at = edges[last[at]].from
         }
-        return ((-worst.value + scale - 1) / scale, path.reversed())
+        return (Int64(clamping: (-worst.value + scale - 1) / scale), path.reversed())
     }
 }

@@ -36,9 +36,10 @@ struct StateGraph {
         /// Whom the record waited for.
         let awaited: Set<DID>
         /// Of each identity, in `people`'s order: what it gains, in money times `scale`.
-        let gains: [Int64]
-        /// What it came to owe, likewise; and whose own silence led here.
-        let owes: [Int64]
+        let gains: [Int128]
+        /// What it came to owe, likewise.
+        let owes: [Int128]
+        /// Whether the record it moves waits longer after it.
         let putsOff: Bool
     }
 
@@ -83,8 +84,11 @@ struct StateGraph {
     /// By family: states from which on a record never touches main.
     private let isolated: [String: Set<String>]
     private let trackedCounts: [Int]
-    let scale: Int64
-    private let worth: [Int64]
+    /// Makes whole what one unit is worth; `nil` where gains are not counted, as under bounds.
+    let scale: Int128?
+    private let worth: [Int128]
+    /// With amounts of 2^53 and as many steps as are tried, sums so stay far below 128 bit.
+    private static let scaleMax: Int128 = 1 << 40
 
     var template: Template { setting.state.template }
 
@@ -125,19 +129,18 @@ struct StateGraph {
             let max = setting.state.limit(of: template.families[index])
             return max <= Int64(limits.few)
         }
-        var scale: Int64 = 1
-        var units: [Int64] = []
-        for grant in setting.state.grants {
-            units.append(max(grant.units, 1))
-            scale = setting.isExtreme ? 1 : scale * max(grant.units, 1)
+        let units = setting.state.grants.map { Int128(max($0.units, 1)) }
+        var scale: Int128? = setting.isExtreme ? nil : 1
+        for count in units {
+            scale = scale.flatMap { $0 * count <= Self.scaleMax ? $0 * count : nil }
         }
         self.scale = scale
         let environment = setting.state.environment(nil, time: setting.terms.grantBy)
         worth = template.lines.enumerated().map { index, line in
-            guard !setting.isExtreme, let rule = line.worth,
+            guard let scale, let rule = line.worth,
                 let money = try? rule.number(in: environment, as: .money)
             else { return 0 }
-            return money * (scale / units[index])
+            return Int128(money) * (scale / units[index])
         }
     }
 
@@ -238,7 +241,7 @@ struct StateGraph {
         if let missing = overdrawn(posts, state) {
             note(.escrowOverdrawn(missing), place(of: record), at: to)
         }
-        if nodes.count > count, let early, early.paid * 10 > early.deposited * 4 {
+        if nodes.count > count, let early, Int128(early.paid) * 10 > Int128(early.deposited) * 4 {
             note(.prepaid(early.paid, of: early.deposited), place(of: record), at: to)
         }
     }
@@ -311,8 +314,8 @@ struct StateGraph {
     // MARK: What moved
 
     private struct Moved {
-        var cash: [Int64]
-        var owes: [Int64]
+        var cash: [Int128]
+        var owes: [Int128]
     }
 
     private func posts(
@@ -336,10 +339,11 @@ struct StateGraph {
 
     private func moved(_ posts: [(transfer: Transfer, amount: Int64)]) -> Moved {
         var moved = Moved(
-            cash: [Int64](repeating: 0, count: people.count),
-            owes: [Int64](repeating: 0, count: people.count))
-        guard !setting.isExtreme else { return moved }
+            cash: [Int128](repeating: 0, count: people.count),
+            owes: [Int128](repeating: 0, count: people.count))
+        guard let scale else { return moved }
         for (transfer, amount) in posts {
+            let amount = Int128(amount)
             guard let from = people.firstIndex(of: transfer.from),
                 let to = people.firstIndex(of: transfer.to)
             else { continue }
@@ -362,13 +366,13 @@ struct StateGraph {
         return setting.terms.lines.firstIndex { $0.resource == resource } ?? 0
     }
 
-    private func gains(_ moved: Moved, _ attempt: Attempt, _ record: Record) -> [Int64] {
+    private func gains(_ moved: Moved, _ attempt: Attempt, _ record: Record) -> [Int128] {
         var gains = moved.cash
         // Who stated a payment made it, whatever was ruled.
-        if !setting.isExtreme, let pay = record.pay, record.phase == "denied",
+        if let scale, let pay = record.pay, record.phase == "denied",
             let payer = people.firstIndex(of: pay.from), gains[payer] == 0
         {
-            gains[payer] -= pay.amount * scale
+            gains[payer] -= Int128(pay.amount) * scale
         }
         return gains
     }

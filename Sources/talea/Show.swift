@@ -96,7 +96,7 @@ enum Show {
         json?[language.rawValue]?.string ?? json?.string ?? ""
     }
 
-    private static func cell(_ json: JSON?) -> String {
+    static func cell(_ json: JSON?) -> String {
         switch json {
         case .string(let text):
             text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : time(text)
@@ -175,7 +175,7 @@ enum Show {
             extra: (en ? "terms" : "条款", { arguments($0["parameters"]) }))
     }
 
-    private static func arguments(_ json: JSON?) -> String {
+    static func arguments(_ json: JSON?) -> String {
         (json?.fields ?? []).map { "\($0.name) \(cell($0.value["text"]))" }.joined(separator: ", ")
     }
 
@@ -393,100 +393,6 @@ enum Show {
         }
     }
 
-    private static func contract(_ json: JSON, _ language: Language) -> String {
-        let en = language == .en
-        var lines = [
-            "\(json["id"]?.string ?? "")",
-            "\(words(json["title"], language))  \(cell(json["grade"])), \(cell(json["outcome"]))",
-        ]
-        if let prose = json["prose"] { lines.append(words(prose, language)) }
-        func section(_ title: String, _ rows: [String]) {
-            if !rows.isEmpty { lines += ["", title] + rows.map { "  " + $0 } }
-        }
-        if let problem = json["problem"], problem != .null {
-            lines.append("! " + words(problem["message"], language))
-        }
-        if let since = json["silent_since"], since != .null {
-            lines.append((en ? "! the sequencer is silent since " : "! 排序方失联，自 ") + cell(since))
-        }
-        section(
-            en ? "People" : "各方",
-            (json["roles"]?.fields ?? []).map { role in
-                let people = role.value.array.map { person in
-                    person.string
-                        ?? (cell(person["name"]) + (person["accepted"]?.bool == true ? " ✓" : ""))
-                }
-                return "\(role.name): " + people.joined(separator: ", ")
-            })
-        section(
-            en ? "Terms" : "条款",
-            (json["parameters"]?.fields ?? []).map { "\($0.name): \(cell($0.value["text"]))" })
-        section(
-            en ? "Records" : "记录",
-            (json["records"]?.array ?? []).map { record in
-                var text =
-                    "\(cell(record["number"])) \(cell(record["family"])): \(cell(record["state"]))"
-                for hold in record["holds"]?.fields ?? [] {
-                    text += ", \(hold.name) \(cell(hold.value))"
-                }
-                if let pay = record["pay"], pay != .null {
-                    text +=
-                        ", \(cell(pay["text"])) \(cell(pay["from_name"])) → \(cell(pay["to_name"]))"
-                }
-                if let until = record["until"], until != .null {
-                    text += (en ? ", until " : "，至 ") + cell(until)
-                }
-                return text
-            })
-        section(
-            en ? "Steps" : "步骤",
-            (json["steps"]?.array ?? []).map { step in
-                let void = step["void"].flatMap {
-                    $0 == .null ? nil : words($0["message"], language)
-                }
-                return
-                    "\(cell(step["sequence"])) \(cell(step["time"])) \(cell(step["actor_name"])): "
-                    + "\(cell(step["transition"])) \(arguments(step["arguments"]))"
-                    + (void.map { (en ? " (no effect: " : "（未生效：") + $0 + ")" } ?? "")
-            })
-        section(
-            en ? "Pending requests" : "待定请求",
-            (json["requests"]?.array ?? []).map { request in
-                "\(cell(request["id"])) \(cell(request["by_name"])): \(words(request["says"], language))"
-            })
-        section(
-            en ? "Refused requests" : "被拒请求",
-            (json["refused"]?.array ?? []).map {
-                "\(cell($0["request"])) \(cell($0["transition"])): \(words($0["reason"], language))"
-            })
-        section(
-            en ? "Notes" : "附注", (json["notes"]?.array ?? []).map { words($0, language) })
-        section(
-            en ? "Pending" : "待定",
-            (json["pending"]?.array ?? []).map {
-                "\(cell($0["step"]))/\(cell($0["index"])) "
-                    + "\(cell($0["from_name"])) → \(cell($0["to_name"])): \(cell($0["text"]))"
-            })
-        section(
-            en ? "Claims" : "债权",
-            (json["claims"]?.array ?? []).map {
-                "\(cell($0["from_name"])) → \(cell($0["to_name"])): \(cell($0["text"]))"
-            })
-        section(
-            en ? "You may" : "您可以",
-            (json["choices"]?.array ?? []).map { choice in
-                let options = (choice["arguments"]?.array ?? []).map { " --\(cell($0["option"]))" }
-                return
-                    "\(cell(choice["verb"]))\(options.joined()) (--record \(cell(choice["record"]))): "
-                    + words(choice["says"], language)
-            })
-        if let worst = json["worst"], worst != .null {
-            section(en ? "At worst" : "最坏情形", [words(worst, language)])
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    /// Whatever has no form of its own.
     private static func plain(_ json: JSON, _ language: Language) -> String {
         let rows = json.fields.compactMap { field -> [String]? in
             let text: String

@@ -1,3 +1,4 @@
+import Capacity
 import Identity
 import Testing
 
@@ -36,6 +37,37 @@ struct ExplorationTests {
                 "custodian": ["pay_unpaid", "pay_silent"],
                 "arbiter": ["rule_default", "pay_rule_default"],
             ])
+    }
+
+    @Test(arguments: ["capacity-swap", "milestone-production", "joint-purchase"])
+    func `bounds as large as numbers may be are judged and trap nothing`(_ name: String) throws {
+        let most = wholeNumberMax
+        var text = String(decoding: try templateBytes(name), as: UTF8.self)
+        text = replacing(
+            text, "type: quantity, min: 1,", "type: quantity, min: \(most / 2),")
+        for bound in ["100000", "1000000", "1000000000", "10000000"] {
+            text = replacing(text, "max: \(bound),", "max: \(most),")
+        }
+        var few = Exploration.Limits()
+        few.settings = 3
+        let found = Exploration.run(try Template.read(Array(text.utf8)), limits: few)
+        #expect(!found.findings.isEmpty)
+    }
+
+    @Test func `what survives a flipped byte is explored and traps nothing`() throws {
+        let bytes = try templateBytes("capacity-option")
+        var tiny = Exploration.Limits()
+        tiny.settings = 2
+        tiny.states = 200
+        var explored = 0
+        for index in stride(from: 0, to: bytes.count, by: 41) {
+            var flipped = bytes
+            flipped[index] ^= 0x01
+            guard let template = try? Template.read(flipped) else { continue }
+            _ = Exploration.run(template, limits: tiny)
+            explored += 1
+        }
+        #expect(explored > 20)
     }
 
     // MARK: Broken on purpose

@@ -23,6 +23,17 @@ import Testing
         return (market, id)
     }
 
+    /// What alice exercised is delivered, accepted and paid.
+    static func deliver(_ market: inout Market, _ id: ContractID) throws {
+        let exercise = try market.record("bob", id, "exercise", "open")
+        try market.act(
+            "bob", id, "deliver", record: exercise,
+            ["n": Market.units(100), "evidence": .hash(SHA256.hash([1]))])
+        let delivery = try market.record("alice", id, "delivery", "stated")
+        try market.act("alice", id, "accept", record: delivery)
+        try market.pay("alice", "bob", id, record: delivery)
+    }
+
     static func pass(_ market: inout Market, days: Int64) {
         market.network.pass(milliseconds: days * 86_400_000)
         market.network.tick()
@@ -40,13 +51,7 @@ import Testing
         }
         try market.pay("alice", "bob", id)
         try market.act("alice", id, "exercise", ["n": Market.units(100)])
-        let exercise = try market.record("bob", id, "exercise", "open")
-        try market.act(
-            "bob", id, "deliver", record: exercise,
-            ["n": Market.units(100), "evidence": .hash(SHA256.hash([1]))])
-        let delivery = try market.record("alice", id, "delivery", "stated")
-        try market.act("alice", id, "accept", record: delivery)
-        try market.pay("alice", "bob", id, record: delivery)
+        try Self.deliver(&market, id)
         for name in ["alice", "bob", "judge"] {
             #expect(try market.held(name, id).grade == .settled, "\(name)")
             #expect(try market.held(name, id).outcome == .fulfilled)
@@ -168,13 +173,7 @@ import Testing
         market.back("bob")
         Self.pass(&market, days: 0)
         #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
-        let exercise = try market.record("bob", id, "exercise", "open")
-        try market.act(
-            "bob", id, "deliver", record: exercise,
-            ["n": Market.units(100), "evidence": .hash(SHA256.hash([1]))])
-        let delivery = try market.record("alice", id, "delivery", "stated")
-        try market.act("alice", id, "accept", record: delivery)
-        try market.pay("alice", "bob", id, record: delivery)
+        try Self.deliver(&market, id)
         for name in ["alice", "bob", "judge"] {
             #expect(try market.held(name, id).outcome == .fulfilled, "\(name)")
         }

@@ -92,6 +92,13 @@ public struct Commands: Sendable {
             return try await write(request) { try Self.witness(&$0, &$1, isOn: true) }
         case "witness off":
             return try await write(request) { try Self.witness(&$0, &$1, isOn: false) }
+        case "hub list": return try await read(request, Self.listHubs)
+        case "hub use": return try await write(request, Self.useHub)
+        case "hub leave": return try await write(request, Self.leaveHub)
+        case "hub on":
+            return try await write(request) { try Self.hub(&$0, &$1, isOn: true) }
+        case "hub off":
+            return try await write(request) { try Self.hub(&$0, &$1, isOn: false) }
         case "contract show": return try await read(request, Self.showContract)
         case "contract list": return try await read(request, Self.listContracts)
         case "ledger balance": return try await read(request, Self.balance)
@@ -350,6 +357,8 @@ extension View {
                         "age_ms": .number(
                             now.milliseconds - item.statement.header.time.milliseconds),
                         "expires": instant(item.expires),
+                        "at_hubs": .array(
+                            node.hubs(holding: key).map { .string(name($0)) }),
                     ]
                 }),
             "contracts": .object(grades), "lines": .number(node.lines.count),

@@ -321,6 +321,15 @@ extension NodeRefusal {
                 "not_silent_yet", "contract", until.iso,
                 "the sequencer has until \(until.iso) to answer; take over after that",
                 "排序方须在 \(until.iso) 前答复；此后方可接管")
+        case .ownHub:
+            return Wording(
+                "own_hub", "who", "me",
+                "a node is no hub to itself; to serve others: talea hub on",
+                "节点不能作自己的枢纽；要为他人服务请用 talea hub on")
+        case .hubUnknown(let who):
+            return Wording(
+                "hub_unknown", "who", who, "“\(who)” is not among your hubs; see: talea hub list",
+                "“\(who)”不在您的枢纽之列；请看 talea hub list")
         }
     }
 }

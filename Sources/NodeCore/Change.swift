@@ -39,12 +39,20 @@ public enum Change: Sendable {
     /// What this node was asked to witness.
     case witnessTerms(LogID, [UInt8])
     case standing(StandingInstruction, Bool)
+    /// A hub of ours, or no longer.
+    case hub(DID, Bool)
+    /// As a hub: what a member wants kept, whole; and its mail.
+    case entrusted(by: DID, [TopicID])
+    case letter(Letter, sealed: [UInt8])
+    case letterGone(UInt64)
 }
 
 /// What the owner tells the node to do without being asked each time.
 public enum StandingInstruction: String, Hashable, Sendable, CaseIterable {
     /// Witness contracts of members of the alliance.
     case witness
+    /// Keep mail and contract topics for members of the alliance.
+    case hub
 }
 
 /// One statement on its way to one recipient.
@@ -60,6 +68,43 @@ public struct OutboxItem: Hashable, Sendable {
         self.recipient = recipient
         self.contractKey = contractKey
         self.expires = expires
+    }
+}
+
+/// A sealed statement in a hub's mailbox, without its bytes.
+public struct Letter: Hashable, Sendable {
+    public let number: UInt64
+    public let recipient: DID
+    public let sender: DID
+    public let tag: Hash32
+    public let expires: Instant
+    public let size: Int
+
+    public init(
+        number: UInt64, recipient: DID, sender: DID, tag: Hash32, expires: Instant, size: Int
+    ) {
+        self.number = number
+        self.recipient = recipient
+        self.sender = sender
+        self.tag = tag
+        self.expires = expires
+        self.size = size
+    }
+}
+
+/// What a hub reads of a letter.
+public struct Letterhead: Hashable, Sendable {
+    public let recipient: DID
+    public let tag: Hash32
+    public let expires: Instant
+
+    /// The frame with what was sealed.
+    public func deposit(_ sealed: [UInt8]) -> Frame {
+        Message.mail(
+            .deposit(
+                recipient: recipient, tag: tag, expires: UInt64(max(expires.milliseconds, 0)),
+                sealed: sealed)
+        ).frame
     }
 }
 
@@ -94,6 +139,10 @@ public enum Directive: Sendable {
     case serve(PeerID, Message.RangeRequest)
     /// Seal to `key` and send as `put`.
     case deliver(PeerID, Sealed, key: PublicKey)
+    /// Seal to `key` and leave at this hub for a recipient who is away.
+    case deposit(PeerID, Letterhead, Sealed, key: PublicKey)
+    /// Send these letters of its mailbox.
+    case letters(PeerID, [UInt64])
     /// Send the peer its own snapshot, where one is kept.
     case giveBack(PeerID, DID)
     /// A fork changed what stands: drop this value and load it again.
@@ -115,6 +164,9 @@ public struct Snapshot: Sendable {
     public var transfers: [(child: EntryID, parent: ContractID, act: SignedAct)] = []
     public var witnessTerms: [[UInt8]] = []
     public var standing: Set<StandingInstruction> = []
+    public var hubs: [DID] = []
+    public var entrusted: [(member: DID, topics: [TopicID])] = []
+    public var letters: [Letter] = []
     /// What the mark outside the database says against it.
     public var readOnly: ReadOnlyReason?
     /// An old copy that was noticed before this start.

@@ -67,6 +67,7 @@ extension Node {
             logsOfTopic[entry.header.topic ?? alliance.topic, default: []].append(place.log)
         }
         chains.apply(valid)
+        countKept(entry)
         if isLine(place.log), !valid.ownSignatureChecked { vouched.insert(valid.id) }
         let base = base(of: place.log)
         if let forked = forkedAt[place.log], place.sequence >= forked {
@@ -148,6 +149,7 @@ extension Node {
                     || log == .contract(duty.terms.contract, author: author, epoch: 1)
                     || log == .witness(of: called, author: author))
         }
+        if let topic, keptTopics[topic] != nil { return mayKeep(log, in: topic) }
         guard topic == alliance.topic else { return false }
         return log == .publicLog(author: author, alliance: alliance.topic)
             || book[author]?.opening(of: log) != nil
@@ -182,6 +184,10 @@ extension Node {
                 try ingestKeys(entries, from: peer)
             } else {
                 let (author, topic) = (first.header.author, first.header.topic)
+                if isFull(topic, entries) {
+                    connections[peer]?.session.gaveUp(on: place.log)
+                    return
+                }
                 guard
                     belongs(place.log, author: author, topic: topic) || lawfulCut(first) != nil
                 else {

@@ -7,7 +7,8 @@ public import Replication
 extension Node: Catalogue {
     public var allianceTopics: [TopicID] { [alliance.topic] }
     public var contractTopics: [TopicID] {
-        (contracts.values.map(\.key.topic) + witnessing.values.map(\.topic)).sorted()
+        let ours = contracts.values.map(\.key.topic) + witnessing.values.map(\.topic)
+        return Set(ours).union(keptTopics.keys).sorted()
     }
 
     public func heads(in topic: TopicID) -> [Message.Head] {
@@ -77,6 +78,7 @@ extension Node {
             connections[id]?.session = session
             perform(orders, for: id)
         }
+        for id in connections.keys.sorted() where connections[id]?.isOurHub == true { entrust(id) }
         // In an old copy even a new contract may have been there before.
         if recovery.reason != nil { for id in connections.keys.sorted() { ask(id) } }
     }
@@ -90,6 +92,7 @@ extension Node {
             case .ingest(let entries, let run): ingest(entries, run: run, from: id)
             case .serve(let request): directives.append(.serve(id, request))
             case .open(let sealed): receive(sealed: sealed, from: id)
+            case .mail(let mail): receive(mail, from: id)
             case .keys(let entries): receive(keys: entries, from: id)
             case .asked(let logs):
                 if let did = connections[id]?.did { directives.append(.giveBack(id, did)) }
@@ -117,6 +120,9 @@ extension Node {
         if planted(.outboxNotResent) { return }
         for (key, item) in sorted(outbox) where key.recipient == did { hand(item, to: id) }
         ask(id)
+        if standing.contains(.hub) {
+            directives.append(.send(id, Message.mail(.serving).frame))
+        }
     }
 
     func connection(to did: DID) -> PeerID? {

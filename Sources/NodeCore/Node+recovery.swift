@@ -55,7 +55,10 @@ extension Node {
         // Of an old copy everyone bound by the log must be heard; else, in the end, one of them.
         if recovers, !missing.isEmpty { return waits(for: missing, oneIsEnough: false) }
         if !recovers, !asked.isEmpty {
-            let isHeard = missing.isEmpty || isPatienceOver && missing.count < asked.count
+            let isHubHeard = hubs.contains { recovery.answers[$0]?[log] != nil }
+            let isHeard =
+                missing.isEmpty
+                || isPatienceOver && (missing.count < asked.count || isHubHeard)
             return isHeard && behind.isEmpty ? nil : waits(for: missing, oneIsEnough: true)
         }
         guard behind.isEmpty else { return waits(for: missing, oneIsEnough: false) }

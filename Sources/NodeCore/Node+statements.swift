@@ -63,7 +63,11 @@ extension Node {
             expires: statement.header.statement?.expires ?? now)
         outbox[OutboxKey(statement: statement.id, recipient: recipient)] = item
         if !planted(.outboxUnkept) { changes.append(.outbox(item)) }
-        if let peer = connection(to: recipient) { hand(item, to: peer) }
+        if let peer = connection(to: recipient) {
+            hand(item, to: peer)
+        } else {
+            deposit(item)
+        }
     }
 
     /// Hands an item to a live connection, once per connection: TCP repeats what is lost, a new
@@ -132,7 +136,7 @@ extension Node {
         return contractOfLog[about] != nil
     }
 
-    private mutating func receive(_ sealed: Sealed) {
+    mutating func receive(_ sealed: Sealed) {
         let entry = sealed.statement
         guard entry.header.statement != nil, entry.header.author != own.did,
             let keyID = entry.header.key
@@ -226,19 +230,19 @@ extension Node {
         guard readOnly == nil, statement.kind != .acknowledgement,
             let place = statement.header.statement, let about = place.about,
             let topic = statement.header.topic,
-            contractOfLog[about] != nil || witnessing[about] != nil,
-            let peer = connection(to: recipient)
+            contractOfLog[about] != nil || witnessing[about] != nil
         else { return }
+        let peer = connection(to: recipient)
+        guard peer != nil || !ourHubs.isEmpty else { return }
         let body = Acknowledgement(salt: dice.roll(), entry: statement.id, purpose: .delivered)
         guard
             let answer = try? sign(
                 body, topic: topic, place: .init(expires: place.expires, about: about))
         else { return }
-        hand(
-            OutboxItem(
-                statement: answer.entry, recipient: recipient, contractKey: nil,
-                expires: place.expires),
-            to: peer)
+        let item = OutboxItem(
+            statement: answer.entry, recipient: recipient, contractKey: nil,
+            expires: place.expires)
+        if let peer { hand(item, to: peer) } else { deposit(item) }
     }
 
     // MARK: - What a statement means

@@ -30,6 +30,13 @@ public struct Node: Sendable {
     var witnessed: [LogID: LogID] = [:]
     /// What the owner told this node to do without being asked.
     public internal(set) var standing: Set<StandingInstruction> = []
+    /// Hubs that our owner chose.
+    public internal(set) var hubs: Set<DID> = []
+    /// As a hub: each member's topics and letters.
+    public internal(set) var entrusted: [DID: [TopicID]] = [:]
+    public internal(set) var mailboxes: [DID: [Letter]] = [:]
+    var keptTopics: [TopicID: KeptTopic] = [:]
+    var lastLetter: UInt64 = 0
     var logsOfTopic: [TopicID: [LogID]] = [:]
     public internal(set) var templates: [Hash32: Template] = [:]
     public internal(set) var ledger = Books()
@@ -126,6 +133,18 @@ public struct Node: Sendable {
         public internal(set) var skew: Int64?
         /// Statements already handed to this connection.
         var handed: Set<EntryID> = []
+        /// It serves as a hub, and our owner chose it.
+        var isOurHub = false
+        /// It said that it serves.
+        public internal(set) var isServing = false
+        /// What it was asked to keep.
+        var entrusted: [TopicID]?
+        /// Letters left there over this connection, and what became of them.
+        var deposits: [Hash32: OutboxKey] = [:]
+        public internal(set) var outcomes: [OutboxKey: Mail.Outcome] = [:]
+        /// Letters of its mailbox that are on their way to it.
+        var lettersSent: Set<UInt64> = []
+        var lettersInFlight = 0
         /// Our logs that it was asked about.
         var asked: Set<LogID> = []
     }
@@ -168,6 +187,8 @@ public struct Node: Sendable {
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()
+        depositOutbox()
+        dropOldLetters()
         settleRecovery()
         // What ended and gave its units back moves only when somebody asks.
         for id in contracts.keys.sorted() where !released.contains(id) { advance(id) }
@@ -208,6 +229,7 @@ public struct Node: Sendable {
         // Key logs first: a proposal's fold needs its author's key.
         for valid in snapshot.entries where valid.entry.kind == .key { fold(valid) }
         standing = snapshot.standing
+        restoreHub(snapshot)
         for bytes in snapshot.witnessTerms { keepWitnessTerms(bytes) }
         for (valid, contract) in snapshot.statements {
             statementsSeen.insert(valid.id)

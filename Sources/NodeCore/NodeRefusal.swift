@@ -63,4 +63,7 @@ public indirect enum NodeRefusal: Error, Sendable {
     case takenOver(ContractID)
     case nothingUnanswered(ContractID)
     case notSilentYet(until: Instant)
+    /// A node is no hub to itself.
+    case ownHub
+    case hubUnknown(String)
 }

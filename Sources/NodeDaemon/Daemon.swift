@@ -17,10 +17,12 @@ public enum Daemon {
         case portBusy(String, Int)
     }
 
-    /// `listen` is HOST:PORT for peers, `httpPort` the local door's; 0 is any free port. Returns when the
+    /// `listen` is HOST:PORT for peers, `httpPort` the local door's; 0 is any free port. `asHub` serves the
+    /// alliance from now on, until the owner says otherwise. Returns when the
     /// process is told to end (SIGTERM, SIGINT).
     public static func run(
-        home path: String, listen: String, httpPort: Int, passphrase: String?, verbose: Bool,
+        home path: String, listen: String, httpPort: Int, passphrase: String?, asHub: Bool = false,
+        verbose: Bool,
         announce: @escaping @Sendable (_ did: String, _ peers: String, _ door: String) -> Void
     ) async throws {
         guard Sodium.start() else { throw Refusal.cryptography }
@@ -60,6 +62,13 @@ public enum Daemon {
             home: home, secrets: secrets, database: database, own: own, alliance: alliance,
             snapshot: snapshot,
             transport: transport, logger: logger)
+        if asHub {
+            runtime.put { node in
+                node.set(.hub, true)
+                node.set(.witness, true)
+                return nil
+            }
+        }
         let door = LocalDoor(
             runtime: runtime, home: home, database: database, listening: "\(host):\(bound)")
         let server = DoorService(

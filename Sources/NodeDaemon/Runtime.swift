@@ -181,6 +181,15 @@ final class Runtime: Service {
             if let box = SealedBox.seal(sealed.wire, to: key) {
                 send(Message.put(box).frame, to: peer)
             }
+        case .deposit(let peer, let head, let sealed, let key):
+            if let box = SealedBox.seal(sealed.wire, to: key) {
+                send(head.deposit(box), to: peer)
+            }
+        case .letters(let peer, let numbers):
+            for number in numbers {
+                guard let sealed = try? database.letter(number) else { continue }
+                send(Message.mail(.letter(number: number, sealed: sealed)).frame, to: peer)
+            }
         case .giveBack(let peer, let did):
             if let sealed = try? database.keepsake(of: did) {
                 send(Message.kept(sealed).frame, to: peer)

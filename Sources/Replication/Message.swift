@@ -29,6 +29,8 @@ public enum Message: Hashable, Sendable {
     case proof([UInt8])
     /// Entries of one log beside those that the sender's heads name: a run, unasked.
     case branch([[UInt8]])
+    /// Between a hub and those whom it serves.
+    case mail(Mail)
     case ping
     case pong
     case goodbye(code: UInt8, text: String)
@@ -101,6 +103,12 @@ public enum ReplicationLimit {
     public static let agentBytes = 64
     /// Proofs we ask one peer for in a session: forks are rare, and each costs signature checks.
     public static let proofsAsked = 1_024
+    /// Contract topics that a hub keeps for one member.
+    public static let topicsEntrusted = 4_096
+    /// A sealed statement on its way through a hub: a frame less its own overhead.
+    public static let letterBytes = 200 * 1024
+    /// Letters of one mailbox that are on their way to their recipient.
+    public static let lettersInFlight = 16
     public static let pingAfterMilliseconds: Int64 = 60_000
 }
 
@@ -155,6 +163,7 @@ extension Message {
         case .branch(let entries):
             for entry in entries { out.append(counted: entry) }
             return Frame(type: 15, payload: out)
+        case .mail(let mail): return mail.frame
         case .ping: return Frame(type: 18, payload: [])
         case .pong: return Frame(type: 19, payload: [])
         case .goodbye(let code, let text):
@@ -283,6 +292,9 @@ extension Message {
         case 18, 19:
             guard frame.payload.isEmpty else { throw malformed() }
             self = frame.type == 18 ? .ping : .pong
+        case Mail.types:
+            guard let mail = Mail(frame) else { throw malformed() }
+            self = .mail(mail)
         default: throw .unknownType(frame.type)
         }
     }

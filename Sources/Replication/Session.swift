@@ -41,6 +41,8 @@ public struct Session: Sendable {
         /// Fetch and send these entries, at most `answerBytes` of them.
         case serve(Message.RangeRequest)
         case open(sealed: [UInt8])
+        /// To a hub, or from one.
+        case mail(Mail)
         /// The peer's own key entries.
         case keys([[UInt8]])
         /// The peer wants to know what is held here of its own logs.
@@ -137,6 +139,7 @@ public struct Session: Sendable {
             return shared.contains { catalogue.contains(log, in: $0) } ? [.prove(log)] : []
         case .proof(let proof): return [.judge(proof: proof)]
         case .branch(let entries): return entries.isEmpty ? [] : [.ingest(entries, run: true)]
+        case .mail(let mail): return [.mail(mail)]
         case .ping: return [.send(.pong)]
         case .pong: return []
         }

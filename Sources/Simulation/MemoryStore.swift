@@ -14,6 +14,9 @@ public struct MemoryStore: Sendable {
     /// Sealed snapshots of others.
     public private(set) var keepsakes: [DID: [UInt8]] = [:]
 
+    /// Sealed statements in mailboxes, by number.
+    public private(set) var letters: [UInt64: [UInt8]] = [:]
+
     /// What statements and outbox may refer to, as the database's tables say.
     private var contracts: Set<ContractID> = []
     private var statements: Set<EntryID> = []
@@ -80,6 +83,18 @@ public struct MemoryStore: Sendable {
                 } else {
                     snapshot.standing.remove(instruction)
                 }
+            case .hub(let did, let isOn):
+                snapshot.hubs.removeAll { $0 == did }
+                if isOn { snapshot.hubs.append(did) }
+            case .entrusted(let member, let topics):
+                snapshot.entrusted.removeAll { $0.member == member }
+                snapshot.entrusted.append((member, topics))
+            case .letter(let letter, let sealed):
+                snapshot.letters.append(letter)
+                letters[letter.number] = sealed
+            case .letterGone(let number):
+                snapshot.letters.removeAll { $0.number == number }
+                letters[number] = nil
             }
         }
     }
@@ -92,8 +107,19 @@ public struct MemoryStore: Sendable {
     /// The entries of a log, as they were kept.
     public func entries(of log: LogID) -> [Entry] { byLog[log] ?? [] }
 
-    /// The frame that a directive puts on its way, and to whom; `nil` for those that send nothing.
-    func outgoing(_ directive: Directive) -> (peer: PeerID, frame: Frame)? {
+    /// The frames that a directive puts on their way, and to whom; none for those that send nothing.
+    func outgoing(_ directive: Directive) -> [(peer: PeerID, frame: Frame)] {
+        if case .letters(let peer, let numbers) = directive {
+            return numbers.compactMap { number in
+                letters[number].map {
+                    (peer, Message.mail(.letter(number: number, sealed: $0)).frame)
+                }
+            }
+        }
+        return single(directive).map { [$0] } ?? []
+    }
+
+    private func single(_ directive: Directive) -> (peer: PeerID, frame: Frame)? {
         switch directive {
         case .send(let peer, let frame): (peer, frame)
         case .serve(let peer, let request): (peer, answer(request).frame)
@@ -101,7 +127,9 @@ public struct MemoryStore: Sendable {
             SealedBox.seal(sealed.wire, to: key).map { (peer, Message.put($0).frame) }
         case .giveBack(let peer, let did):
             keepsakes[did].map { (peer, Message.kept($0).frame) }
-        case .raiseFrameLimit, .close, .reload: nil
+        case .deposit(let peer, let head, let sealed, let key):
+            SealedBox.seal(sealed.wire, to: key).map { (peer, head.deposit($0)) }
+        case .letters, .raiseFrameLimit, .close, .reload: nil
         }
     }
 

@@ -225,11 +225,11 @@ public struct Network: Sendable {
         stores[name]?.commit(changes)
         if let own = nodes[name]?.own { owns[name] = own }
         for directive in directives {
-            if let (peer, frame) = stores[name]?.outgoing(directive) {
+            for (peer, frame) in stores[name]?.outgoing(directive) ?? [] {
                 send(frame, by: name, over: peer)
             }
             switch directive {
-            case .send, .serve, .deliver, .giveBack, .raiseFrameLimit: break
+            case .send, .serve, .deliver, .deposit, .letters, .giveBack, .raiseFrameLimit: break
             case .close(let peer, let reason):
                 closed.append((name, reason))
                 if let link = link(name, peer) { drop(link) }

@@ -293,12 +293,13 @@ public final class World {
             drop(link, by: isLeft)
         }
         if case .reload = directive { return false }
-        guard let (peer, frame) = machines[index].disk.store.outgoing(directive) else {
-            return true
+        for (peer, frame) in machines[index].disk.store.outgoing(directive) {
+            var print = Trace.hash(frame.payload)
+            // A sealed box differs each time.
+            if case .deliver(_, let sealed, _) = directive { print = Trace.hash(sealed.wire) }
+            if case .deposit(_, _, let sealed, _) = directive { print = Trace.hash(sealed.wire) }
+            send(frame, by: index, over: peer, print: print)
         }
-        var print = Trace.hash(frame.payload)
-        if case .deliver(_, let sealed, _) = directive { print = Trace.hash(sealed.wire) }
-        send(frame, by: index, over: peer, print: print)
         return true
     }
 

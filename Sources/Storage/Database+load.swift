@@ -49,6 +49,9 @@ extension Database {
                 try db.all("SELECT instruction FROM standing") {
                     StandingInstruction(rawValue: $0["instruction"])
                 }.compactMap(\.self))
+            snapshot.hubs = try db.all("SELECT did FROM hub ORDER BY did") { try $0.fixed("did") }
+            snapshot.entrusted = try db.entrusted()
+            snapshot.letters = try db.letters()
             guard let founding = try Data.fetchOne(db, sql: "SELECT founding FROM node") else {
                 throw StorageRefusal.corrupt(detail: "the alliance is not told")
             }

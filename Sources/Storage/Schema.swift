@@ -5,7 +5,7 @@ internal import GRDB
 /// A version, once released, is never edited; a change is a further version.
 enum Schema {
     /// The newest version this program writes and reads.
-    static let known = 6
+    static let known = 7
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -15,6 +15,7 @@ enum Schema {
         migrator.registerMigration("4") { try $0.execute(sql: version4) }
         migrator.registerMigration("5") { try $0.execute(sql: version5) }
         migrator.registerMigration("6") { try $0.execute(sql: version6) }
+        migrator.registerMigration("7") { try $0.execute(sql: version7) }
         return migrator
     }
 
@@ -305,5 +306,28 @@ enum Schema {
         CREATE INDEX pendingChildTwice ON pendingChild (child, parent, act);
         CREATE INDEX witnessTermsTwice ON witnessTerms (log, terms);
         CREATE INDEX recoveryTwice ON recovery (log, reason, since);
+        """
+
+    /// Hubs of ours; and what we keep as a hub of others.
+    private static let version7 = """
+        CREATE TABLE hub (did BLOB NOT NULL PRIMARY KEY CHECK (length(did) = 32)) STRICT;
+
+        CREATE TABLE entrusted (
+            member BLOB NOT NULL PRIMARY KEY CHECK (length(member) = 32),
+            -- Topics, 32 bytes each, ascending.
+            topics BLOB NOT NULL CHECK (length(topics) % 32 = 0)
+        ) STRICT;
+
+        -- Sealed statements that wait for their recipients.
+        CREATE TABLE letter (
+            number INTEGER PRIMARY KEY,
+            recipient BLOB NOT NULL CHECK (length(recipient) = 32),
+            sender BLOB NOT NULL CHECK (length(sender) = 32),
+            -- The sender's name for it.
+            tag BLOB NOT NULL CHECK (length(tag) = 32),
+            expires INTEGER NOT NULL CHECK (expires BETWEEN 1 AND 9007199254740991),
+            sealed BLOB NOT NULL CHECK (length(sealed) BETWEEN 1 AND 204800),
+            UNIQUE (recipient, sender, tag)
+        ) STRICT;
         """
 }

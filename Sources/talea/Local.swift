@@ -211,6 +211,8 @@ struct Run: ParsableCommand {
     @Option(help: "The loopback port of the command door; 0 is any free one.") var http = 0
     @Option(help: "Read the passphrase from the first line of this file.")
     var passphraseFile: String?
+    @Flag(help: "Keep mail and contract logs for members who are away, and witness.")
+    var hub = false
 
     func act(_ line: Line) async throws {
         guard (0...65_535).contains(http) else {
@@ -235,7 +237,7 @@ struct Run: ParsableCommand {
             }
         }
         try await Daemon.run(
-            home: line.home, listen: listen, http: http, passphrase: passphrase)
+            home: line.home, listen: listen, http: http, passphrase: passphrase, asHub: hub)
     }
 }
 

@@ -22,7 +22,7 @@ enum Manual {
         "line show",
         "offer list", "offer show", "template list", "template show", "contract show",
         "contract list", "ledger balance", "ledger statement", "ledger export", "ledger rebuild",
-        "proof", "proof export", "witness list", "reputation show",
+        "proof", "proof export", "witness list", "hub list", "reputation show",
     ]
 
     static let groups: [(Localized, [Page])] = [
@@ -34,7 +34,7 @@ enum Manual {
                     "--name N [--role TEXT] (--invitation CODE | --alliance NAME) [--passphrase-file F | --no-passphrase] [--contracts DIR]",
                     "make an identity", "创建身份"),
                 Page(
-                    "run", "[--listen HOST:PORT] [--http PORT] [--passphrase-file F]",
+                    "run", "[--listen HOST:PORT] [--http PORT] [--passphrase-file F] [--hub]",
                     "run the node of a home", "运行主目录的节点"),
                 Page("id", "", "who you are, and the invitation code", "您的身份与邀请码"),
                 Page(
@@ -139,6 +139,20 @@ enum Manual {
                 Page("witness off", "", "take on nothing further", "不再承接"),
                 Page("witness accept", "--contract ID", "take one on", "承接一份"),
                 Page("witness list", "", "what this node witnesses", "本节点见证的合同"),
+            ]
+        ),
+        (
+            Localized(en: "Hubs", zh: "枢纽"),
+            [
+                Page(
+                    "hub use", "--who WHO", "leave mail for people who are away with this hub",
+                    "将发给离线者的内容存于此枢纽"),
+                Page("hub leave", "--who WHO", "do so no longer", "不再使用"),
+                Page(
+                    "hub on", "", "keep mail and contract logs, unread, for the alliance",
+                    "为联盟保存（无法阅读的）邮件与合同日志"),
+                Page("hub off", "", "take no further mail", "不再接收"),
+                Page("hub list", "", "your hubs; as a hub, its members", "您的枢纽；作为枢纽时的成员"),
             ]
         ),
         (

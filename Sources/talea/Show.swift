@@ -24,6 +24,8 @@ enum Show {
         case "template show": return json["text"]?.string ?? ""
         case "witness list", "witness accept":
             return duties(json, en)
+        case "hub list", "hub use", "hub leave", "hub on", "hub off":
+            return hubs(json, language == .en)
         case "witness on", "witness off":
             let isOn = json["witness"]?.bool == true
             return en
@@ -281,6 +283,29 @@ enum Show {
                     ("合同", "contract"), ("已承接", "accepted"), ("见证数", "witnesses"),
                     ("须", "threshold"), ("回执", "receipts"), ("封闭", "closings"),
                 ], en)
+    }
+
+    /// Our hubs; of a hub also those whom it serves.
+    private static func hubs(_ json: JSON, _ en: Bool) -> String {
+        let ours = table(
+            json["hubs"]?.array ?? [],
+            en
+                ? [
+                    ("hub", "name"), ("connected", "connected"), ("serves", "serves"),
+                    ("letters there", "holds"),
+                ]
+                : [("枢纽", "name"), ("已连接", "connected"), ("在服务", "serves"), ("存放", "holds")], en)
+        guard json["serving"]?.bool == true else { return ours }
+        let members = table(
+            json["members"]?.array ?? [],
+            en
+                ? [
+                    ("member", "name"), ("topics", "topics"), ("letters", "letters"),
+                    ("bytes", "letter_bytes"),
+                ]
+                : [("成员", "name"), ("主题", "topics"), ("邮件", "letters"), ("字节", "letter_bytes")],
+            en)
+        return ours + (en ? "\n\nThis node is a hub.\n" : "\n\n本节点是枢纽。\n") + members
     }
 
     private static func rebuild(_ json: JSON, _ en: Bool) -> String {

@@ -20,7 +20,11 @@ import Testing
         .entries([], done: true),
         .entries([[1, 2], [], [3]], done: false),
         .push([1]), .put([2]), .prove(hash(4)), .proof([3]),
-        .branch([]), .branch([[1], [2, 3]]), .ping, .pong, .goodbye(code: 1, text: "符契"),
+        .branch([]), .branch([[1], [2, 3]]), .mail(.serving), .mail(.entrust([])),
+        .mail(.entrust([hash(1), hash(2)])),
+        .mail(.deposit(recipient: hash(1), tag: hash(2), expires: 5, sealed: [1])),
+        .mail(.deposited(tag: hash(2), .full)), .mail(.letter(number: 7, sealed: [1, 2])),
+        .mail(.collected(number: 7, isKept: true)), .ping, .pong, .goodbye(code: 1, text: "符契"),
     ]
 
     @Test(arguments: all)
@@ -76,6 +80,15 @@ import Testing
         (13, [UInt8](repeating: 0, count: 33), "a log and more"),
         (17, [], "no code"),
         (17, [1, 0xff], "a text that is none"),
+        (32, [0], "an offer to serve with a body"),
+        (33, [UInt8](repeating: 0, count: 31), "a topic cut short"),
+        (33, [UInt8](repeating: 0, count: 32 * 4_097), "too many topics"),
+        (34, [UInt8](repeating: 0, count: 72), "a letter of nothing"),
+        (34, [UInt8](repeating: 0, count: 72 + 200 * 1024 + 1), "a letter too large"),
+        (35, [UInt8](repeating: 0, count: 32), "no outcome"),
+        (35, [UInt8](repeating: 4, count: 33), "an outcome that is none"),
+        (36, [UInt8](repeating: 0, count: 8), "an empty letter"),
+        (37, [UInt8](repeating: 2, count: 9), "a letter kept twice over"),
         (18, [0], "a ping with a body"),
         (19, [0], "a pong with a body"),
     ]

@@ -1,0 +1,288 @@
+internal import Capacity
+internal import Entries
+public import Identity
+internal import Logs
+internal import Market
+internal import Replication
+
+// Hubs: store and forward for members who sleep or can only dial out. A hub holds sealed statements and logs
+// of topics that it was given; it has no contract key and reads nothing of either.
+
+/// What a hub keeps at most. A mailbox is 4 MiB, of which one sender takes a quarter; contract logs of one
+/// member's topics 64 MiB. Beyond: a refusal, and the sender keeps its statement.
+enum HubLimit {
+    static let members = 10_000
+    static let lettersPerMailbox = 1_024
+    static let bytesPerMailbox = 4 * 1024 * 1024
+    static let lettersPerSender = 256
+    static let bytesPerSender = 1024 * 1024
+    static let logsPerTopic = 64
+    static let logBytesPerMember = 64 * 1024 * 1024
+    /// As long as any statement is offered.
+    static let lifeMilliseconds = statementLifeMilliseconds
+}
+
+extension Node {
+    // MARK: - Choosing hubs
+
+    /// From now on statements for those who are away are left with `did`, and it is shown the topics of our
+    /// open contracts. It learns who shares a topic and when, and no term.
+    public mutating func use(hub did: DID) throws(NodeRefusal) {
+        guard did != own.did else { throw .ownHub }
+        guard hubs.insert(did).inserted else { return }
+        changes.append(.hub(did, true))
+        for id in connections.keys.sorted() where connections[id]?.did == did { serve(by: id) }
+    }
+
+    public mutating func leave(hub did: DID) throws(NodeRefusal) {
+        guard hubs.remove(did) != nil else { throw .hubUnknown(did.short) }
+        changes.append(.hub(did, false))
+        for id in connections.keys.sorted() where connections[id]?.did == did {
+            if connections[id]?.isOurHub == true {
+                directives.append(.send(id, Message.mail(.entrust([])).frame))
+            }
+            connections[id]?.isOurHub = false
+        }
+    }
+
+    /// Connections to hubs of ours that serve now.
+    var ourHubs: [PeerID] {
+        connections.filter { $0.value.isOurHub }.keys.sorted()
+    }
+
+    /// At which hubs a statement waits for its recipient.
+    public func hubs(holding key: OutboxKey) -> [DID] {
+        ourHubs.compactMap { id in
+            connections[id].flatMap { $0.outcomes[key] == .kept ? $0.did : nil }
+        }
+    }
+
+    // MARK: - Mail
+
+    mutating func receive(_ mail: Mail, from id: PeerID) {
+        guard let did = connections[id]?.did, connections[id]?.isProven == true else { return }
+        switch mail {
+        case .serving:
+            connections[id]?.isServing = true
+            serve(by: id)
+        case .entrust(let topics): keep(topics, for: did, id)
+        case .deposit(let recipient, let tag, let expires, let sealed):
+            let outcome = take(
+                sealed, for: recipient, tag,
+                until: Instant.earliest.advanced(by: Int64(clamping: expires) - 1),
+                from: did)
+            directives.append(
+                .send(id, Message.mail(.deposited(tag: tag, outcome)).frame))
+            if outcome == .kept, let peer = connection(to: recipient) { sendLetters(peer) }
+        case .deposited(let tag, let outcome):
+            if let key = connections[id]?.deposits[tag] { connections[id]?.outcomes[key] = outcome }
+        case .letter(let number, let sealed): open(letter: number, sealed, from: id)
+        case .collected(let number, let isKept): collected(number, isKept, by: did, id)
+        }
+    }
+
+    // MARK: - As a guest
+
+    private mutating func serve(by id: PeerID) {
+        guard let connection = connections[id], connection.isServing,
+            hubs.contains(connection.did)
+        else { return }
+        connections[id]?.isOurHub = true
+        entrust(id)
+        depositOutbox()
+    }
+
+    /// Tells a hub what to keep for us, where that changed.
+    mutating func entrust(_ id: PeerID) {
+        let open = contracts.values.filter { !$0.isOver }.map(\.key.topic)
+        let topics = Array(
+            Set(open + witnessing.values.map(\.topic)).sorted()
+                .prefix(ReplicationLimit.topicsEntrusted))
+        guard connections[id]?.entrusted != topics else { return }
+        connections[id]?.entrusted = topics
+        directives.append(.send(id, Message.mail(.entrust(topics)).frame))
+    }
+
+    /// Leaves what waits for people who are away with our hubs.
+    mutating func depositOutbox() {
+        guard !ourHubs.isEmpty, !outbox.isEmpty else { return }
+        for (key, item) in sorted(outbox) where connection(to: key.recipient) == nil {
+            deposit(item)
+        }
+    }
+
+    /// Once for each connection to a hub, and again over the next: it may have lost it.
+    mutating func deposit(_ item: OutboxItem) {
+        guard let key = keyLogs.inForce(item.recipient)?.key, now <= item.expires else { return }
+        let head = Letterhead(
+            recipient: item.recipient,
+            tag: SHA256.hash(
+                tag: "talea.letter.v1", item.statement.id.bytes, item.recipient.bytes),
+            expires: min(item.expires, now.advanced(by: HubLimit.lifeMilliseconds)))
+        let kept = OutboxKey(statement: item.statement.id, recipient: item.recipient)
+        for id in ourHubs where connections[id]?.did != item.recipient {
+            guard connections[id]?.deposits[head.tag] == nil else { continue }
+            connections[id]?.deposits[head.tag] = kept
+            directives.append(.deposit(id, head, sealed(item), key: key))
+        }
+    }
+
+    /// Whatever is inside came from anyone: junk is thrown away, and says nothing against the hub.
+    private mutating func open(letter number: UInt64, _ bytes: [UInt8], from id: PeerID) {
+        guard connections[id]?.isOurHub == true else { return }
+        var isKept = true
+        if let plain = own.key.open(bytes), let sealed = try? Sealed(strict: plain) {
+            receive(sealed)
+            // What still waits for a key or a contract is in memory alone.
+            isKept = !waitingStatements.contains { $0.statement.id == sealed.statement.id }
+        }
+        directives.append(
+            .send(id, Message.mail(.collected(number: number, isKept: isKept)).frame))
+    }
+
+    // MARK: - As a hub
+
+    private func mayBeServed(_ did: DID) -> Bool {
+        standing.contains(.hub) && book[did] != nil
+    }
+
+    private mutating func keep(_ topics: [TopicID], for did: DID, _ id: PeerID) {
+        guard mayBeServed(did),
+            entrusted[did] != nil || entrusted.count < HubLimit.members
+        else { return }
+        let wanted = Set(topics).subtracting([alliance.topic]).sorted()
+        if entrusted[did] != wanted {
+            entrusted[did] = wanted
+            changes.append(.entrusted(by: did, wanted))
+            recountKept()
+            topicsChanged()
+        }
+        sendLetters(id)
+    }
+
+    private mutating func take(
+        _ sealed: [UInt8], for recipient: DID, _ tag: Hash32, until expires: Instant,
+        from sender: DID
+    ) -> Mail.Outcome {
+        guard mayBeServed(sender), entrusted[sender] != nil, entrusted[recipient] != nil else {
+            return .unknown
+        }
+        guard now <= expires,
+            expires <= now.advanced(by: HubLimit.lifeMilliseconds + futureSkewMilliseconds)
+        else { return .untimely }
+        let box = mailboxes[recipient] ?? []
+        guard !box.contains(where: { $0.tag == tag && $0.sender == sender }) else { return .kept }
+        let theirs = box.filter { $0.sender == sender }
+        func fits(_ letters: [Letter], count: Int, bytes: Int) -> Bool {
+            letters.count < count
+                && letters.reduce(sealed.count) { $0 + $1.size } <= bytes
+        }
+        guard
+            fits(box, count: HubLimit.lettersPerMailbox, bytes: HubLimit.bytesPerMailbox),
+            fits(theirs, count: HubLimit.lettersPerSender, bytes: HubLimit.bytesPerSender)
+        else { return .full }
+        lastLetter += 1
+        let letter = Letter(
+            number: lastLetter, recipient: recipient, sender: sender, tag: tag, expires: expires,
+            size: sealed.count)
+        mailboxes[recipient, default: []].append(letter)
+        changes.append(.letter(letter, sealed: sealed))
+        return .kept
+    }
+
+    /// As many as may be on their way; the next follow as these are collected.
+    private mutating func sendLetters(_ id: PeerID) {
+        guard let connection = connections[id], connection.isProven,
+            connection.session.isEstablished, entrusted[connection.did] != nil
+        else { return }
+        let room = ReplicationLimit.lettersInFlight - connection.lettersInFlight
+        let next = (mailboxes[connection.did] ?? []).filter {
+            !connection.lettersSent.contains($0.number) && now <= $0.expires
+        }.prefix(max(room, 0)).map(\.number)
+        guard !next.isEmpty else { return }
+        connections[id]?.lettersSent.formUnion(next)
+        connections[id]?.lettersInFlight += next.count
+        directives.append(.letters(id, next))
+    }
+
+    private mutating func collected(
+        _ number: UInt64, _ isKept: Bool, by did: DID, _ id: PeerID
+    ) {
+        // Each answers one that is on its way.
+        guard let connection = connections[id], connection.lettersInFlight > 0,
+            connection.lettersSent.contains(number)
+        else { return }
+        connections[id]?.lettersInFlight -= 1
+        if isKept, let index = mailboxes[did]?.firstIndex(where: { $0.number == number }) {
+            mailboxes[did]?.remove(at: index)
+            changes.append(.letterGone(number))
+        }
+        sendLetters(id)
+    }
+
+    mutating func dropOldLetters() {
+        for (did, letters) in sorted(mailboxes) {
+            let old = letters.filter { $0.expires < now }
+            guard !old.isEmpty else { continue }
+            mailboxes[did] = letters.filter { now <= $0.expires }
+            for letter in old { changes.append(.letterGone(letter.number)) }
+        }
+    }
+
+    // MARK: - Topics kept
+
+    mutating func restoreHub(_ snapshot: Snapshot) {
+        hubs = Set(snapshot.hubs)
+        for (member, topics) in snapshot.entrusted { entrusted[member] = topics }
+        for letter in snapshot.letters {
+            mailboxes[letter.recipient, default: []].append(letter)
+            lastLetter = max(lastLetter, letter.number)
+        }
+        recountKept()
+    }
+
+    private mutating func recountKept() {
+        var kept: [TopicID: KeptTopic] = [:]
+        for (member, topics) in sorted(entrusted) {
+            for topic in topics {
+                kept[topic, default: KeptTopic(bytes: keptTopics[topic]?.bytes ?? 0)].members
+                    .append(member)
+            }
+        }
+        keptTopics = kept
+    }
+
+    mutating func countKept(_ entry: Entry) {
+        guard let topic = entry.header.topic, keptTopics[topic] != nil else { return }
+        keptTopics[topic]?.bytes += entry.wire.count
+    }
+
+    /// A hub cannot tell whether a log belongs to a contract: it holds so many, whoever wrote them.
+    func mayKeep(_ log: LogID, in topic: TopicID) -> Bool {
+        let logs = logsOfTopic[topic] ?? []
+        return logs.contains(log) || logs.count < HubLimit.logsPerTopic
+    }
+
+    /// Whether `entries` would pass the share of every member that wants their topic kept.
+    func isFull(_ topic: TopicID?, _ entries: [Entry]) -> Bool {
+        guard let topic, let kept = keptTopics[topic], !takesPart(in: topic) else { return false }
+        let more = entries.reduce(0) { $0 + $1.wire.count }
+        return kept.members.allSatisfy { member in
+            (entrusted[member] ?? []).reduce(more) { $0 + (keptTopics[$1]?.bytes ?? 0) }
+                > HubLimit.logBytesPerMember
+        }
+    }
+
+    /// Whether we are named in `topic` ourselves: then quotas for guests do not count.
+    private func takesPart(in topic: TopicID) -> Bool {
+        contracts.values.contains { $0.key.topic == topic }
+            || witnessing.values.contains { $0.topic == topic }
+    }
+}
+
+/// A contract topic that a hub keeps, unread.
+struct KeptTopic: Hashable, Sendable {
+    /// Of its entries on the wire.
+    var bytes = 0
+    var members: [DID] = []
+}

@@ -1,0 +1,289 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Ledger
+import Logs
+import NodeCore
+import Replication
+import Simulation
+import Testing
+
+/// Trade of people who are never on at the same time, through a hub that reads nothing.
+@Suite struct HubTests {
+    static let people = ["alice", "bob", "judge"]
+
+    /// Everyone knows everyone and uses the hub; then all are off but the hub and eve, a bystander.
+    static func market() throws -> (Market, LineTerms) {
+        var market = try Market(names: people + ["eve", "relay"], only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        try market.network.command("relay") { $0.set(.hub, true) }
+        let relay = market.did("relay")
+        for name in people { try market.network.command(name) { try $0.use(hub: relay) } }
+        for name in people { market.network.stop(name) }
+        return (market, line)
+    }
+
+    static func draft(_ market: Market, _ line: LineTerms) throws -> Node.ProposalDraft {
+        var draft = try AttackTests.draft(market, line, units: 100)
+        draft.roles["holder"] = [market.did("alice")]
+        return draft
+    }
+
+    /// One person comes on, meets the hub alone, does something and goes.
+    static func visit(
+        _ market: inout Market, _ name: String, _ body: (inout Market) throws -> Void = { _ in }
+    ) throws {
+        market.network.start(name)
+        market.network.connect(name, "relay")
+        market.network.settle()
+        market.network.pass(milliseconds: 10_000)
+        market.network.tick()
+        market.network.settle()
+        try body(&market)
+        market.network.settle()
+        market.network.stop(name)
+    }
+
+    static func round(_ market: inout Market) throws {
+        for name in people { try visit(&market, name) }
+    }
+
+    /// An option proposed, accepted, paid and exercised, each step in a visit of its own.
+    static func trade(_ market: inout Market, _ line: LineTerms) throws -> ContractID {
+        try round(&market)
+        var id: ContractID?
+        try visit(&market, "alice") { market in
+            let draft = try draft(market, line)
+            id = try market.network.command("alice") { try $0.propose(draft) }
+        }
+        let contract = try #require(id)
+        for name in people {
+            try visit(&market, name) { market in
+                guard try !market.held(name, contract).hasAccepted(market.did(name)) else { return }
+                try market.network.command(name) { try $0.accept(contract) }
+            }
+        }
+        for _ in 0..<2 { try round(&market) }
+        try visit(&market, "alice") { market in
+            try market.act(
+                "alice", contract, "pay_state",
+                ["channel": .text("bank"), "reference": .text("r1")])
+        }
+        try round(&market)
+        try visit(&market, "bob") { try $0.act("bob", contract, "pay_receive") }
+        for _ in 0..<2 { try round(&market) }
+        return contract
+    }
+
+    @Test func `people who are never on together trade through a hub`() throws {
+        var (market, line) = try Self.market()
+        let contract = try Self.trade(&market, line)
+        for name in Self.people { market.network.start(name) }
+        for name in Self.people {
+            #expect(try market.held(name, contract).grade == .sequenced, "\(name)")
+            // A step may be acknowledged until the next one stands; all else has arrived.
+            let waiting = market.network[name].outbox.values.filter {
+                $0.statement.kind != .acknowledgement
+            }
+            #expect(waiting.isEmpty, "\(name)")
+        }
+        #expect(try market.digests(contract, "alice", "bob", "judge").count == 1)
+        #expect(
+            market.network["bob"].ledger.netPaid(by: market.did("bob")).first?.minor == -50_000)
+    }
+
+    @Test func `without a hub the same visits come to nothing`() throws {
+        var (market, line) = try Self.market()
+        try market.network.command("relay") { $0.set(.hub, false) }
+        market.network.stop("relay")
+        market.network.start("relay")
+        var id: ContractID?
+        try Self.visit(&market, "alice") { market in
+            let draft = try Self.draft(market, line)
+            id = try market.network.command("alice") { try $0.propose(draft) }
+        }
+        try Self.round(&market)
+        market.network.start("bob")
+        #expect(market.network["bob"].contracts[try #require(id)] == nil)
+    }
+
+    @Test func `neither the hub nor a bystander ever sees a term or the contract's id`() throws {
+        var (market, line) = try Self.market()
+        let contract = try Self.trade(&market, line)
+        market.network.start("alice")
+        let held = try market.held("alice", contract)
+        let key = held.key.bytes
+        let secrets: [(String, [UInt8])] =
+            [("contract id", contract.bytes), ("contract key", key)]
+            + held.proposal.arguments.map { ("argument \($0.name)", $0.wire) }
+            + [("proposal", held.proposalEntry.body ?? [])]
+        let seen = market.network.recorded.filter {
+            ["relay", "eve"].contains($0.to) || ["relay", "eve"].contains($0.from)
+        }.map(\.frame.payload)
+        var disk: [[UInt8]] = []
+        for name in ["relay", "eve"] {
+            let store = try #require(market.network.stores[name])
+            disk += store.snapshot.entries.map(\.entry.wire)
+            disk += store.snapshot.statements.map(\.0.entry.wire)
+            disk += store.letters.values
+            disk += store.keepsakes.values
+        }
+        #expect(seen.count > 20)
+        for (what, secret) in secrets {
+            #expect(!seen.contains { $0.contains(secret) }, "\(what) on a wire")
+            #expect(!disk.contains { $0.contains(secret) }, "\(what) on a disk")
+        }
+        // The bystander shares the alliance alone: it holds no entry of the contract's topic.
+        let eve = try #require(market.network.stores["eve"])
+        #expect(!eve.snapshot.entries.contains { $0.header.topic == held.key.topic })
+        let relay = try #require(market.network.stores["relay"])
+        #expect(relay.snapshot.entries.contains { $0.header.topic == held.key.topic })
+    }
+
+    @Test func `what waits at a hub outlives its process, and goes when it was collected`() throws {
+        var (market, line) = try Self.market()
+        try Self.visit(&market, "bob")
+        try Self.visit(&market, "judge")
+        try Self.visit(&market, "alice") { market in
+            let draft = try Self.draft(market, line)
+            _ = try market.network.command("alice") { try $0.propose(draft) }
+            market.network.settle()
+            let node = market.network["alice"]
+            #expect(node.outbox.keys.allSatisfy { node.hubs(holding: $0) == [market.did("relay")] })
+        }
+        market.network.stop("relay")
+        market.network.start("relay")
+        let boxes = market.network["relay"].mailboxes
+        #expect(boxes[market.did("bob")]?.count == 1)
+        try Self.visit(&market, "bob")
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.isEmpty == true)
+        #expect(market.network["relay"].mailboxes[market.did("judge")]?.count == 1)
+        #expect(market.network.stores["relay"]?.letters.count == 2, "judge's, and bob's receipt")
+    }
+
+    @Test func `letters nobody collects go when they are over`() throws {
+        var (market, line) = try Self.market()
+        try Self.visit(&market, "bob")
+        try Self.visit(&market, "judge")
+        try Self.visit(&market, "alice") { market in
+            let draft = try Self.draft(market, line)
+            _ = try market.network.command("alice") { try $0.propose(draft) }
+        }
+        #expect(market.network.stores["relay"]?.letters.isEmpty == false)
+        market.network.pass(milliseconds: 31 * 86_400_000)
+        market.network.tick()
+        #expect(market.network.stores["relay"]?.letters.isEmpty == true)
+    }
+
+    // MARK: - Hostile guests
+
+    /// What the hub answered to deposits of `name`.
+    private static func outcomes(_ market: Market, to name: String) -> [Mail.Outcome] {
+        market.network.recorded.compactMap { flight in
+            guard flight.from == "relay", flight.to == name,
+                case .mail(.deposited(_, let outcome)) = try? Message(flight.frame)
+            else { return nil }
+            return outcome
+        }
+    }
+
+    private static func deposit(
+        _ market: inout Market, from name: String, to recipient: DID, number: Int, bytes: Int = 100,
+        expires: Instant? = nil
+    ) {
+        let until = expires ?? market.at(days: 1)
+        market.network.inject(
+            Message.mail(
+                .deposit(
+                    recipient: recipient,
+                    tag: SHA256.hash([UInt8(number % 251), UInt8(number / 251)]),
+                    expires: UInt64(until.milliseconds),
+                    sealed: [UInt8](repeating: 7, count: bytes))
+            ).frame, from: name, to: "relay")
+        market.network.settle()
+    }
+
+    /// Alice on, and bob's mailbox opened.
+    private static func guests() throws -> Market {
+        var (market, _) = try Self.market()
+        try visit(&market, "bob")
+        market.network.start("alice")
+        market.network.connect("alice", "relay")
+        market.network.settle()
+        return market
+    }
+
+    @Test func `one sender fills a quarter of a mailbox and no more`() throws {
+        var market = try Self.guests()
+        for number in 0..<300 {
+            Self.deposit(&market, from: "alice", to: market.did("bob"), number: number)
+        }
+        let outcomes = Self.outcomes(market, to: "alice")
+        #expect(outcomes.count { $0 == .kept } == 256)
+        #expect(outcomes.count { $0 == .full } == 44)
+        // The same letter again takes no second place.
+        Self.deposit(&market, from: "alice", to: market.did("bob"), number: 0)
+        #expect(Self.outcomes(market, to: "alice").last == .kept)
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.count == 256)
+    }
+
+    @Test func `large letters fill it sooner`() throws {
+        var market = try Self.guests()
+        for number in 0..<8 {
+            Self.deposit(
+                &market, from: "alice", to: market.did("bob"), number: number, bytes: 200 * 1024)
+        }
+        #expect(Self.outcomes(market, to: "alice").count { $0 == .kept } == 5)
+    }
+
+    @Test func `mail for strangers, from strangers and out of time is turned away`() throws {
+        var market = try Self.guests()
+        Self.deposit(&market, from: "alice", to: market.did("eve"), number: 1)
+        Self.deposit(
+            &market, from: "alice", to: market.did("bob"), number: 2,
+            expires: market.network.now.advanced(by: -1))
+        Self.deposit(
+            &market, from: "alice", to: market.did("bob"), number: 3, expires: market.at(days: 40))
+        #expect(Self.outcomes(market, to: "alice") == [.unknown, .untimely, .untimely])
+        // Eve never asked for a mailbox of her own, so she leaves nothing either.
+        Self.deposit(&market, from: "eve", to: market.did("bob"), number: 4)
+        #expect(Self.outcomes(market, to: "eve") == [.unknown])
+    }
+
+    @Test func `junk in a mailbox is thrown away and costs nobody the hub`() throws {
+        var market = try Self.guests()
+        Self.deposit(&market, from: "alice", to: market.did("bob"), number: 1)
+        let closed = market.network.closed.count
+        try Self.visit(&market, "bob")
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.isEmpty == true)
+        #expect(market.network.closed.count == closed)
+    }
+
+    @Test func `nobody collects from another's mailbox`() throws {
+        var market = try Self.guests()
+        Self.deposit(&market, from: "alice", to: market.did("bob"), number: 1)
+        for number: UInt64 in 0..<5 {
+            market.network.inject(
+                Message.mail(.collected(number: number, isKept: true)).frame, from: "alice",
+                to: "relay")
+        }
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.count == 1)
+    }
+
+    @Test func `a peer that calls itself a hub is shown no topic and gets no mail`() throws {
+        var (market, line) = try Self.market()
+        market.network.start("alice")
+        market.network.connect("alice", "eve")
+        market.network.inject(Message.mail(.serving).frame, from: "eve", to: "alice")
+        let draft = try Self.draft(market, line)
+        _ = try market.network.command("alice") { try $0.propose(draft) }
+        market.network.settle()
+        market.network.tick()
+        market.network.settle()
+        #expect(
+            !market.network.recorded.contains {
+                $0.to == "eve" && (33...34).contains($0.frame.type)
+            })
+    }
+}

@@ -12,8 +12,9 @@ extension Commands {
         "contract show",
         "contract list", "template list", "template show", "template check", "template new",
         "template diff", "witness list",
-        "witness accept", "witness on", "witness off", "hub list", "hub use", "hub leave", "hub on",
-        "hub off", "ledger balance", "ledger statement",
+        "witness accept", "witness on", "witness off", "hub list", "hub use", "hub leave", "sync",
+        "hub on",
+        "hub off", "sync", "ledger balance", "ledger statement",
         "ledger export", "ledger rebuild", "proof export", "verify", "reputation show",
         "key show", "key rotate", "recover", "cut", "simulate market", "simulate canary",
     ]

@@ -99,6 +99,8 @@ public struct Commands: Sendable {
             return try await write(request) { try Self.hub(&$0, &$1, isOn: true) }
         case "hub off":
             return try await write(request) { try Self.hub(&$0, &$1, isOn: false) }
+        case "sync export": return try await exportSync(request)
+        case "sync import": return try await write(request, Self.importSync)
         case "contract show": return try await read(request, Self.showContract)
         case "contract list": return try await read(request, Self.listContracts)
         case "ledger balance": return try await read(request, Self.balance)

@@ -25,6 +25,9 @@ public protocol NodeDoor: Sendable {
     /// From storage, its body with it.
     func entry(log: LogID, sequence: Int64) async throws -> Entry?
 
+    /// From storage, from one sequence on, as many as fit into so many bytes; at least one where there is one.
+    func entries(log: LogID, from sequence: Int64, maxBytes: Int) async throws -> [Entry]
+
     /// Rebuilds the ledger from entries and compares; `checkOnly` repairs nothing. Empty: equal.
     func rebuildLedger(checkOnly: Bool) async throws -> [LedgerDifference]
 

@@ -326,6 +326,11 @@ extension NodeRefusal {
                 "own_hub", "who", "me",
                 "a node is no hub to itself; to serve others: talea hub on",
                 "节点不能作自己的枢纽；要为他人服务请用 talea hub on")
+        case .fileUnreadable:
+            return Wording(
+                "file_unreadable", "from", "",
+                "this is no file that talea sync --to wrote, or it was cut short; nothing of this part was taken",
+                "这不是 talea sync --to 写出的文件，或文件已残缺；此部分未被采用")
         case .hubUnknown(let who):
             return Wording(
                 "hub_unknown", "who", who, "“\(who)” is not among your hubs; see: talea hub list",

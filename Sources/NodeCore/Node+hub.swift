@@ -114,17 +114,21 @@ extension Node {
     /// Once for each connection to a hub, and again over the next: it may have lost it.
     mutating func deposit(_ item: OutboxItem) {
         guard let key = keyLogs.inForce(item.recipient)?.key, now <= item.expires else { return }
-        let head = Letterhead(
-            recipient: item.recipient,
-            tag: SHA256.hash(
-                tag: "talea.letter.v1", item.statement.id.bytes, item.recipient.bytes),
-            expires: min(item.expires, now.advanced(by: HubLimit.lifeMilliseconds)))
+        let head = letterhead(item)
         let kept = OutboxKey(statement: item.statement.id, recipient: item.recipient)
         for id in ourHubs where connections[id]?.did != item.recipient {
             guard connections[id]?.deposits[head.tag] == nil else { continue }
             connections[id]?.deposits[head.tag] = kept
             directives.append(.deposit(id, head, sealed(item), key: key))
         }
+    }
+
+    func letterhead(_ item: OutboxItem) -> Letterhead {
+        Letterhead(
+            recipient: item.recipient,
+            tag: SHA256.hash(
+                tag: "talea.letter.v1", item.statement.id.bytes, item.recipient.bytes),
+            expires: min(item.expires, now.advanced(by: HubLimit.lifeMilliseconds)))
     }
 
     /// Whatever is inside came from anyone: junk is thrown away, and says nothing against the hub.

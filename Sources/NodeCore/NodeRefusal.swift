@@ -66,4 +66,5 @@ public indirect enum NodeRefusal: Error, Sendable {
     /// A node is no hub to itself.
     case ownHub
     case hubUnknown(String)
+    case fileUnreadable
 }

@@ -79,6 +79,10 @@ final class LocalDoor: NodeDoor {
         try database.entry(log: log, sequence: sequence)
     }
 
+    func entries(log: LogID, from sequence: Int64, maxBytes: Int) async throws -> [Entry] {
+        try database.entries(log: log, from: sequence, to: .max, maxBytes: maxBytes)
+    }
+
     func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {
         let database = database
         return try await read { try database.compare(to: $0.ledger, repair: !checkOnly) }
@@ -185,6 +189,10 @@ actor OfflineDoor: NodeDoor {
 
     func entry(log: LogID, sequence: Int64) async throws -> Entry? {
         try database.entry(log: log, sequence: sequence)
+    }
+
+    func entries(log: LogID, from sequence: Int64, maxBytes: Int) async throws -> [Entry] {
+        try database.entries(log: log, from: sequence, to: .max, maxBytes: maxBytes)
     }
 
     func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {

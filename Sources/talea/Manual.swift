@@ -142,7 +142,7 @@ enum Manual {
             ]
         ),
         (
-            Localized(en: "Hubs", zh: "枢纽"),
+            Localized(en: "Hubs and sticks", zh: "枢纽与介质"),
             [
                 Page(
                     "hub use", "--who WHO", "leave mail for people who are away with this hub",
@@ -152,6 +152,9 @@ enum Manual {
                     "hub on", "", "keep mail and contract logs, unread, for the alliance",
                     "为联盟保存（无法阅读的）邮件与合同日志"),
                 Page("hub off", "", "take no further mail", "不再接收"),
+                Page(
+                    "sync", "(--to FILE [--for WHO …] | --from FILE)",
+                    "carry entries and sealed letters on a stick", "用存储介质搬运条目与加密信件"),
                 Page("hub list", "", "your hubs; as a hub, its members", "您的枢纽；作为枢纽时的成员"),
             ]
         ),

@@ -20,9 +20,12 @@ struct Remote {
 
     private var language: Language { line.language }
 
-    func run() async -> Int32 {
+    func run() async -> Int32 { await answering { try await ask() } }
+
+    /// Whatever goes wrong in `body` is put into words.
+    func answering(_ body: () async throws -> Int32) async -> Int32 {
         do {
-            return try await ask()
+            return try await body()
         } catch let refusal as DoorRefusal {
             return Terminal.refuse(refusal, json: line.has("json"), language)
         } catch let failure as DoorClient.Failure {

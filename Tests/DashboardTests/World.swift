@@ -164,6 +164,10 @@ struct Door: NodeDoor {
         await world.entry(log, sequence)
     }
 
+    func entries(log: LogID, from sequence: Int64, maxBytes: Int) async throws -> [Entry] {
+        await world.entry(log, sequence).map { [$0] } ?? []
+    }
+
     func rebuildLedger(checkOnly: Bool) async throws -> [LedgerDifference] {
         [LedgerDifference(name: "a", stored: "1", rebuilt: "2")]
     }

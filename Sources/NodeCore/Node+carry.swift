@@ -1,0 +1,107 @@
+public import Entries
+public import Identity
+internal import Logs
+public import Replication
+
+// What travels on a stick instead of a wire: the same entries, and sealed letters. Nobody is asked anything on
+// the way, so the order is one in which each needs only what came before.
+
+/// One thing to carry. Ordered: keys, what an author says in public, lines, letters, logs of contracts.
+public struct Cargo: Hashable, Comparable, Sendable {
+    public enum Content: Hashable, Sendable {
+        case log(LogID)
+        case letter(Node.OutboxKey)
+    }
+
+    public let rank: Int
+    public let content: Content
+
+    /// Its place in the order, as text: where a later page goes on.
+    public var name: String {
+        switch content {
+        case .log(let log): "\(rank).\(log.hex)"
+        case .letter(let key): "\(rank).\(key.statement.hex).\(key.recipient.hex)"
+        }
+    }
+
+    public static func < (left: Self, right: Self) -> Bool { left.name < right.name }
+}
+
+extension Node {
+    /// All that may be carried: logs of the alliance and of our contracts, and what waits for its recipients.
+    /// With `people`, of the latter two only what is theirs.
+    public func cargo(for people: Set<DID>) -> [Cargo] {
+        var all: [Cargo] = []
+        for log in chains.logs {
+            guard let chain = chains.chain(log) else { continue }
+            if chain.topic == nil {
+                all.append(Cargo(rank: 0, content: .log(log)))
+            } else if let contract = contractOfLog[log] {
+                let named =
+                    contracts[contract].map { $0.proposal.participants + $0.witnesses } ?? []
+                if people.isEmpty || named.contains(where: people.contains) {
+                    all.append(Cargo(rank: 4, content: .log(log)))
+                }
+            } else if chain.topic == alliance.topic {
+                let isPublic = log == .publicLog(author: chain.author, alliance: alliance.topic)
+                all.append(Cargo(rank: isPublic ? 1 : 2, content: .log(log)))
+            }
+        }
+        for key in outbox.keys where people.isEmpty || people.contains(key.recipient) {
+            all.append(Cargo(rank: 3, content: .letter(key)))
+        }
+        return all.sorted()
+    }
+
+    /// How much there is, to tell what a file brought.
+    public var held: (entries: Int, statements: Int) {
+        (chains.logs.reduce(0) { $0 + Int(chains.head($1)) }, statementsSeen.count)
+    }
+
+    /// What waits for its recipient, to be sealed and put into a file.
+    public func letter(_ key: OutboxKey) -> (head: Letterhead, sealed: Sealed, key: PublicKey)? {
+        guard let item = outbox[key], let recipient = keyLogs.inForce(key.recipient)?.key else {
+            return nil
+        }
+        return (letterhead(item), sealed(item), recipient)
+    }
+
+    /// One frame of a file: a run of entries, or a letter. What is not ours is passed over; what is wrong is
+    /// not taken. Nobody stands behind a file, so nobody is asked for what it lacks.
+    public mutating func take(carried frame: Frame) throws(NodeRefusal) {
+        guard let message = try? Message(frame) else { throw .fileUnreadable }
+        switch message {
+        case .entries(let wires, _): takeRun(wires)
+        case .mail(.deposit(own.did, _, _, let bytes)):
+            guard let plain = own.key.open(bytes), let sealed = try? Sealed(strict: plain) else {
+                return
+            }
+            receive(sealed)
+        case .mail(.deposit): break
+        default: throw .fileUnreadable
+        }
+    }
+
+    private mutating func takeRun(_ wires: [[UInt8]]) {
+        guard let first = wires.first.flatMap({ try? Entry(strict: $0) }),
+            let log = first.header.log?.log
+        else { return }
+        let topic = first.header.topic ?? alliance.topic
+        guard topic == alliance.topic || contractTopics.contains(topic) else { return }
+        // The file says again what is held: only what goes on from it is looked at.
+        let rest = wires.drop { wire in
+            guard let place = (try? Entry(strict: wire))?.header.log else { return false }
+            return place.sequence <= chains.head(log)
+                && chains.chain(log)?.id(at: place.sequence) == (try? Entry(strict: wire))?.id
+        }
+        guard !rest.isEmpty else { return }
+        ingest(Array(rest), run: true, from: .nobody)
+        waitingLogs.removeAll { $0.peer == .nobody }
+        waitingProofs.removeAll { $0.peer == .nobody }
+    }
+}
+
+extension PeerID {
+    /// Where entries came from a file. No connection has this number.
+    static let nobody = PeerID(0)
+}

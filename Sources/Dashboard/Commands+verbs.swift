@@ -14,7 +14,8 @@ extension Commands {
         "template diff", "witness list",
         "witness accept", "witness on", "witness off", "hub list", "hub use", "hub leave", "sync",
         "hub on",
-        "hub off", "sync", "ledger balance", "ledger statement",
+        "hub off", "sync", "attachment list", "attachment add", "attachment get", "ledger balance",
+        "ledger statement",
         "ledger export", "ledger rebuild", "proof export", "verify", "reputation show",
         "key show", "key rotate", "recover", "cut", "simulate market", "simulate canary",
     ]

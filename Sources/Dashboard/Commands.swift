@@ -99,6 +99,11 @@ public struct Commands: Sendable {
             return try await write(request) { try Self.hub(&$0, &$1, isOn: true) }
         case "hub off":
             return try await write(request) { try Self.hub(&$0, &$1, isOn: false) }
+        case "attachment list": return try await read(request, Self.listAttachments)
+        case "attachment put": return try await write(request, Self.addChunk)
+        case "attachment fetch": return try await write(request, Self.fetchAttachment)
+        case "attachment read": return try await readChunk(request)
+        case "attachment forget": return try await write(request, Self.forgetAttachment)
         case "sync export": return try await exportSync(request)
         case "sync import": return try await write(request, Self.importSync)
         case "contract show": return try await read(request, Self.showContract)

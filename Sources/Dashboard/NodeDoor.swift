@@ -28,6 +28,9 @@ public protocol NodeDoor: Sendable {
     /// From storage, from one sequence on, as many as fit into so many bytes; at least one where there is one.
     func entries(log: LogID, from sequence: Int64, maxBytes: Int) async throws -> [Entry]
 
+    /// A sealed chunk of a file, if it is held.
+    func chunk(_ index: Int, of blob: Hash32) async throws -> [UInt8]?
+
     /// Rebuilds the ledger from entries and compares; `checkOnly` repairs nothing. Empty: equal.
     func rebuildLedger(checkOnly: Bool) async throws -> [LedgerDifference]
 

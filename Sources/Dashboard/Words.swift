@@ -326,6 +326,20 @@ extension NodeRefusal {
                 "own_hub", "who", "me",
                 "a node is no hub to itself; to serve others: talea hub on",
                 "节点不能作自己的枢纽；要为他人服务请用 talea hub on")
+        case .attachmentTooLarge(let bytes, let limit):
+            return Wording(
+                "attachment_too_large", "file", "\(bytes)",
+                "the file has \(bytes) bytes; \(limit) are the most; make the photo smaller",
+                "文件有 \(bytes) 字节；至多 \(limit)；请缩小照片")
+        case .attachmentOutOfOrder(let next):
+            return Wording(
+                "attachment_out_of_order", "index", "\(next)",
+                "part \(next) of this file comes next; add the file again from there",
+                "此文件接下来应为第 \(next) 部分；请从该处重新添加")
+        case .tooManyAttachments(let limit):
+            return Wording(
+                "too_many_attachments", "file", "\(limit)",
+                "\(limit) are the most at a time; wait for one to end", "同时至多 \(limit) 个；请等其一完成")
         case .fileUnreadable:
             return Wording(
                 "file_unreadable", "from", "",

@@ -39,6 +39,9 @@ public enum Change: Sendable {
     /// What this node was asked to witness.
     case witnessTerms(LogID, [UInt8])
     case standing(StandingInstruction, Bool)
+    /// One more chunk of a file, sealed.
+    case chunk(Attachment, index: Int, sealed: [UInt8])
+    case attachmentGone(Hash32)
     /// A hub of ours, or no longer.
     case hub(DID, Bool)
     /// As a hub: what a member wants kept, whole; and its mail.
@@ -139,6 +142,8 @@ public enum Directive: Sendable {
     case serve(PeerID, Message.RangeRequest)
     /// Seal to `key` and send as `put`.
     case deliver(PeerID, Sealed, key: PublicKey)
+    /// Fetch this chunk from storage and send it.
+    case sendChunk(PeerID, Attachment, Int)
     /// Seal to `key` and leave at this hub for a recipient who is away.
     case deposit(PeerID, Letterhead, Sealed, key: PublicKey)
     /// Send these letters of its mailbox.
@@ -164,6 +169,7 @@ public struct Snapshot: Sendable {
     public var transfers: [(child: EntryID, parent: ContractID, act: SignedAct)] = []
     public var witnessTerms: [[UInt8]] = []
     public var standing: Set<StandingInstruction> = []
+    public var attachments: [Attachment] = []
     public var hubs: [DID] = []
     public var entrusted: [(member: DID, topics: [TopicID])] = []
     public var letters: [Letter] = []

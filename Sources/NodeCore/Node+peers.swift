@@ -92,6 +92,9 @@ extension Node {
             case .ingest(let entries, let run): ingest(entries, run: run, from: id)
             case .serve(let request): directives.append(.serve(id, request))
             case .open(let sealed): receive(sealed: sealed, from: id)
+            case .fetch(let blob, let index): asked(for: blob, index, by: id)
+            case .chunk(let blob, let index, let size, let sealed):
+                received(chunk: sealed, index, of: blob, size: size, from: id)
             case .mail(let mail): receive(mail, from: id)
             case .keys(let entries): receive(keys: entries, from: id)
             case .asked(let logs):

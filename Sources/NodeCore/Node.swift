@@ -30,6 +30,9 @@ public struct Node: Sendable {
     var witnessed: [LogID: LogID] = [:]
     /// What the owner told this node to do without being asked.
     public internal(set) var standing: Set<StandingInstruction> = []
+    /// Files of contracts, by the name they are asked for under.
+    public internal(set) var attachments: [Hash32: Attachment] = [:]
+    var fetching: [Hash32: Fetching] = [:]
     /// Hubs that our owner chose.
     public internal(set) var hubs: Set<DID> = []
     /// As a hub: each member's topics and letters.
@@ -188,6 +191,7 @@ public struct Node: Sendable {
         retryWaiting(ofTimeOnly: true)
         retryStatements()
         depositOutbox()
+        goOnFetching()
         dropOldLetters()
         settleRecovery()
         // What ended and gave its units back moves only when somebody asks.
@@ -230,6 +234,7 @@ public struct Node: Sendable {
         for valid in snapshot.entries where valid.entry.kind == .key { fold(valid) }
         standing = snapshot.standing
         restoreHub(snapshot)
+        restoreAttachments(snapshot)
         for bytes in snapshot.witnessTerms { keepWitnessTerms(bytes) }
         for (valid, contract) in snapshot.statements {
             statementsSeen.insert(valid.id)

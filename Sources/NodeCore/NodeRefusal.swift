@@ -67,4 +67,8 @@ public indirect enum NodeRefusal: Error, Sendable {
     case ownHub
     case hubUnknown(String)
     case fileUnreadable
+    case attachmentTooLarge(bytes: Int, limit: Int)
+    /// A chunk of another size or place; `next` is the one that is missing.
+    case attachmentOutOfOrder(next: Int)
+    case tooManyAttachments(Int)
 }

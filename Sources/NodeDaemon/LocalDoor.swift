@@ -83,6 +83,10 @@ final class LocalDoor: NodeDoor {
         try database.entries(log: log, from: sequence, to: .max, maxBytes: maxBytes)
     }
 
+    func chunk(_ index: Int, of blob: Hash32) async throws -> [UInt8]? {
+        try database.chunk(index, of: blob)
+    }
+
     func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {
         let database = database
         return try await read { try database.compare(to: $0.ledger, repair: !checkOnly) }
@@ -193,6 +197,10 @@ actor OfflineDoor: NodeDoor {
 
     func entries(log: LogID, from sequence: Int64, maxBytes: Int) async throws -> [Entry] {
         try database.entries(log: log, from: sequence, to: .max, maxBytes: maxBytes)
+    }
+
+    func chunk(_ index: Int, of blob: Hash32) async throws -> [UInt8]? {
+        try database.chunk(index, of: blob)
     }
 
     func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {

@@ -185,6 +185,8 @@ final class Runtime: Service {
             if let box = SealedBox.seal(sealed.wire, to: key) {
                 send(head.deposit(box), to: peer)
             }
+        case .sendChunk(let peer, let one, let index):
+            send(one.frame(try? database.chunk(index, of: one.blob), index), to: peer)
         case .letters(let peer, let numbers):
             for number in numbers {
                 guard let sealed = try? database.letter(number) else { continue }

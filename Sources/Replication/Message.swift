@@ -29,6 +29,10 @@ public enum Message: Hashable, Sendable {
     case proof([UInt8])
     /// Entries of one log beside those that the sender's heads name: a run, unasked.
     case branch([[UInt8]])
+    /// Asks for one chunk of a file.
+    case fetch(blob: Hash32, index: UInt32)
+    /// One sealed chunk, and how many bytes the whole file is; 0 and nothing: not held.
+    case chunk(blob: Hash32, index: UInt32, size: UInt32, sealed: [UInt8])
     /// Between a hub and those whom it serves.
     case mail(Mail)
     case ping
@@ -109,6 +113,8 @@ public enum ReplicationLimit {
     public static let letterBytes = 200 * 1024
     /// Letters of one mailbox that are on their way to their recipient.
     public static let lettersInFlight = 16
+    /// A sealed chunk of a file: 64 KiB and its tag.
+    public static let chunkBytes = 64 * 1024 + 16
     public static let pingAfterMilliseconds: Int64 = 60_000
 }
 
@@ -164,6 +170,15 @@ extension Message {
             for entry in entries { out.append(counted: entry) }
             return Frame(type: 15, payload: out)
         case .mail(let mail): return mail.frame
+        case .fetch(let blob, let index):
+            out += blob.bytes
+            out.append(bigEndian: index)
+            return Frame(type: 40, payload: out)
+        case .chunk(let blob, let index, let size, let sealed):
+            out += blob.bytes
+            out.append(bigEndian: index)
+            out.append(bigEndian: size)
+            return Frame(type: 41, payload: out + sealed)
         case .ping: return Frame(type: 18, payload: [])
         case .pong: return Frame(type: 19, payload: [])
         case .goodbye(let code, let text):
@@ -292,6 +307,18 @@ extension Message {
         case 18, 19:
             guard frame.payload.isEmpty else { throw malformed() }
             self = frame.type == 18 ? .ping : .pong
+        case 40:
+            self = .fetch(blob: try id(), index: UInt32(try number(4)))
+            guard rest.isEmpty else { throw malformed() }
+        case 41:
+            let (blob, index, size): (Hash32, UInt64, UInt64) = (
+                try id(), try number(4), try number(4)
+            )
+            guard rest.count <= ReplicationLimit.chunkBytes, rest.isEmpty == (size == 0) else {
+                throw malformed()
+            }
+            self = .chunk(
+                blob: blob, index: UInt32(index), size: UInt32(size), sealed: Array(rest))
         case Mail.types:
             guard let mail = Mail(frame) else { throw malformed() }
             self = .mail(mail)

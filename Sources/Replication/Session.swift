@@ -41,6 +41,8 @@ public struct Session: Sendable {
         /// Fetch and send these entries, at most `answerBytes` of them.
         case serve(Message.RangeRequest)
         case open(sealed: [UInt8])
+        case fetch(blob: Hash32, index: UInt32)
+        case chunk(blob: Hash32, index: UInt32, size: UInt32, sealed: [UInt8])
         /// To a hub, or from one.
         case mail(Mail)
         /// The peer's own key entries.
@@ -139,6 +141,9 @@ public struct Session: Sendable {
             return shared.contains { catalogue.contains(log, in: $0) } ? [.prove(log)] : []
         case .proof(let proof): return [.judge(proof: proof)]
         case .branch(let entries): return entries.isEmpty ? [] : [.ingest(entries, run: true)]
+        case .fetch(let blob, let index): return [.fetch(blob: blob, index: index)]
+        case .chunk(let blob, let index, let size, let sealed):
+            return [.chunk(blob: blob, index: index, size: size, sealed: sealed)]
         case .mail(let mail): return [.mail(mail)]
         case .ping: return [.send(.pong)]
         case .pong: return []

@@ -17,6 +17,9 @@ public struct MemoryStore: Sendable {
     /// Sealed statements in mailboxes, by number.
     public private(set) var letters: [UInt64: [UInt8]] = [:]
 
+    /// Sealed chunks of files, in order.
+    public private(set) var chunks: [Hash32: [[UInt8]]] = [:]
+
     /// What statements and outbox may refer to, as the database's tables say.
     private var contracts: Set<ContractID> = []
     private var statements: Set<EntryID> = []
@@ -83,6 +86,16 @@ public struct MemoryStore: Sendable {
                 } else {
                     snapshot.standing.remove(instruction)
                 }
+            case .chunk(let one, let index, let sealed):
+                precondition(chunks[one.blob]?.count ?? 0 == index, "chunks come in order")
+                chunks[one.blob, default: []].append(sealed)
+                snapshot.attachments.removeAll { $0.blob == one.blob }
+                var kept = one
+                kept.held = index + 1
+                snapshot.attachments.append(kept)
+            case .attachmentGone(let blob):
+                chunks[blob] = nil
+                snapshot.attachments.removeAll { $0.blob == blob }
             case .hub(let did, let isOn):
                 snapshot.hubs.removeAll { $0 == did }
                 if isOn { snapshot.hubs.append(did) }
@@ -129,6 +142,11 @@ public struct MemoryStore: Sendable {
             keepsakes[did].map { (peer, Message.kept($0).frame) }
         case .deposit(let peer, let head, let sealed, let key):
             SealedBox.seal(sealed.wire, to: key).map { (peer, head.deposit($0)) }
+        case .sendChunk(let peer, let one, let index):
+            (
+                peer,
+                one.frame(chunks[one.blob].flatMap { index < $0.count ? $0[index] : nil }, index)
+            )
         case .letters, .raiseFrameLimit, .close, .reload: nil
         }
     }

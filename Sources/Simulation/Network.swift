@@ -229,7 +229,9 @@ public struct Network: Sendable {
                 send(frame, by: name, over: peer)
             }
             switch directive {
-            case .send, .serve, .deliver, .deposit, .letters, .giveBack, .raiseFrameLimit: break
+            case .send, .serve, .deliver, .deposit, .letters, .sendChunk, .giveBack,
+                .raiseFrameLimit:
+                break
             case .close(let peer, let reason):
                 closed.append((name, reason))
                 if let link = link(name, peer) { drop(link) }

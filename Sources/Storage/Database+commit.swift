@@ -99,6 +99,7 @@ extension GRDB.Database {
                     [instruction.rawValue])
             case .standing(let instruction, false):
                 try run("DELETE FROM standing WHERE instruction = ?", [instruction.rawValue])
+            case .chunk, .attachmentGone: try apply(attachment: change)
             case .hub, .entrusted, .letter, .letterGone: try apply(hub: change)
             case .transferDone(let child):
                 try run("DELETE FROM pendingChild WHERE child = ?", [child.data])

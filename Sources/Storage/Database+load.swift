@@ -49,6 +49,7 @@ extension Database {
                 try db.all("SELECT instruction FROM standing") {
                     StandingInstruction(rawValue: $0["instruction"])
                 }.compactMap(\.self))
+            snapshot.attachments = try db.attachments()
             snapshot.hubs = try db.all("SELECT did FROM hub ORDER BY did") { try $0.fixed("did") }
             snapshot.entrusted = try db.entrusted()
             snapshot.letters = try db.letters()

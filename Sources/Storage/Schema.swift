@@ -329,5 +329,21 @@ enum Schema {
             sealed BLOB NOT NULL CHECK (length(sealed) BETWEEN 1 AND 204800),
             UNIQUE (recipient, sender, tag)
         ) STRICT;
+
+        -- Files of contracts, named by their SHA-256.
+        CREATE TABLE attachment (
+            -- Under which it is asked for.
+            blob BLOB NOT NULL PRIMARY KEY CHECK (length(blob) = 32),
+            contract BLOB NOT NULL REFERENCES contractKey (contract),
+            file BLOB NOT NULL CHECK (length(file) = 32),
+            size INTEGER NOT NULL CHECK (size BETWEEN 1 AND 8388608)
+        ) STRICT;
+        -- 64 KiB each, sealed, in order.
+        CREATE TABLE chunk (
+            blob BLOB NOT NULL REFERENCES attachment (blob) ON DELETE CASCADE,
+            idx INTEGER NOT NULL CHECK (idx BETWEEN 0 AND 127),
+            sealed BLOB NOT NULL CHECK (length(sealed) BETWEEN 17 AND 65552),
+            PRIMARY KEY (blob, idx)
+        ) STRICT;
         """
 }

@@ -44,6 +44,8 @@ enum Main {
             return await Local.run(arguments, line)
         case "template" where ["check", "new", "diff"].contains(line.words.dropFirst().first):
             return await Local.run(arguments, line)
+        case "attachment" where ["add", "get"].contains(line.words.dropFirst().first):
+            return await Remote(line: line).attach()
         case "sync": return await Remote(line: line).carry()
         default: return await Remote(line: line).run()
         }

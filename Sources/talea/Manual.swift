@@ -22,7 +22,7 @@ enum Manual {
         "line show",
         "offer list", "offer show", "template list", "template show", "contract show",
         "contract list", "ledger balance", "ledger statement", "ledger export", "ledger rebuild",
-        "proof", "proof export", "witness list", "hub list", "reputation show",
+        "proof", "proof export", "witness list", "hub list", "attachment list", "reputation show",
     ]
 
     static let groups: [(Localized, [Page])] = [
@@ -156,6 +156,18 @@ enum Manual {
                     "sync", "(--to FILE [--for WHO …] | --from FILE)",
                     "carry entries and sealed letters on a stick", "用存储介质搬运条目与加密信件"),
                 Page("hub list", "", "your hubs; as a hub, its members", "您的枢纽；作为枢纽时的成员"),
+            ]
+        ),
+        (
+            Localized(en: "Files of a contract", zh: "合同附件"),
+            [
+                Page(
+                    "attachment add", "--contract ID --file FILE",
+                    "keep a photo for those who share the contract", "为合同各方存放照片"),
+                Page(
+                    "attachment get", "--contract ID --hash SHA256 [--out FILE] [--wait SECONDS]",
+                    "fetch one that a step names, and check it", "获取步骤所指的文件并核对"),
+                Page("attachment list", "--contract ID", "what is held, and how far", "已有文件与进度"),
             ]
         ),
         (

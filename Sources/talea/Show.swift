@@ -26,6 +26,16 @@ enum Show {
             return duties(json, en)
         case "hub list", "hub use", "hub leave", "hub on", "hub off":
             return hubs(json, language == .en)
+        case "attachment list":
+            return table(
+                json["attachments"]?.array ?? [],
+                language == .en
+                    ? [
+                        ("file", "hash"), ("bytes", "bytes"), ("parts held", "held"),
+                        ("of", "chunks"),
+                    ]
+                    : [("文件", "hash"), ("字节", "bytes"), ("已有部分", "held"), ("共", "chunks")],
+                language == .en)
         case "witness on", "witness off":
             let isOn = json["witness"]?.bool == true
             return en

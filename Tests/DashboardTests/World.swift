@@ -168,6 +168,8 @@ struct Door: NodeDoor {
         await world.entry(log, sequence).map { [$0] } ?? []
     }
 
+    func chunk(_ index: Int, of blob: Hash32) async throws -> [UInt8]? { nil }
+
     func rebuildLedger(checkOnly: Bool) async throws -> [LedgerDifference] {
         [LedgerDifference(name: "a", stored: "1", rebuilt: "2")]
     }

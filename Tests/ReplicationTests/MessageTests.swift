@@ -24,7 +24,10 @@ import Testing
         .mail(.entrust([hash(1), hash(2)])),
         .mail(.deposit(recipient: hash(1), tag: hash(2), expires: 5, sealed: [1])),
         .mail(.deposited(tag: hash(2), .full)), .mail(.letter(number: 7, sealed: [1, 2])),
-        .mail(.collected(number: 7, isKept: true)), .ping, .pong, .goodbye(code: 1, text: "符契"),
+        .mail(.collected(number: 7, isKept: true)), .fetch(blob: hash(1), index: 3),
+        .chunk(blob: hash(1), index: 3, size: 9, sealed: [1]),
+        .chunk(blob: hash(1), index: 3, size: 0, sealed: []), .ping, .pong,
+        .goodbye(code: 1, text: "符契"),
     ]
 
     @Test(arguments: all)
@@ -89,6 +92,10 @@ import Testing
         (35, [UInt8](repeating: 4, count: 33), "an outcome that is none"),
         (36, [UInt8](repeating: 0, count: 8), "an empty letter"),
         (37, [UInt8](repeating: 2, count: 9), "a letter kept twice over"),
+        (40, [UInt8](repeating: 0, count: 37), "a question and more"),
+        (41, [UInt8](repeating: 0, count: 41), "a chunk of nothing"),
+        (41, [UInt8](repeating: 1, count: 40), "no chunk of something"),
+        (41, [UInt8](repeating: 1, count: 40 + 65_553), "a chunk too large"),
         (18, [0], "a ping with a body"),
         (19, [0], "a pong with a body"),
     ]

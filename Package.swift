@@ -120,7 +120,8 @@ let edges: [Target] = [
     room(
         "Dashboard",
         [
-            "NodeCore", "Contracts", "Market", "Logs", "Ledger", "Entries", "Capacity", "Identity",
+            "NodeCore", "Replication", "Contracts", "Market", "Logs", "Ledger", "Entries",
+            "Capacity", "Identity",
             .product(name: "Hummingbird", package: "hummingbird"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),

@@ -50,7 +50,7 @@ public enum Daemon {
         let (host, port) = try address(listen)
         let transport = try Transport(
             identity: TransportIdentity(did: own.did, keyEntry: own.keyEntry, key: own.key),
-            limits: TransportLimits(), checker: checker, logger: logger)
+            limits: asHub ? .hub : TransportLimits(), checker: checker, logger: logger)
         let bound: Int
         do { bound = try await transport.listen(host: host, port: port) } catch {
             await transport.shutdown()

@@ -32,6 +32,14 @@ public struct TransportLimits: Hashable, Sendable {
     public var outboundBytes = 2 * 1024 * 1024
 
     public init() {}
+
+    /// Of a hub: an alliance's guests, many of whom may share a town's addresses.
+    public static var hub: Self {
+        var limits = Self()
+        limits.inboundConnections = 1_024
+        limits.inboundPerNetGroup = 64
+        return limits
+    }
 }
 
 extension TransportLimits {

@@ -116,6 +116,31 @@ public enum ReplicationLimit {
     /// A sealed chunk of a file: 64 KiB and its tag.
     public static let chunkBytes = 64 * 1024 + 16
     public static let pingAfterMilliseconds: Int64 = 60_000
+
+    // Live push (Overlay, BroadcastTree).
+    /// Links of the overlay that a node keeps open.
+    public static let neighbours = 8
+    /// With no more than these a node may not be refused, lest a few cut off keep to themselves.
+    public static let neighboursFew = 4
+    /// Addresses to replace neighbours from: after 80 % crash at once, 0.8^72 have nobody left.
+    public static let spares = 64
+    /// How far a newcomer's or a shuffle's random walk goes, and where on it the newcomer is kept as a spare
+    /// (HyParView §5.1: ARWL 6, PRWL 3).
+    public static let overlaySteps: UInt8 = 6
+    public static let spareStep: UInt8 = 3
+    /// Peers told in one shuffle (HyParView §5.1: 3 and 4).
+    public static let shuffledNeighbours = 3
+    public static let shuffledSpares = 4
+    public static let shuffled = 8
+    /// Entries named in one gossip frame.
+    public static let announced = 512
+    /// Entries announced here that have not come.
+    public static let missing = 4_096
+    /// Trees remembered; the one unused the longest goes first.
+    public static let trees = 1_024
+    /// Entries remembered as seen: what comes later than that is not told apart from new.
+    public static let seen = 65_536
+    public static let seenMilliseconds: Int64 = 600_000
 }
 
 public indirect enum MessageRefusal: Error, Hashable, Sendable {

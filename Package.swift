@@ -31,6 +31,9 @@ func tests(
 }
 
 let pureRooms: [Target] = [
+    .executableTarget(
+        name: "talea-negentropy-harness", dependencies: ["Replication", "Identity"],
+        exclude: ["README.md"], swiftSettings: settings),
     room(
         "Simulation",
         [

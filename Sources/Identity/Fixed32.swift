@@ -1,10 +1,10 @@
 /// Thirty-two bytes with a meaning. `Kind` is never made; it only keeps an entry id from being handed in
 /// where a log id is meant. Ordered as bytes.
 public struct Fixed32<Kind>: Hashable, Comparable, Sendable, CustomStringConvertible {
-    private let a: UInt64
-    private let b: UInt64
-    private let c: UInt64
-    private let d: UInt64
+    @usableFromInline let a: UInt64
+    @usableFromInline let b: UInt64
+    @usableFromInline let c: UInt64
+    @usableFromInline let d: UInt64
 
     /// `nil` unless exactly 32 bytes.
     public init?(_ bytes: some Collection<UInt8>) {
@@ -20,6 +20,11 @@ public struct Fixed32<Kind>: Hashable, Comparable, Sendable, CustomStringConvert
         c = UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
         d = UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
     }
+
+    /// The bytes as four big-endian numbers, for whoever counts in thousands of them.
+    @inlinable public var words: (UInt64, UInt64, UInt64, UInt64) { (a, b, c, d) }
+
+    @inlinable public init(words: (UInt64, UInt64, UInt64, UInt64)) { (a, b, c, d) = words }
 
     /// The same bytes with another meaning: a hash that *is* the id.
     public init<Other>(_ other: Fixed32<Other>) {
@@ -50,8 +55,13 @@ public struct Fixed32<Kind>: Hashable, Comparable, Sendable, CustomStringConvert
 
     public var description: String { hex }
 
-    public static func < (left: Self, right: Self) -> Bool {
-        (left.a, left.b, left.c, left.d) < (right.a, right.b, right.c, right.d)
+    @inlinable public static func < (left: Self, right: Self) -> Bool {
+        if left.a != right.a { return left.a < right.a }
+        return (left.b, left.c, left.d) < (right.b, right.c, right.d)
+    }
+
+    @inlinable public static func == (left: Self, right: Self) -> Bool {
+        left.a == right.a && left.b == right.b && left.c == right.c && left.d == right.d
     }
 }
 

@@ -2,10 +2,22 @@ internal import CSodium
 
 /// FIPS 180-4, by libsodium.
 public enum SHA256 {
-    public static func hash(_ bytes: [UInt8]) -> Hash32 {
-        var digest = [UInt8](repeating: 0, count: 32)
-        crypto_hash_sha256(&digest, bytes, UInt64(bytes.count))
-        return Hash32(digest) ?? .zero
+    public static func hash(_ bytes: [UInt8]) -> Hash32 { bytes.withUnsafeBytes { hash($0) } }
+
+    /// Of bytes that lie together, whatever holds them.
+    public static func hash(_ bytes: UnsafeRawBufferPointer) -> Hash32 {
+        var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &digest) { room in
+            guard let start = room.baseAddress else { return }
+            crypto_hash_sha256(
+                start.assumingMemoryBound(to: UInt8.self),
+                bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
+        }
+        return Hash32(
+            words: (
+                UInt64(bigEndian: digest.0), UInt64(bigEndian: digest.1),
+                UInt64(bigEndian: digest.2), UInt64(bigEndian: digest.3)
+            ))
     }
 
     /// A digest over `tag` (ASCII, no terminator) and what follows it. Every input has a fixed length or

@@ -28,6 +28,7 @@ import Testing
             "Transport", "Storage", "Dashboard", "NodeCore", "Replication", "ServiceLifecycle",
             "UnixSignals", "Logging",
         ]),
+        "talea-negentropy-harness": ["Replication", "Identity"],
         "talea": made.union(["NodeDaemon", "Dashboard", "Simulation", "ArgumentParser"]),
     ]
     /// What a node is made of.

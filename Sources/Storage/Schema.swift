@@ -5,7 +5,7 @@ internal import GRDB
 /// A version, once released, is never edited; a change is a further version.
 enum Schema {
     /// The newest version this program writes and reads.
-    static let known = 6
+    static let known = 7
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -15,6 +15,7 @@ enum Schema {
         migrator.registerMigration("4") { try $0.execute(sql: version4) }
         migrator.registerMigration("5") { try $0.execute(sql: version5) }
         migrator.registerMigration("6") { try $0.execute(sql: version6) }
+        migrator.registerMigration("7") { try $0.execute(sql: version7) }
         return migrator
     }
 
@@ -305,5 +306,17 @@ enum Schema {
         CREATE INDEX pendingChildTwice ON pendingChild (child, parent, act);
         CREATE INDEX witnessTermsTwice ON witnessTerms (log, terms);
         CREATE INDEX recoveryTwice ON recovery (log, reason, since);
+        """
+
+    /// Alliances beside the one of table `node`, and whether any of them was left.
+    private static let version7 = """
+        CREATE TABLE alliance (
+            position INTEGER PRIMARY KEY,
+            -- What derives from the founding body.
+            topic BLOB NOT NULL UNIQUE CHECK (length(topic) = 32),
+            founding BLOB NOT NULL,
+            isLeft INTEGER NOT NULL CHECK (isLeft IN (0, 1))
+        ) STRICT;
+        CREATE INDEX allianceTwice ON alliance (topic, founding, isLeft);
         """
 }

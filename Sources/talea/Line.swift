@@ -9,7 +9,7 @@ struct Line: Sendable {
     private var flags: Set<String> = []
 
     static let flagNames: Set<String> = [
-        "json", "dry-run", "yes", "help", "version", "check", "no-passphrase", "offline",
+        "json", "dry-run", "yes", "help", "version", "check", "no-passphrase", "offline", "qr",
     ]
 
     init(_ arguments: [String]) throws(DoorRefusal) {

@@ -85,12 +85,12 @@ import Testing
         play.database.close()
         let outsider = try play.folder.outsider()
         try outsider.write {
-            try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('7')")
+            try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('8')")
         }
         try outsider.close()
         #expect(
             refusal { try Database.open(at: play.folder.path) }
-                == .newerSchema(found: 7, known: 6))
+                == .newerSchema(found: 8, known: 7))
     }
 
     private func insert(_ valid: ValidEntry, _ number: Int64?, _ db: GRDB.Database) throws {

@@ -18,13 +18,14 @@ extension Commands {
         let unitText = try options.one("unit") ?? "C62"
         let total = try options.needNumber("total")
         let source = try options.one("source").map { try node.lineID($0) }
+        let alliance = try options.alliance(of: node)
         try options.finish()
         let terms = LineTerms(
             resource: try worded("resource") { try Resource(path) },
             window: try worded("end") {
                 try Window(start: start.0, end: end.0, offsetMinutes: start.offsetMinutes)
             }, unit: try worded("unit") { try UnitCode(unitText) })
-        let log = try node.declare(terms, total: total, source: source)
+        let log = try node.declare(terms, total: total, source: source, in: alliance)
         return Done(
             value: View(node: node, now: node.now).line(log),
             says: Localized(
@@ -52,9 +53,12 @@ extension Commands {
         let issuer = try options.one("issuer").map { try view.node.party($0, field: "issuer") }
         let resource = try options.one("resource")
         let line = try options.one("line").map { try view.node.lineID($0) }
+        let alliance = try options.alliance(of: view.node)
         try options.finish()
         let logs = view.node.lines.values.filter { one in
-            (issuer == nil || one.issuer == issuer) && (line == nil || one.log == line)
+            let opened = view.node.book[one.issuer]?.opening(of: one.log)?.alliance
+            guard alliance == nil || opened == alliance else { return false }
+            return (issuer == nil || one.issuer == issuer) && (line == nil || one.log == line)
                 && (resource.map { Self.lies(one.terms.resource.path, under: $0) } ?? true)
         }
         .sorted { ($0.terms.resource, $0.log) < ($1.terms.resource, $1.log) }.map(\.log)
@@ -83,6 +87,7 @@ extension Commands {
         let maxUnits = try options.needNumber("max-units", atLeast: 1)
         let lot = try options.number("lot", atLeast: 1) ?? 1
         let until = try options.needInstant("until").0
+        let alliance = try options.alliance(of: node)
         let currency = try currency(&options)
         guard maxUnits % lot == 0 else {
             throw Options.wrong(
@@ -108,7 +113,7 @@ extension Commands {
         let id = try node.publish(
             Offer(
                 template: template.hash, line: line, arguments: [Argument](arguments),
-                maxUnits: maxUnits, lot: lot, until: until))
+                maxUnits: maxUnits, lot: lot, until: until), in: alliance)
         let view = View(node: node, now: node.now)
         return Done(
             value: node.book.offer(id).map(view.offer) ?? ["id": .string(id.hex)],
@@ -139,8 +144,12 @@ extension Commands {
         let resource = try options.one("resource")
         let issuer = try options.one("issuer").map { try view.node.party($0, field: "issuer") }
         let template = try options.one("template").map { try view.node.template($0) }
+        let alliance = try options.alliance(of: view.node)
         try options.finish()
         let offers = view.node.book.standing(at: view.now).filter { standing in
+            // Of an alliance that was left nothing is offered any more.
+            let isOurs = view.node.alliances.contains { $0.topic == standing.alliance }
+            guard alliance.map({ $0 == standing.alliance }) ?? isOurs else { return false }
             let path = standing.offer.line.flatMap { view.node.lines[$0]?.terms.resource.path }
             return (issuer == nil || standing.author == issuer)
                 && (template == nil || standing.offer.template == template?.hash)

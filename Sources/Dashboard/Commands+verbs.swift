@@ -6,7 +6,9 @@ extension Commands {
     /// Every verb that no template brings, also those that need no node.
     public static let verbs: Set<String> = [
         "init", "run", "id", "status", "peer add", "peer list", "peer remove", "name", "name list",
-        "line declare", "line adjust", "line show", "offer publish", "offer withdraw",
+        "alliance found", "alliance join", "alliance list", "alliance leave", "alliance invite",
+        "alliance admit", "alliance expel", "line declare", "line adjust", "line show",
+        "offer publish", "offer withdraw",
         "offer list", "offer show", "contract propose", "contract accept", "contract decline",
         "contract cancel", "contract request", "contract settle", "contract takeover",
         "contract show",

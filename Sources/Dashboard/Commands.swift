@@ -54,6 +54,18 @@ public struct Commands: Sendable {
         case "peer list": return try await read(request, Self.listPeers)
         case "name": return try await write(request, Self.name)
         case "name list": return try await read(request, Self.listNames)
+        case "alliance found": return try await write(request, Self.foundAlliance)
+        case "alliance join": return try await write(request, Self.joinAlliance)
+        case "alliance list": return try await read(request, Self.listAlliances)
+        case "alliance leave": return try await write(request, Self.leaveAlliance)
+        case "alliance invite":
+            let status = await door.status()
+            return try await write(request) { node, options in
+                try Self.invite(
+                    &node, &options, listening: status.listening, isTrial: request.dryRun)
+            }
+        case "alliance admit": return try await write(request, Self.admit)
+        case "alliance expel": return try await write(request, Self.expel)
         case "line declare": return try await write(request, Self.declareLine)
         case "line adjust": return try await write(request, Self.adjustLine)
         case "line show": return try await read(request, Self.showLines)
@@ -208,7 +220,9 @@ public struct Commands: Sendable {
             "name": .text(profile?.name), "role": .text(profile?.role),
             "alliance": .string(node.alliance.founding.name),
             "topic": .string(node.alliance.topic.hex),
-            "invitation": .string(Invitation.code(foundingBody: node.alliance.foundingBody)),
+            "invitation": .string(
+                Invitation(foundingBody: node.alliance.foundingBody).code),
+            "alliances": .array(view.alliances),
             "wire_version": .number(wireVersion),
         ]
     }

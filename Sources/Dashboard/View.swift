@@ -174,6 +174,8 @@ struct View: Sendable {
         return [
             "id": .string(log.hex), "issuer": .string(line.issuer.did),
             "issuer_name": .string(name(line.issuer)), "own": .bool(line.issuer == node.own.did),
+            "alliance": .text(
+                node.book[line.issuer]?.opening(of: log).flatMap { allianceName($0.alliance) }),
             "resource": .string(line.terms.resource.path),
             "unit": .string(line.terms.unit.code), "start": instant(line.terms.window.start),
             "end": instant(line.terms.window.end), "total": .number(total),
@@ -192,6 +194,7 @@ struct View: Sendable {
         return [
             "id": .string(standing.id.hex), "issuer": .string(standing.author.did),
             "issuer_name": .string(name(standing.author)),
+            "alliance": .text(allianceName(standing.alliance)),
             "template": .text(template?.name), "template_hash": .string(offer.template.hex),
             "verb": .text(template?.verb), "line": .text(offer.line?.hex),
             "resource": .text(line?.terms.resource.path), "unit": .text(line?.terms.unit.code),

@@ -17,7 +17,8 @@ extension OwnLog {
     var words: (en: String, zh: String) {
         switch self {
         case .key: ("key log", "密钥日志")
-        case .publicLog: ("public log", "公开日志")
+        case .publicLog(let alliance):
+            ("public log in \(alliance)", "在 \(alliance) 的公开日志")
         case .line(let resource): ("line \(resource)", "产能线 \(resource)")
         case .contract(let id): ("contract \(id.short)", "合同 \(id.short)")
         case .witness(let id): ("testimony on \(id.short)", "对 \(id.short) 的见证")

@@ -127,6 +127,81 @@ extension NodeRefusal {
         case .fold(let refusal): return refusal.wording(name)
         case .contract(let refusal): return refusal.wording(name)
         case .template(let refusal): return refusal.wording
+        case .rules(let refusal): return refusal.wording
+        case .allianceUnknown(let text):
+            return Wording(
+                "alliance_unknown", "alliance", text,
+                "you are in no alliance “\(text)”; see: talea alliance list",
+                "您不在联盟“\(text)”中；请看 talea alliance list")
+        case .allianceAmbiguous(let text):
+            return Wording(
+                "alliance_ambiguous", "alliance", text,
+                "several alliances are called “\(text)”; write the first digits of its topic, see: "
+                    + "talea alliance list",
+                "有多个联盟叫“\(text)”；请写其主题编号的前几位，见 talea alliance list")
+        case .alreadyJoined(let topic):
+            return Wording(
+                "already_joined", "code", topic.hex,
+                "you are in this alliance already; see: talea alliance list",
+                "您已在此联盟中；请看 talea alliance list")
+        case .onlyAlliance(let topic):
+            return Wording(
+                "only_alliance", "alliance", topic.hex,
+                "it is your only alliance; join or found another one first",
+                "这是您唯一的联盟；请先加入或创建另一个")
+        case .allianceInUse(let topic, let contract):
+            return Wording(
+                "alliance_in_use", "alliance", topic.hex,
+                "the contract \(contract.short) rests on a line of this alliance; leave when it is settled",
+                "合同 \(contract.short) 依托此联盟中的产能线；了结之后再离开")
+        case .mayNotAdmit(let topic):
+            return Wording(
+                "may_not_admit", "alliance", topic.hex,
+                "its rules do not let you admit anybody; see who does: talea alliance list",
+                "其规则不允许您接纳他人；请看 talea alliance list 由谁接纳")
+        case .alreadyMember(let did):
+            return Wording(
+                "already_member", "did", did.did,
+                "\(name(did)) was admitted before; see: talea alliance list",
+                "\(name(did)) 已被接纳过；请看 talea alliance list")
+        case .notASteward(let topic):
+            return Wording(
+                "not_a_steward", "alliance", topic.hex,
+                "only its stewards expel; see who they are: talea alliance list",
+                "只有管理人可以除名；请看 talea alliance list")
+        case .stewardsStay(let did):
+            return Wording(
+                "stewards_stay", "did", did.did,
+                "\(name(did)) is a steward, and stewards stay; found a new alliance without them",
+                "\(name(did)) 是管理人，不可除名；可另建没有此人的联盟")
+        case .notAMember(let did):
+            return Wording(
+                "not_a_member", "did", did.did,
+                "\(name(did)) is no member; see: talea alliance list",
+                "\(name(did)) 不是成员；请看 talea alliance list")
+        case .expelled(let topic, let last):
+            return Wording(
+                "expelled", "alliance", topic.hex,
+                "you were expelled from this alliance: your public log in it stands up to entry \(last), and "
+                    + "running contracts go on; publish in another one with --alliance",
+                "您已被此联盟除名：您在其中的公开日志至第 \(last) 条有效，合同照常履行；请用 --alliance 在别的联盟发布")
+        case .tooMuch(let topic, let until):
+            return Wording(
+                "too_much", "alliance", topic.hex,
+                "the alliance's limits let you say the next thing from \(until.iso) on; withdraw an offer, or "
+                    + "wait",
+                "联盟限额：\(until.iso) 起才能再发布；请撤回一份报价，或等待")
+        case .invitationOver(let time):
+            return Wording(
+                "invitation_over", "code", time.iso,
+                "this invitation was good until \(time.iso); ask for a new one",
+                "此邀请码有效期至 \(time.iso)；请另要一个")
+        case .lineElsewhere(let line, let topic):
+            return Wording(
+                "line_elsewhere", "alliance", topic.hex,
+                "the line \(line.short) was opened in another alliance and is sold there alone; leave "
+                    + "--alliance out",
+                "产能线 \(line.short) 开在另一联盟，只在那里出售；请去掉 --alliance")
         case .lineUnknown(let line):
             return Wording(
                 "line_unknown", "line", line,

@@ -47,15 +47,13 @@ public struct Founding: EntryBody {
     public static let kind = Kind.founding
     public var name: String
     public var stewards: [DID]
-    /// Who admits members. `anyone` holding the invitation is the one rule of this wire version.
+    /// Who admits members: a name of `AllianceRules.Admission`.
     public var admission: String
     public var limits: [Argument]
     public var nonce: Hash32
 
-    public static let anyone = "anyone"
-
     public init(
-        name: String, stewards: [DID], admission: String = Founding.anyone, limits: [Argument] = [],
+        name: String, stewards: [DID], admission: String = "anyone", limits: [Argument] = [],
         nonce: Hash32
     ) {
         self.name = name

@@ -9,15 +9,19 @@ public struct Keepsake: Hashable, Sendable, WireMessage {
     public var contracts: [Contract]
     public var peers: [Peer]
     public var names: [Name]
+    /// The alliances the author took part in.
+    public var alliances: [Invitation]
 
     public init(
-        time: Instant, heads: [Head], contracts: [Contract], peers: [Peer], names: [Name]
+        time: Instant, heads: [Head], contracts: [Contract], peers: [Peer], names: [Name],
+        alliances: [Invitation] = []
     ) {
         self.time = time
         self.heads = heads
         self.contracts = contracts
         self.peers = peers
         self.names = names
+        self.alliances = alliances
     }
 
     public struct Head: Hashable, Sendable, WireMessage {
@@ -111,6 +115,7 @@ public struct Keepsake: Hashable, Sendable, WireMessage {
         writer.messages(3, contracts)
         writer.messages(4, peers)
         writer.messages(5, names)
+        writer.messages(6, alliances)
     }
 
     public init(from reader: inout WireReader) throws(EntryRefusal) {
@@ -119,6 +124,7 @@ public struct Keepsake: Hashable, Sendable, WireMessage {
         contracts = try reader.messages(3, Contract.self)
         peers = try reader.messages(4, Peer.self)
         names = try reader.messages(5, Name.self)
+        alliances = try reader.messages(6, Invitation.self)
     }
 
     // MARK: - Sealed

@@ -20,17 +20,20 @@ public enum Kind: Int64, Hashable, Sendable, CaseIterable {
     case ruling = 24
     case settlement = 27
     case founding = 30
+    case admit = 31
+    case expel = 32
     case proposal = 40
     case acceptance = 41
     case request = 42
     case refusal = 43
     case acknowledgement = 46
     case closingRequest = 47
+    case joining = 48
 
     public var isStatement: Bool { rawValue >= 40 }
 
     /// Numbers kept for later capabilities, with the name each will bear: stored and relayed unread.
     public static let reserved: [Int64: String] = [
-        25: "checkpoint", 26: "snapshot", 31: "admit", 32: "expel",
+        25: "checkpoint", 26: "snapshot",
     ]
 }

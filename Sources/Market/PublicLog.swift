@@ -2,11 +2,12 @@ public import Capacity
 public import Entries
 public import Identity
 
-/// The fold of one author's public log.
+/// The fold of one author's public log in one alliance.
 public struct PublicLog: Sendable {
     public let author: DID
+    public let alliance: TopicID
     public private(set) var profile: Profile?
-    public private(set) var openings: [Opening] = []
+    fileprivate private(set) var openings: [Opening] = []
     public private(set) var offers: [StandingOffer] = []
     /// The first entry of a kind this program does not know; the fold went no further.
     public private(set) var newerAt: Int64?
@@ -17,29 +18,26 @@ public struct PublicLog: Sendable {
         public let terms: LineTerms
         public let log: LogID
         public let source: LogID?
+        /// The alliance it was opened in: entries of its log carry this topic.
+        public let alliance: TopicID
+        public let time: Instant
         /// The earlier line that it sells a second time; `nil` where it is valid.
-        public let clashesWith: LogID?
+        public fileprivate(set) var clashesWith: LogID?
     }
 
     public struct StandingOffer: Hashable, Sendable {
         public let id: EntryID
         public let author: DID
+        public let alliance: TopicID
         public let offer: Offer
         public let time: Instant
         public internal(set) var withdrawn: Bool
     }
 
-    public init(author: DID) { self.author = author }
-
-    /// The earlier valid line that `terms` would sell a second time.
-    public func clash(of terms: LineTerms, source: LogID?) -> LogID? {
-        openings.first {
-            $0.clashesWith == nil && $0.terms.overlaps(terms) && $0.log != source
-                && !planted(.overlappingLines)
-        }?.log
+    public init(author: DID, alliance: TopicID) {
+        self.author = author
+        self.alliance = alliance
     }
-
-    public func opening(of log: LogID) -> Opening? { openings.first { $0.log == log } }
 
     /// Folds the next entry. An unreadable body has no effect.
     public mutating func fold(_ entry: Entry) {
@@ -51,51 +49,111 @@ public struct PublicLog: Sendable {
         case .lineOpening:
             guard let body = try? entry.read(LineOpening.self) else { return }
             let log = LogID.line(author: author, body.terms)
-            guard opening(of: log) == nil else { return }
+            guard !openings.contains(where: { $0.log == log }) else { return }
             openings.append(
                 Opening(
-                    terms: body.terms, log: log, source: body.source,
-                    clashesWith: clash(of: body.terms, source: body.source)))
+                    terms: body.terms, log: log, source: body.source, alliance: alliance,
+                    time: entry.header.time))
         case .offer:
             guard let body = try? entry.read(Offer.self) else { return }
             offers.append(
                 StandingOffer(
-                    id: entry.id, author: author, offer: body, time: entry.header.time,
-                    withdrawn: false))
+                    id: entry.id, author: author, alliance: alliance, offer: body,
+                    time: entry.header.time, withdrawn: false))
         case .withdrawal:
             guard let body = try? entry.read(Withdrawal.self),
                 let index = offers.firstIndex(where: { $0.id == body.offer })
             else { return }
             offers[index].withdrawn = true
-        case .founding, .continue, .cut: break
+        case .founding, .admit, .expel, .continue, .cut: break
         default: newerAt = folded
         }
     }
 }
 
-/// Every public log of an alliance.
+/// All that one author says in public, in every alliance that the reader sees.
+public struct PublicWord: Sendable {
+    private var logs: [TopicID: PublicLog] = [:]
+    /// By time, then by alliance: of two lines that overlap the later is invalid, wherever it was opened.
+    public private(set) var openings: [PublicLog.Opening] = []
+
+    public subscript(alliance: TopicID) -> PublicLog? { logs[alliance] }
+    public var alliances: [TopicID] { logs.keys.sorted() }
+
+    private var all: [PublicLog] { alliances.compactMap { logs[$0] } }
+    public var profile: Profile? { all.lazy.compactMap(\.profile).first }
+    public var offers: [PublicLog.StandingOffer] { all.flatMap(\.offers) }
+    public var newerAt: Int64? { all.lazy.compactMap(\.newerAt).first }
+    public var folded: Int64 { all.reduce(0) { $0 + $1.folded } }
+
+    /// The opening that counts: the first, though the line be opened in another alliance again.
+    public func opening(of log: LogID) -> PublicLog.Opening? { openings.first { $0.log == log } }
+
+    /// The earlier valid line that `terms` would sell a second time.
+    public func clash(of terms: LineTerms, source: LogID?) -> LogID? {
+        Self.clash(of: terms, source: source, after: openings[...])
+    }
+
+    private static func clash(
+        of terms: LineTerms, source: LogID?, after earlier: ArraySlice<PublicLog.Opening>
+    ) -> LogID? {
+        earlier.first {
+            $0.clashesWith == nil && $0.terms.overlaps(terms) && $0.log != source
+                && !planted(.overlappingLines)
+        }?.log
+    }
+
+    fileprivate mutating func fold(_ entry: Entry, _ alliance: TopicID) {
+        var log = logs[alliance] ?? PublicLog(author: entry.header.author, alliance: alliance)
+        let known = log.openings.count
+        log.fold(entry)
+        logs[alliance] = log
+        if log.openings.count > known, let opening = log.openings.last { insert(opening) }
+    }
+
+    private mutating func insert(_ opening: PublicLog.Opening) {
+        let place =
+            openings.lastIndex {
+                ($0.time, $0.alliance) <= (opening.time, opening.alliance)
+            }.map { $0 + 1 } ?? 0
+        openings.insert(opening, at: place)
+        // An earlier one may undo a later one that undid a third.
+        for index in place..<openings.count {
+            let (terms, log) = (openings[index].terms, openings[index].log)
+            let twice = openings[..<index].contains { $0.log == log }
+            openings[index].clashesWith =
+                twice
+                ? log
+                : Self.clash(
+                    of: terms, source: openings[index].source, after: openings[..<index])
+        }
+    }
+}
+
+/// Every public log of the alliances that a node takes part in.
 public struct Book: Sendable {
-    private var logs: [DID: PublicLog] = [:]
+    private var words: [DID: PublicWord] = [:]
 
     public init() {}
 
-    public subscript(author: DID) -> PublicLog? { logs[author] }
-    public var authors: [DID] { logs.keys.sorted() }
+    public subscript(author: DID) -> PublicWord? { words[author] }
+    public var authors: [DID] { words.keys.sorted() }
 
     public mutating func fold(_ entry: Entry) {
-        logs[entry.header.author, default: PublicLog(author: entry.header.author)].fold(entry)
+        guard let topic = entry.header.topic else { return }
+        words[entry.header.author, default: PublicWord()].fold(entry, topic)
     }
 
     /// Offers that can still be taken at `now`, by author and age.
     public func standing(at now: Instant) -> [PublicLog.StandingOffer] {
         authors.flatMap { author in
-            (logs[author]?.offers ?? []).filter { !$0.withdrawn && now <= $0.offer.until }
+            (words[author]?.offers ?? []).filter { !$0.withdrawn && now <= $0.offer.until }
         }
     }
 
     public func offer(_ id: EntryID) -> PublicLog.StandingOffer? {
         for author in authors {
-            if let found = logs[author]?.offers.first(where: { $0.id == id }) { return found }
+            if let found = words[author]?.offers.first(where: { $0.id == id }) { return found }
         }
         return nil
     }
@@ -103,7 +161,7 @@ public struct Book: Sendable {
     /// The opening of a line log, with its issuer.
     public func opening(of log: LogID) -> (issuer: DID, opening: PublicLog.Opening)? {
         for author in authors {
-            if let found = logs[author]?.opening(of: log) { return (author, found) }
+            if let found = words[author]?.opening(of: log) { return (author, found) }
         }
         return nil
     }

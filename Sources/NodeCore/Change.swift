@@ -32,6 +32,8 @@ public enum Change: Sendable {
     case line(LogID, issuer: DID, total: Int64, remaining: Int64)
     case template(Hash32, [UInt8])
     case petname(DID, String?)
+    /// An alliance that the node takes part in from now on, or no more.
+    case alliance(foundingBody: [UInt8], isLeft: Bool)
     case peer(PeerAddress, added: Bool)
     /// A child proposal and the act its acceptances will let this node request.
     case transfer(child: EntryID, parent: ContractID, act: SignedAct)
@@ -166,6 +168,8 @@ public struct Snapshot: Sendable {
     public var templates: [[UInt8]] = []
     public var petnames: [(DID, String)] = []
     public var peers: [PeerAddress] = []
+    /// What was joined and left beside the first alliance, or whether that was left; one of a topic.
+    public var alliances: [(foundingBody: [UInt8], isLeft: Bool)] = []
     public var transfers: [(child: EntryID, parent: ContractID, act: SignedAct)] = []
     public var witnessTerms: [[UInt8]] = []
     public var standing: Set<StandingInstruction> = []

@@ -19,15 +19,20 @@ public struct Genesis: Sendable {
     public init(
         key: SigningKey, nextKey: PublicKey, nodeSecret: SecretBytes, profile: Profile,
         joining alliance: Alliance?, founding name: String, at now: Instant, seed: Hash32
-    ) throws(EntryRefusal) {
+    ) throws(NodeRefusal) {
         let did = DID(key.publicKey)
         let keyBody = KeyBody(publicKey: key.publicKey, nextKeyHash: .nextKey(nextKey)).wire
-        let keyEntry = try ValidEntry(
-            signing: Header(
-                kind: Kind.key.rawValue, author: did, key: nil, topic: nil, time: now,
-                bodyHash: SHA256.hash(keyBody), bodySize: Int64(keyBody.count),
-                place: .log(.init(log: .key(author: did), sequence: 1, previous: nil))),
-            body: keyBody, by: key)
+        let keyEntry: ValidEntry
+        do {
+            keyEntry = try ValidEntry(
+                signing: Header(
+                    kind: Kind.key.rawValue, author: did, key: nil, topic: nil, time: now,
+                    bodyHash: SHA256.hash(keyBody), bodySize: Int64(keyBody.count),
+                    place: .log(.init(log: .key(author: did), sequence: 1, previous: nil))),
+                body: keyBody, by: key)
+        } catch {
+            throw .entry(error)
+        }
         own = Own(did: did, keyEntry: keyEntry.id, key: key, nodeSecret: nodeSecret)
         var dice = Dice(seed: seed)
         let joined: Alliance
@@ -53,8 +58,12 @@ public struct Genesis: Sendable {
                                 previous: sequence == 1 ? nil : all.last?.id))),
                     body: body, by: key))
         }
-        if alliance == nil { try next(.founding, joined.foundingBody) }
-        try next(.profile, profile.wire)
+        do {
+            if alliance == nil { try next(.founding, joined.foundingBody) }
+            try next(.profile, profile.wire)
+        } catch {
+            throw .entry(error)
+        }
         entries = all
     }
 }

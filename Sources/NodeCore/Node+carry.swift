@@ -28,26 +28,34 @@ public struct Cargo: Hashable, Comparable, Sendable {
 }
 
 extension Node {
-    /// All that may be carried: logs of the alliance and of our contracts, and what waits for its recipients.
-    /// With `people`, of the latter two only what is theirs.
+    /// All that may be carried: logs of our alliances and contracts, and what waits for its recipients. With
+    /// `people`, only what is theirs: alliances that they take part in, contracts that name them, their mail.
     public func cargo(for people: Set<DID>) -> [Cargo] {
+        func isWanted(_ some: [DID]) -> Bool {
+            people.isEmpty || some.contains(where: people.contains)
+        }
+        var keys: Set<DID> = []
         var all: [Cargo] = []
-        for log in chains.logs {
-            guard let chain = chains.chain(log) else { continue }
-            if chain.topic == nil {
-                all.append(Cargo(rank: 0, content: .log(log)))
-            } else if let contract = contractOfLog[log] {
-                let named =
-                    contracts[contract].map { $0.proposal.participants + $0.witnesses } ?? []
-                if people.isEmpty || named.contains(where: people.contains) {
-                    all.append(Cargo(rank: 4, content: .log(log)))
-                }
-            } else if chain.topic == alliance.topic {
-                let isPublic = log == .publicLog(author: chain.author, alliance: alliance.topic)
-                all.append(Cargo(rank: isPublic ? 1 : 2, content: .log(log)))
+        for topic in alliances.map(\.topic) {
+            let authors = authors(in: topic)
+            guard isWanted(authors) else { continue }
+            keys.formUnion(authors)
+            for log in logsOfTopic[topic] ?? [] {
+                let isOpen =
+                    chains.chain(log).map { isPublic(log, of: $0.author, topic) } ?? false
+                all.append(Cargo(rank: isOpen ? 1 : 2, content: .log(log)))
             }
         }
-        for key in outbox.keys where people.isEmpty || people.contains(key.recipient) {
+        for held in contracts.values {
+            let named = held.proposal.participants + held.witnesses
+            guard isWanted(named) else { continue }
+            keys.formUnion(named)
+            for log in logsOfTopic[held.key.topic] ?? [] {
+                all.append(Cargo(rank: 4, content: .log(log)))
+            }
+        }
+        for did in keys { all.append(Cargo(rank: 0, content: .log(.key(author: did)))) }
+        for key in outbox.keys where isWanted([key.recipient]) {
             all.append(Cargo(rank: 3, content: .letter(key)))
         }
         return all.sorted()
@@ -86,8 +94,9 @@ extension Node {
         guard let first = wires.first.flatMap({ try? Entry(strict: $0) }),
             let log = first.header.log?.log
         else { return }
-        let topic = first.header.topic ?? alliance.topic
-        guard topic == alliance.topic || contractTopics.contains(topic) else { return }
+        if let topic = first.header.topic, !isAlliance(topic), !contractTopics.contains(topic) {
+            return
+        }
         // The file says again what is held: only what goes on from it is looked at.
         let rest = wires.drop { wire in
             guard let place = (try? Entry(strict: wire))?.header.log else { return false }

@@ -33,11 +33,16 @@ extension Node {
 
     /// Opens the line if it is not open and declares its total.
     @discardableResult
-    public mutating func declare(_ terms: LineTerms, total: Int64, source: LogID? = nil)
-        throws(NodeRefusal) -> LogID
-    {
+    public mutating func declare(
+        _ terms: LineTerms, total: Int64, source: LogID? = nil, in alliance: TopicID? = nil
+    ) throws(NodeRefusal) -> LogID {
         try checkMaySign()
         let log = LogID.line(author: own.did, terms)
+        let opened = book[own.did]?.opening(of: log)?.alliance
+        if let opened, let alliance, opened != alliance {
+            throw .lineElsewhere(log, alliance: opened)
+        }
+        let topic = opened ?? alliance ?? self.alliance.topic
         if lines[log] == nil {
             if let source {
                 guard let origin = lines[source], origin.terms.overlaps(terms) else {
@@ -47,8 +52,7 @@ extension Node {
             if let clash = book[own.did]?.clash(of: terms, source: source) {
                 throw .lineClash(with: clash)
             }
-            try checkPublicLog()
-            try append(LineOpening(terms: terms, source: source), to: publicLogInUse)
+            try speak(LineOpening(terms: terms, source: source), in: topic)
             // Opened again after a cut of the public log: its own log says the rest.
             if lines[log]?.line.total == total { return log }
         }
@@ -77,26 +81,31 @@ extension Node {
     // MARK: - Offers
 
     @discardableResult
-    public mutating func publish(_ offer: Offer) throws(NodeRefusal) -> EntryID {
+    public mutating func publish(_ offer: Offer, in alliance: TopicID? = nil) throws(NodeRefusal)
+        -> EntryID
+    {
         try checkMaySign()
+        var topic = alliance
         guard templates[offer.template] != nil else {
             throw .templateUnknown(offer.template.short)
         }
         if let log = offer.line {
             guard let line = lines[log] else { throw .lineUnknown(log.short) }
             guard line.issuer == own.did else { throw .notYourLine(log) }
+            // Whoever reads the offer has to see the line.
+            if let opened = book[own.did]?.opening(of: log)?.alliance {
+                guard topic ?? opened == opened else { throw .lineElsewhere(log, alliance: opened) }
+                topic = opened
+            }
         }
-        try checkPublicLog()
-        let entry = try append(offer, to: publicLogInUse)
-        return entry.id
+        return try speak(offer, in: topic ?? self.alliance.topic).id
     }
 
     public mutating func withdraw(_ offer: EntryID) throws(NodeRefusal) {
         try checkMaySign()
         guard let standing = book.offer(offer) else { throw .offerUnknown(offer) }
         guard standing.author == own.did else { throw .notYourOffer(offer) }
-        try checkPublicLog()
-        try append(Withdrawal(offer: offer), to: publicLogInUse)
+        try speak(Withdrawal(offer: offer), in: standing.alliance)
     }
 
     // MARK: - Contracts

@@ -19,19 +19,10 @@ extension Node {
 
     func isLine(_ log: LogID) -> Bool { lines[base(of: log)] != nil }
 
-    /// Our public log, as long as it has one history.
-    var publicLogInUse: LogID { current(.publicLog(author: own.did, alliance: alliance.topic)) }
-
-    func checkPublicLog() throws(NodeRefusal) {
-        let log = publicLogInUse
-        guard let sequence = forkedAt[log] else { return }
-        throw .ownLogForked(log, sequence: sequence)
-    }
-
     /// The cut that `entry` is, where it closes what this node knows to part, just below where it does.
     func lawfulCut(_ entry: Entry) -> Cut? {
         guard entry.kind == .cut, let place = entry.header.log, place.sequence == 1,
-            entry.header.topic == alliance.topic, let cut = try? entry.read(Cut.self)
+            isAlliance(entry.header.topic), let cut = try? entry.read(Cut.self)
         else { return nil }
         let author = entry.header.author
         guard place.log == .successor(of: cut, author: author), contractOfLog[cut.log] == nil,
@@ -48,6 +39,9 @@ extension Node {
         let base = base(of: cut.log)
         successors[cut.log] = place.log
         baseOf[place.log] = base
+        if let topic = entry.header.topic, isPublic(base, of: entry.header.author, topic) {
+            memberships[topic]?.goOn(place.log, after: cut)
+        }
         guard lines[base] != nil else { return }
         lines[base]?.part(at: cut.sequence + 1, in: cut.log)
         for branch in branches[cut.log] ?? [] { lines[base]?.hold(branch) }
@@ -79,7 +73,7 @@ extension Node {
         let successor = LogID.successor(of: cut, author: own.did)
         // On a copy, as for every line entry: a cut that breaks the line is never kept.
         var trial = self
-        try trial.append(cut, to: successor)
+        try trial.append(cut, to: successor, topic: chain.topic)
         if let fault = trial.lines[base(of: log)]?.fault { throw .line(fault.reason) }
         self = trial
         return successor

@@ -26,7 +26,7 @@ extension Node {
 
     public func forks(in topic: TopicID) -> [Message.Head] {
         var heads: [Message.Head] = []
-        for (log, proof) in sorted(proofs) where (proof.topic ?? alliance.topic) == topic {
+        for (log, proof) in sorted(proofs) where isItem(proof.topic, proof.author, in: topic) {
             heads.append(.init(log: log, sequence: 0, id: proof.fork))
             guard isLine(log), let chain = chains.chain(log) else { continue }
             heads += chain.tips.map { .init(log: log, sequence: 0, id: $0) }
@@ -129,7 +129,8 @@ extension Node {
 
     private mutating func wait(for proof: ForkProof, from peer: PeerID) {
         let waiting = WaitingProof(
-            peer: peer, log: proof.log, author: proof.author, key: proof.one.entry.header.key)
+            peer: peer, log: proof.log, author: proof.author, topic: proof.topic,
+            key: proof.one.entry.header.key)
         guard waitingProofs.count < waitingMax, !waitingProofs.contains(waiting) else { return }
         waitingProofs.append(waiting)
     }
@@ -143,8 +144,7 @@ extension Node {
             let topic = contractOfLog[waiting.log].flatMap { contracts[$0]?.key.topic }
             let judged =
                 waiting.log == .key(author: waiting.author)
-                || belongs(
-                    waiting.log, author: waiting.author, topic: topic ?? alliance.topic)
+                || belongs(waiting.log, author: waiting.author, topic: topic ?? waiting.topic)
             let known = waiting.key.map { keyLogs.key(waiting.author, $0) != nil } ?? true
             guard judged, known, keyLogs.knows(waiting.author) else {
                 waitingProofs.append(waiting)
@@ -214,9 +214,11 @@ extension Node {
 
     /// Peers that share the topic hear of it once. After a reload, the next session says it.
     private mutating func spread(_ proof: ForkProof) {
-        let (wire, topic) = (proof.wire, proof.topic ?? alliance.topic)
-        for id in connections.keys.sorted() {
-            converse(id) { $0.learned(wire, of: proof.fork, in: topic) }
+        let wire = proof.wire
+        for topic in proof.topic.map({ [$0] }) ?? topics(ofKeysOf: proof.author) {
+            for id in connections.keys.sorted() {
+                converse(id) { $0.learned(wire, of: proof.fork, in: topic) }
+            }
         }
     }
 
@@ -285,7 +287,7 @@ extension Node {
 
     /// A run beside what is held goes on to peers that share its topic.
     private mutating func tell(_ run: [ValidEntry], from source: PeerID?) {
-        guard let topic = run.first.map({ $0.header.topic ?? alliance.topic }) else { return }
+        guard let topic = run.first?.header.topic else { return }
         let wires = run.map(\.entry.wire)
         for id in connections.keys.sorted() where id != source {
             converse(id) { $0.branched(wires, in: topic) }

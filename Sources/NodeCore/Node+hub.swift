@@ -2,7 +2,6 @@ internal import Capacity
 internal import Entries
 public import Identity
 internal import Logs
-internal import Market
 internal import Replication
 
 // Hubs: store and forward for members who sleep or can only dial out. A hub holds sealed statements and logs
@@ -147,14 +146,14 @@ extension Node {
     // MARK: - As a hub
 
     private func mayBeServed(_ did: DID) -> Bool {
-        standing.contains(.hub) && book[did] != nil
+        standing.contains(.hub) && alliances.contains { takesPart(did, in: $0.topic) }
     }
 
     private mutating func keep(_ topics: [TopicID], for did: DID, _ id: PeerID) {
         guard mayBeServed(did),
             entrusted[did] != nil || entrusted.count < HubLimit.members
         else { return }
-        let wanted = Set(topics).subtracting([alliance.topic]).sorted()
+        let wanted = Set(topics).filter { !isAlliance($0) }.sorted()
         if entrusted[did] != wanted {
             entrusted[did] = wanted
             changes.append(.entrusted(by: did, wanted))

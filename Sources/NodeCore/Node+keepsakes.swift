@@ -63,7 +63,8 @@ extension Node {
             peers: peers.prefix(64).map {
                 .init(host: $0.host, port: Int64($0.port), did: $0.did)
             },
-            names: sorted(petnames).prefix(256).map { .init(did: $0.0, name: $0.1) })
+            names: sorted(petnames).prefix(256).map { .init(did: $0.0, name: $0.1) },
+            alliances: alliances.prefix(64).map { Invitation(foundingBody: $0.foundingBody) })
         var size = result.wire.count
         let held = sorted(contracts).map(\.1)
         for held in held.filter({ !$0.isOver }) + held.filter(\.isOver) {
@@ -114,6 +115,14 @@ extension Node {
             addPeer(PeerAddress(host: peer.host, port: Int(peer.port), did: peer.did))
         }
         for one in keepsake.names where petnames[one.did] == nil { name(one.did, one.name) }
+        for one in keepsake.alliances {
+            guard let alliance = try? Alliance(foundingBody: one.foundingBody),
+                memberships[alliance.topic] == nil
+            else { continue }
+            isNew = true
+            noticeOldCopy(.homeLost)
+            enter(alliance)
+        }
         guard isNew else { return }
         topicsChanged()
         retryStatements()

@@ -97,7 +97,8 @@ extension Node {
         let body = make(line.line.remaining)
         // The line judges the signed entry itself, on a copy: what it refuses is never kept.
         var trial = self
-        let valid = try trial.append(body, to: current(log))
+        guard let topic = openedIn(log, of: own.did) else { throw .lineUnknown(log.short) }
+        let valid = try trial.append(body, to: current(log), topic: topic)
         if let fault = trial.lines[log]?.fault { throw .line(fault.reason) }
         self = trial
         return valid.entry

@@ -10,6 +10,8 @@ internal import Replication
 /// How far ahead of our clock an entry may be before it waits: 10 minutes.
 let futureSkewMilliseconds: Int64 = 10 * 60_000
 let waitingMax = 1_024
+/// Logs of those who are no members, yet or ever: remembered by name, with nothing of what is in them.
+let outsidersMax = 256
 /// Proposals of one author that wait for an answer here; the next ones wait with their author.
 let proposalsMax = 256
 
@@ -44,12 +46,11 @@ extension Node {
     }
 
     @discardableResult
-    mutating func append<Body: EntryBody>(_ body: Body, to log: LogID, topic: TopicID? = nil)
+    mutating func append<Body: EntryBody>(_ body: Body, to log: LogID, topic: TopicID?)
         throws(NodeRefusal) -> ValidEntry
     {
         try append(
-            Body.kind, body: { _ throws(EntryRefusal) in body.wire }, to: log,
-            topic: topic ?? alliance.topic)
+            Body.kind, body: { _ throws(EntryRefusal) in body.wire }, to: log, topic: topic)
     }
 
     /// Keeps a valid new entry at the end of its log, tells what it means, and passes it on.
@@ -63,8 +64,8 @@ extension Node {
     mutating func fold(_ valid: ValidEntry) {
         let entry = valid.entry
         guard let place = entry.header.log else { return }
-        if chains.chain(place.log) == nil {
-            logsOfTopic[entry.header.topic ?? alliance.topic, default: []].append(place.log)
+        if chains.chain(place.log) == nil, let topic = entry.header.topic {
+            logsOfTopic[topic, default: []].append(place.log)
         }
         chains.apply(valid)
         countKept(entry)
@@ -98,19 +99,18 @@ extension Node {
             }
         } else if let log = witnessed[place.log] {
             foldAsWitness(entry, of: log)
-        } else if base == .publicLog(author: entry.header.author, alliance: alliance.topic) {
-            book.fold(entry)
-            if entry.kind == .lineOpening { openLines(of: entry.header.author) }
-        } else if lines[base] != nil {
-            foldLine(entry, base)
-        } else if entry.header.topic == alliance.topic,
-            book[entry.header.author]?.opening(of: place.log) == nil
-        {
-            unopened[place.log, default: []].append(valid)
+        } else if let topic = entry.header.topic, isAlliance(topic) {
+            if isPublic(base, of: entry.header.author, topic) {
+                foldPublic(entry, topic)
+            } else if lines[base] != nil, topic == openedIn(base, of: entry.header.author) {
+                foldLine(entry, base)
+            } else {
+                unopened[base, default: []].append(valid)
+            }
         }
     }
 
-    private mutating func openLines(of author: DID) {
+    mutating func openLines(of author: DID) {
         for opening in book[author]?.openings ?? []
         where opening.clashesWith == nil && lines[opening.log] == nil {
             lines[opening.log] = LineLog(issuer: author, terms: opening.terms)
@@ -150,9 +150,11 @@ extension Node {
                     || log == .witness(of: called, author: author))
         }
         if let topic, keptTopics[topic] != nil { return mayKeep(log, in: topic) }
-        guard topic == alliance.topic else { return false }
-        return log == .publicLog(author: author, alliance: alliance.topic)
-            || book[author]?.opening(of: log) != nil
+        guard let topic, isAlliance(topic) else { return false }
+        if log == .publicLog(author: author, alliance: topic) { return true }
+        // A line opened in two alliances has one log, and that is in the first.
+        if let chain = chains.chain(log), chain.topic != topic { return false }
+        return openedIn(log, of: author) == topic
             || baseOf[log] != nil && chains.chain(log)?.author == author
     }
 
@@ -176,11 +178,17 @@ extension Node {
             let time = entries[ahead].header.time.advanced(by: -futureSkewMilliseconds)
             let last = UInt64(place.sequence) + UInt64(entries.count) - 1
             entries.removeSubrange(ahead...)
-            if !planted(.aheadDropped) { wait(for: place.log, upTo: last, peer, ahead: time) }
+            if !planted(.aheadDropped) { wait(for: place.log, upTo: last, peer, .time(time)) }
             if entries.isEmpty { return }
         }
+        guard let entries = lawfulForNow(entries, place, from: peer) else { return }
         do {
             if first.kind == .key {
+                guard isKnown(first.header.author, in: nil) else {
+                    return wait(
+                        for: place.log, upTo: UInt64(place.sequence) + UInt64(wire.count) - 1, peer,
+                        .admission(first.header.author, nil))
+                }
                 try ingestKeys(entries, from: peer)
             } else {
                 let (author, topic) = (first.header.author, first.header.topic)
@@ -242,7 +250,7 @@ extension Node {
             return refuse(error, entries, place: place, from: peer)
         }
         report(place.log, to: peer)
-        if first.header.topic == alliance.topic { retryWaiting() }
+        if isAlliance(first.header.topic) { retryWaiting() }
         retryProofs()
         if first.kind == .key { keysCame() }
         if let contract = contractOfLog[place.log] { advance(contract) }
@@ -293,20 +301,34 @@ extension Node {
         }
     }
 
-    private mutating func wait(
-        for log: LogID, upTo: UInt64, _ peer: PeerID, ahead: Instant? = nil
+    mutating func wait(
+        for log: LogID, upTo: UInt64, _ peer: PeerID, _ until: WaitingLog.Until = .another
     ) {
-        guard waitingLogs.count < waitingMax else { return }
-        let waiting = WaitingLog(peer: peer, log: log, upTo: upTo, ahead: ahead)
-        if !waitingLogs.contains(waiting) { waitingLogs.append(waiting) }
+        if let known = waitingLogs.firstIndex(where: {
+            $0.peer == peer && $0.log == log && $0.until == until
+        }) {
+            let last = waitingLogs[known].upTo
+            waitingLogs[known].upTo = max(last, upTo)
+            return
+        }
+        // Outsiders have a bound of their own: however many come, members' logs still find a place.
+        let isOutside = until.isAdmission
+        let same = waitingLogs.count { $0.until.isAdmission == isOutside }
+        guard same < (isOutside ? outsidersMax : waitingMax) else { return }
+        waitingLogs.append(WaitingLog(peer: peer, log: log, upTo: upTo, until: until))
     }
 
     mutating func retryWaiting(ofTimeOnly: Bool = false) {
         func isDue(_ waiting: WaitingLog) -> Bool {
-            waiting.ahead.map { $0 <= now } ?? !ofTimeOnly
+            switch waiting.until {
+            case .another: !ofTimeOnly
+            case .time(let time): time <= now
+            case .admission(let did, let topic): !ofTimeOnly && isKnown(did, in: topic)
+            }
         }
         let all = waitingLogs.filter(isDue)
-        waitingLogs.removeAll(where: isDue)
+        if all.isEmpty { return }
+        waitingLogs = waitingLogs.filter { !isDue($0) }
         for waiting in all {
             let from = UInt64(chains.head(waiting.log)) + 1
             guard from <= waiting.upTo else { continue }
@@ -328,12 +350,33 @@ extension Node {
 
     mutating func announce(_ entry: Entry, from source: PeerID?) {
         guard let place = entry.header.log else { return }
+        let topics = planted(.topicLeak) ? [alliance.topic] : topics(of: entry)
+        if place.sequence == 1, let topic = entry.header.topic, isAlliance(topic) {
+            announceKeys(of: entry.header.author, in: topic, from: source)
+        }
+        announce(entry, place, in: topics, from: source)
+    }
+
+    private mutating func announce(
+        _ entry: Entry, _ place: Header.LogPlace, in topics: [TopicID], from source: PeerID?
+    ) {
         let wire = entry.wire
         let head = Message.Head(
             log: place.log, sequence: UInt64(place.sequence), id: entry.id)
         for id in connections.keys.sorted() where id != source {
-            let topic = planted(.topicLeak) ? alliance.topic : entry.header.topic ?? alliance.topic
-            converse(id) { $0.added(wire, head, in: [topic]) }
+            converse(id) { $0.added(wire, head, in: topics) }
         }
     }
+
+    /// An author begins to take part in an alliance: whoever shares it needs its keys first.
+    mutating func announceKeys(of author: DID, in topic: TopicID, from source: PeerID?) {
+        for entry in keyEntries[author] ?? [] {
+            guard let place = entry.header.log else { continue }
+            announce(entry, place, in: [topic], from: source)
+        }
+    }
+}
+
+extension Node.WaitingLog.Until {
+    var isAdmission: Bool { if case .admission = self { true } else { false } }
 }

@@ -5,7 +5,7 @@ internal import Logs
 public import Replication
 
 extension Node: Catalogue {
-    public var allianceTopics: [TopicID] { [alliance.topic] }
+    public var allianceTopics: [TopicID] { alliances.map(\.topic) }
     public var contractTopics: [TopicID] {
         let ours = contracts.values.map(\.key.topic) + witnessing.values.map(\.topic)
         return Set(ours).union(keptTopics.keys).sorted()
@@ -13,7 +13,9 @@ extension Node: Catalogue {
 
     public func heads(in topic: TopicID) -> [Message.Head] {
         // Key logs, then public logs, then lines: each needs the one before.
-        planted(.headsUntold) ? [] : (logsOfTopic[topic] ?? []).compactMap { head(of: $0) }
+        if planted(.headsUntold) { return [] }
+        return authors(in: topic).compactMap { head(of: .key(author: $0)) }
+            + (logsOfTopic[topic] ?? []).compactMap { standingHead(of: $0) }
     }
 
     public func head(of log: LogID) -> Message.Head? {
@@ -26,8 +28,8 @@ extension Node: Catalogue {
     }
 
     public func contains(_ log: LogID, in topic: TopicID) -> Bool {
-        if let chain = chains.chain(log) { return (chain.topic ?? alliance.topic) == topic }
-        return proofs[log].map { ($0.topic ?? alliance.topic) == topic } ?? false
+        if let chain = chains.chain(log) { return isItem(chain.topic, chain.author, in: topic) }
+        return proofs[log].map { isItem($0.topic, $0.author, in: topic) } ?? false
     }
 }
 
@@ -49,7 +51,11 @@ extension Node {
         perform(session.begin(now: now.milliseconds, agent: agent), for: id)
     }
 
-    public mutating func disconnected(_ id: PeerID) { connections[id] = nil }
+    public mutating func disconnected(_ id: PeerID) {
+        connections[id] = nil
+        // Its next connection names them again.
+        waitingLogs.removeAll { $0.peer == id }
+    }
 
     public mutating func received(_ frame: Frame, from id: PeerID) {
         guard var session = connections[id]?.session else { return }
@@ -57,9 +63,11 @@ extension Node {
             directives.append(.close(id, "the peer's key is not the one in force"))
             return
         }
+        let shared = session.shared
         let orders = session.received(frame, now: now.milliseconds, self)
         connections[id]?.session = session
         perform(orders, for: id)
+        if session.shared != shared { ask(id) }
     }
 
     /// One input to one session, and what it orders. The session is put back before its orders run, for
@@ -77,10 +85,10 @@ extension Node {
             let orders = session.topicsChanged(self)
             connections[id]?.session = session
             perform(orders, for: id)
+            // What is shared now may have been here before, and only its peers can tell.
+            ask(id)
         }
         for id in connections.keys.sorted() where connections[id]?.isOurHub == true { entrust(id) }
-        // In an old copy even a new contract may have been there before.
-        if recovery.reason != nil { for id in connections.keys.sorted() { ask(id) } }
     }
 
     /// The shell is boring, and so is this: one line per case.
@@ -98,7 +106,10 @@ extension Node {
             case .mail(let mail): receive(mail, from: id)
             case .keys(let entries): receive(keys: entries, from: id)
             case .asked(let logs):
-                if let did = connections[id]?.did { directives.append(.giveBack(id, did)) }
+                if let did = connections[id]?.did, connections[id]?.isGivenBack == false {
+                    connections[id]?.isGivenBack = true
+                    directives.append(.giveBack(id, did))
+                }
                 if let answer = answer(logs, to: id) { directives.append(.send(id, answer.frame)) }
             case .answered(let heads): answered(heads, by: id)
             case .keep(let sealed): keep(sealed: sealed, from: id)

@@ -65,10 +65,20 @@ extension Node {
         // A contract's log is nobody else's business. The others are every member's: an old copy may not
         // know any more to whom they bound it.
         if contractOfLog[log] != nil || witnessed[log] != nil { return nil }
-        let others = keyLogs.authors.filter { $0 != own.did }
+        let topic = allianceTopic(of: log)
+        let others = keyLogs.authors.filter { did in
+            did != own.did && (topic.map { takesPart(did, in: $0) } ?? true)
+        }
         let rest = silent(others)
-        let isHeard =
-            !others.isEmpty && (rest.isEmpty || isPatienceOver && rest.count < others.count)
+        let isHeard: Bool
+        if others.isEmpty {
+            // Alone in it, as far as is known. Whoever came in just now, or holds an old copy, does not
+            // know far enough.
+            let isSurelyAlone = !recovers && chains.head(log) > 0
+            isHeard = isSurelyAlone || recovery.answers.values.contains { $0[log] != nil }
+        } else {
+            isHeard = rest.isEmpty || isPatienceOver && rest.count < others.count
+        }
         return isHeard ? nil : waits(for: rest, oneIsEnough: true)
     }
 
@@ -96,14 +106,19 @@ extension Node {
             bound = contracts.values.filter { !$0.isOver }
         }
         let people = bound.flatMap { $0.proposal.participants + $0.witnesses }
+        // Of an alliance's logs nobody else can hold anything.
+        let topic = allianceTopic(of: log)
         return Set(people).subtracting([own.did]).sorted()
+            .filter { did in topic.map { takesPart(did, in: $0) } ?? true }
     }
 
     /// Every log that this node writes or may have written.
     public var ownLogs: [LogID] {
         var logs = Set(chains.logs.filter { chains.chain($0)?.author == own.did })
         logs.insert(.key(author: own.did))
-        logs.insert(.publicLog(author: own.did, alliance: alliance.topic))
+        for one in alliances + leftAlliances {
+            logs.insert(.publicLog(author: own.did, alliance: one.topic))
+        }
         for opening in book[own.did]?.openings ?? [] { logs.insert(opening.log) }
         for held in contracts.values {
             if held.proposal.sequencer == own.did { logs.insert(held.log) }
@@ -118,7 +133,10 @@ extension Node {
 
     public func ownLog(_ log: LogID) -> OwnLog? {
         if log == .key(author: own.did) { return .key }
-        if log == .publicLog(author: own.did, alliance: alliance.topic) { return .publicLog }
+        for one in alliances + leftAlliances
+        where log == .publicLog(author: own.did, alliance: one.topic) {
+            return .publicLog(one.founding.name)
+        }
         if let contract = contractOfLog[log] { return .contract(contract) }
         if let duty = witnessed[log].flatMap({ witnessing[$0] }) {
             return .witness(duty.terms.contract)
@@ -139,6 +157,11 @@ extension Node {
     mutating func beginUnsure(_ snapshot: Snapshot) {
         // Who never met anyone has nobody to ask, and nobody who could hold more.
         if keyLogs.authors.contains(where: { $0 != own.did }) { recovery.unsure = Set(ownLogs) }
+        // What was joined and not spoken in yet waits for whoever may know better.
+        for one in alliances.dropFirst() {
+            let log = LogID.publicLog(author: own.did, alliance: one.topic)
+            if chains.head(log) == 0 { recovery.unsure.insert(log) }
+        }
         if let kept = snapshot.recovery {
             recovery.reason = kept.reason
             recovery.since = kept.since
@@ -169,7 +192,11 @@ extension Node {
         guard let connection = connections[id], connection.isProven,
             connection.session.isEstablished
         else { return }
-        let logs = ownLogs.filter { recovery.isUnsure($0) && !connection.asked.contains($0) }
+        guard !recovery.unsure.isEmpty || recovery.reason != nil else { return }
+        let logs = ownLogs.filter { log in
+            recovery.isUnsure(log) && !connection.asked.contains(log)
+                && mayName(log, to: connection)
+        }
         connections[id]?.asked.formUnion(logs)
         for start in stride(from: 0, to: logs.count, by: ReplicationLimit.headsPerFrame) {
             let part = logs[start..<min(start + ReplicationLimit.headsPerFrame, logs.count)]
@@ -232,6 +259,7 @@ extension Node {
             changes.append(.recovery(.over))
         }
         guard !sure.isEmpty else { return }
+        greet()
         goOnUnderNewKey()
         for id in contracts.keys.sorted() { advance(id) }
     }
@@ -263,6 +291,7 @@ extension Node {
             recovery.whole = []
             changes.append(.recovery(.over))
         }
+        greet()
         goOnUnderNewKey()
         for id in contracts.keys.sorted() { advance(id) }
     }

@@ -126,6 +126,7 @@ extension Node {
 
     /// Its author's key, its time and the contract that it is about have come.
     private func isReady(_ entry: Entry) -> Bool {
+        if entry.kind == .joining { return isReady(joining: entry) }
         guard let keyID = entry.header.key, keyLogs.key(entry.header.author, keyID) != nil,
             entry.header.time <= now.advanced(by: futureSkewMilliseconds)
         else { return false }
@@ -141,6 +142,7 @@ extension Node {
         guard entry.header.statement != nil, entry.header.author != own.did,
             let keyID = entry.header.key
         else { return }
+        if entry.kind == .joining { return receive(joining: entry) }
         guard let key = keyLogs.key(entry.header.author, keyID),
             entry.header.time <= now.advanced(by: futureSkewMilliseconds)
         else {
@@ -256,6 +258,7 @@ extension Node {
             let held = HeldContract(key: key, proposalEntry: entry, proposal: proposal)
             contracts[key.contract] = held
             contractOfLog[held.log] = key.contract
+            namedIn[key.topic] = proposal.participants + held.witnesses
             for did in proposal.participants {
                 guard let log = Fold.settlementLog(of: did, proposal) else { continue }
                 contractOfLog[log] = key.contract

@@ -10,7 +10,17 @@ public import Replication
 /// One node, whole, as a value.
 public struct Node: Sendable {
     public internal(set) var own: Own
-    public let alliance: Alliance
+    /// Those the node takes part in, the oldest first. Never empty.
+    public internal(set) var alliances: [Alliance]
+    /// Those it took part in: what it said there stands.
+    public internal(set) var leftAlliances: [Alliance] = []
+    public internal(set) var memberships: [TopicID: Membership] = [:]
+    /// How far public logs may grow by now, where their alliance has limits.
+    var paces: [LogID: Pace] = [:]
+    /// Everyone named in a contract, by its topic: their key logs are items there.
+    var namedIn: [TopicID: [DID]] = [:]
+    /// At start: public entries, until it is known who is a member of what.
+    var unread: [Entry] = []
     public let checker: SignatureChecker
     public let agent: String
 
@@ -102,15 +112,23 @@ public struct Node: Sendable {
     struct WaitingLog: Hashable, Sendable {
         let peer: PeerID
         let log: LogID
-        let upTo: UInt64
-        /// Its time is ahead of our clock until then; `nil` where another log has to come first.
-        var ahead: Instant?
+        var upTo: UInt64
+        let until: Until
+
+        enum Until: Hashable, Sendable {
+            case another
+            /// Its time, or its alliance's limits, say so.
+            case time(Instant)
+            /// Nothing of it is taken until its author is somebody here.
+            case admission(DID, TopicID?)
+        }
     }
 
     struct WaitingProof: Hashable, Sendable {
         let peer: PeerID
         let log: LogID
         let author: DID
+        let topic: TopicID?
         let key: EntryID?
     }
 
@@ -150,6 +168,8 @@ public struct Node: Sendable {
         var lettersInFlight = 0
         /// Our logs that it was asked about.
         var asked: Set<LogID> = []
+        /// It got its own snapshot back.
+        var isGivenBack = false
     }
 
     /// `known`: templates that were read before, by hash; reading them again costs more than all else.
@@ -158,7 +178,7 @@ public struct Node: Sendable {
         checker: SignatureChecker = SignatureChecker(), known: [Hash32: Template] = [:]
     ) {
         self.own = own
-        self.alliance = alliance
+        alliances = [alliance]
         self.checker = checker
         self.agent = agent
         restore(snapshot, known)
@@ -218,6 +238,7 @@ public struct Node: Sendable {
     private mutating func restore(_ snapshot: Snapshot, _ known: [Hash32: Template]) {
         isRestoring = true
         defer { isRestoring = false }
+        restoreAlliances(snapshot)
         petnames = Dictionary(snapshot.petnames, uniquingKeysWith: { _, last in last })
         peers = snapshot.peers
         for bytes in snapshot.templates {
@@ -253,7 +274,14 @@ public struct Node: Sendable {
             else { continue }
             contracts[id]?.fold?.weigh(valid.entry, keys: lookup, checker: checker)
         }
-        for valid in rest where !isOfParty(valid.entry) { fold(valid) }
+        // Public logs before lines: who is a member and which line came first is to be known.
+        let isPublic = publicLogs(among: rest)
+        for valid in rest where isPublic.contains(valid.header.log?.log ?? .zero) { fold(valid) }
+        readPublic()
+        for valid in rest
+        where !isOfParty(valid.entry) && !isPublic.contains(valid.header.log?.log ?? .zero) {
+            fold(valid)
+        }
         foldRuled(snapshot)
         // Whose no counts against a request is known only now that rulings are.
         for (valid, contract) in snapshot.statements

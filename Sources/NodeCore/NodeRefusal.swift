@@ -3,6 +3,7 @@ public import Contracts
 public import Entries
 public import Identity
 public import Logs
+public import Market
 
 /// Why a command was refused. Nothing was signed and nothing written.
 public indirect enum NodeRefusal: Error, Sendable {
@@ -19,6 +20,27 @@ public indirect enum NodeRefusal: Error, Sendable {
     case fold(FoldRefusal)
     case contract(ContractRefusal)
     case template(TemplateRefusal)
+    case rules(AllianceRules.Refusal)
+    case allianceUnknown(String)
+    case allianceAmbiguous(String)
+    case alreadyJoined(TopicID)
+    /// A node is in one alliance at least.
+    case onlyAlliance(TopicID)
+    /// A running contract rests on a line that was opened in it.
+    case allianceInUse(TopicID, ContractID)
+    /// The rules let others admit, or nobody.
+    case mayNotAdmit(TopicID)
+    case alreadyMember(DID)
+    case notASteward(TopicID)
+    case stewardsStay(DID)
+    case notAMember(DID)
+    /// Our own log in this alliance ends there.
+    case expelled(TopicID, upTo: Int64)
+    /// The alliance's limits: one more may be said from then on.
+    case tooMuch(TopicID, until: Instant)
+    case invitationOver(Instant)
+    /// The line was opened in another alliance.
+    case lineElsewhere(LogID, alliance: TopicID)
     case lineUnknown(String)
     case notYourLine(LogID)
     case lineClash(with: LogID)

@@ -1,5 +1,6 @@
 public import Entries
 public import Identity
+public import Market
 
 /// Whose node this is, with what it signs.
 public struct Own: Sendable {
@@ -29,6 +30,15 @@ public struct Own: Sendable {
         Own(did: did, keyEntry: entry, key: key, nodeSecret: nodeSecret)
     }
 
+    /// The key of one invitation: its holder shows it once, and nothing of it is kept here.
+    func invitationKey(_ alliance: TopicID, _ terms: Invitation.Terms) -> SecretBytes {
+        SecretBytes(
+            HMAC256.authenticate(
+                Array("talea.invitation.v1".utf8) + alliance.bytes + terms.wire,
+                key: nodeSecret.exposed
+            ).bytes)
+    }
+
     /// The one-time release key of this node in `contract`: HMAC over the node secret, which the
     /// recovery code restores, so that a lost disk locks no grant and no issuer frees what it sold.
     public func releaseKey(_ contract: ContractID) -> SigningKey {
@@ -43,9 +53,13 @@ public struct Alliance: Hashable, Sendable {
     public let foundingBody: [UInt8]
     public let founding: Founding
     public let topic: TopicID
+    public let rules: AllianceRules
 
-    public init(foundingBody: [UInt8]) throws(EntryRefusal) {
-        founding = try Founding(strict: foundingBody)
+    public init(foundingBody: [UInt8]) throws(NodeRefusal) {
+        let founding: Founding
+        do { founding = try Founding(strict: foundingBody) } catch { throw .entry(error) }
+        do { rules = try AllianceRules(founding) } catch { throw .rules(error) }
+        self.founding = founding
         self.foundingBody = foundingBody
         topic = .alliance(foundingBody: foundingBody)
     }

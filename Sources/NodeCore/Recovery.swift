@@ -69,7 +69,8 @@ public enum RecoveryChange: Hashable, Sendable {
 /// One of our own logs, as people know it.
 public enum OwnLog: Hashable, Sendable {
     case key
-    case publicLog
+    /// In the alliance of that name.
+    case publicLog(String)
     case line(String)
     case contract(ContractID)
     /// What we say as a witness of it.

@@ -1,7 +1,7 @@
 public import Capacity
 internal import Contracts
 public import Dashboard
-internal import Entries
+public import Entries
 internal import Foundation
 internal import Glibc
 public import Identity
@@ -46,16 +46,16 @@ public struct Home: Sendable {
 
     /// Makes a new home. `passphrase` nil: the key file lies in clear, by the owner's own choice.
     public static func initialise(
-        at path: String, name: String, role: String, invitation: [UInt8]?, alliance: String,
+        at path: String, name: String, role: String, invitation: Invitation?, alliance: String,
         passphrase: String?, templatesFrom folder: String?
     ) throws -> Made {
         guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
         let home = Home(path)
         let files = FileManager.default
         guard !files.fileExists(atPath: home.keyFile) else { throw Refusal.exists(home.path) }
-        let joined = try invitation.map { body in
-            guard let alliance = try? Alliance(foundingBody: body) else {
-                throw Refusal.invitation(body.hex)
+        let joined = try invitation.map { invitation in
+            guard let alliance = try? Alliance(foundingBody: invitation.foundingBody) else {
+                throw Refusal.invitation(invitation.foundingBody.hex)
             }
             return alliance
         }
@@ -94,6 +94,7 @@ public struct Home: Sendable {
         // A power cut on the way leaves what the next attempt knows to be nobody's.
         try DurableFile.write(Array(text.utf8), to: home.begunKeyFile)
         try Database.create(at: home.path, genesis: genesis, templates: templates.map(\.bytes))
+        if let invitation { try ask(invitation, at: home.path, genesis) }
         for template in templates {
             try DurableFile.write(template.bytes, to: home.templates + "/" + template.name)
         }
@@ -102,6 +103,18 @@ public struct Home: Sendable {
         return Made(
             did: genesis.own.did, recoveryCode: code.text,
             foundingBody: genesis.alliance.foundingBody)
+    }
+
+    /// Where the inviter listens, and the word to it that waits in the outbox until the node runs.
+    private static func ask(_ invitation: Invitation, at path: String, _ genesis: Genesis) throws {
+        let database = try Database.open(at: path)
+        defer { database.close() }
+        let (snapshot, alliance) = try database.load()
+        var node = Node(own: genesis.own, alliance: alliance, snapshot: snapshot)
+        node.begin(at: Clock.now(), seed: Entropy.seed())
+        if invitation.ticket != nil { try node.join(invitation) }
+        if let address = Commands.peer(of: invitation) { node.addPeer(address) }
+        try database.commit(node.takeChanges())
     }
 
     /// Whether the key file is encrypted.

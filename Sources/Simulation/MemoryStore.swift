@@ -73,6 +73,9 @@ public struct MemoryStore: Sendable {
             case .petname(let did, let name):
                 snapshot.petnames.removeAll { $0.0 == did }
                 if let name { snapshot.petnames.append((did, name)) }
+            case .alliance(let body, let isLeft):
+                snapshot.alliances.removeAll { $0.foundingBody == body }
+                snapshot.alliances.append((body, isLeft))
             case .peer(let address, let added):
                 snapshot.peers.removeAll { $0 == address }
                 if added { snapshot.peers.append(address) }

@@ -117,7 +117,8 @@ extension World {
             guard let other = machines[index].node else { continue }
             let shared = Set(one.chains.logs + other.chains.logs).filter { log in
                 let chain = one.chains.chain(log) ?? other.chains.chain(log)
-                return chain.map { ($0.topic ?? one.alliance.topic) == one.alliance.topic } == true
+                // Key logs are items of every alliance.
+                return chain.map { $0.topic.map { $0 == one.alliance.topic } ?? true } == true
             }
             for log in shared.sorted() {
                 let (left, right) = (one.chains.chain(log), other.chains.chain(log))

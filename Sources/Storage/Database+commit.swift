@@ -82,6 +82,12 @@ extension GRDB.Database {
                     """, [log.data, issuer.data, total, remaining])
             case .template(let hash, let bytes): try insert(template: hash, bytes)
             case .petname(let did, let name): try set(petname: name, of: did)
+            case .alliance(let body, let isLeft):
+                try run(
+                    """
+                    INSERT INTO alliance (topic, founding, isLeft) VALUES (?, ?, ?)
+                    ON CONFLICT (topic) DO UPDATE SET isLeft = excluded.isLeft
+                    """, [TopicID.alliance(foundingBody: body).data, Data(body), isLeft])
             case .peer(let address, let added): try set(address, added: added)
             case .transfer(let child, let parent, let act):
                 try run(

@@ -34,6 +34,7 @@ extension Database {
                     host: try $0.text("host"), port: Int(try $0.number("port")),
                     did: try $0.fixedIfAny("did"))
             }
+            snapshot.alliances = try db.alliances()
             snapshot.transfers = try db.all(
                 "SELECT child, parent, act FROM pendingChild ORDER BY child"
             ) {
@@ -126,6 +127,18 @@ extension GRDB.Database {
                 statement: try Entry(storedStatement: row), recipient: try row.fixed("recipient"),
                 contractKey: try row.bytesIfAny("contractKey"),
                 expires: try Instant(milliseconds: try row.number("expires")))
+        }
+    }
+
+    /// Founding bodies are what their topics say, or refused.
+    func alliances() throws -> [(foundingBody: [UInt8], isLeft: Bool)] {
+        try all("SELECT position, topic, founding, isLeft FROM alliance ORDER BY position") { row in
+            let body = try row.bytes("founding")
+            guard TopicID.alliance(foundingBody: body) == (try row.fixed("topic")) else {
+                throw StorageRefusal.damaged(
+                    .row(table: "alliance", number: try row.number("position")))
+            }
+            return (body, try row.number("isLeft") == 1)
         }
     }
 

@@ -139,10 +139,12 @@ extension GRDB.Database {
         guard let founding = try Data.fetchOne(self, sql: "SELECT founding FROM node") else {
             return false
         }
-        let alliance = try Alliance(foundingBody: [UInt8](founding))
+        let topics = ([[UInt8](founding)] + (try alliances().map(\.foundingBody)))
+            .map { TopicID.alliance(foundingBody: $0) }
         return try all("SELECT DISTINCT author FROM entry") { try $0.fixed("author") as DID }
-            .contains {
-                log == .key(author: $0) || log == .publicLog(author: $0, alliance: alliance.topic)
+            .contains { author in
+                log == .key(author: author)
+                    || topics.contains { log == .publicLog(author: author, alliance: $0) }
             }
     }
 }

@@ -308,7 +308,8 @@ enum Schema {
         CREATE INDEX recoveryTwice ON recovery (log, reason, since);
         """
 
-    /// Hubs of ours; and what we keep as a hub of others.
+    /// Alliances beside the one of table `node`, and whether any of them was left. Hubs of ours, and what we
+    /// keep as a hub of others. Files of contracts.
     private static let version7 = """
         CREATE TABLE hub (did BLOB NOT NULL PRIMARY KEY CHECK (length(did) = 32)) STRICT;
 
@@ -345,5 +346,14 @@ enum Schema {
             sealed BLOB NOT NULL CHECK (length(sealed) BETWEEN 17 AND 65552),
             PRIMARY KEY (blob, idx)
         ) STRICT;
+
+        CREATE TABLE alliance (
+            position INTEGER PRIMARY KEY,
+            -- What derives from the founding body.
+            topic BLOB NOT NULL UNIQUE CHECK (length(topic) = 32),
+            founding BLOB NOT NULL,
+            isLeft INTEGER NOT NULL CHECK (isLeft IN (0, 1))
+        ) STRICT;
+        CREATE INDEX allianceTwice ON alliance (topic, founding, isLeft);
         """
 }

@@ -1,5 +1,6 @@
 import Contracts
 import Dashboard
+import Entries
 import Identity
 import NodeDaemon
 
@@ -10,8 +11,8 @@ enum Daemon {
         var home: String
         var name: String
         var role: String
-        /// The founding body of the alliance to join; `nil` founds one called `alliance`.
-        var invitation: [UInt8]?
+        /// To the alliance to join; `nil` founds one called `alliance`.
+        var invitation: Invitation?
         var alliance: String
         /// `nil`: knowingly none.
         var passphrase: String?

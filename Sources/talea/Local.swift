@@ -1,6 +1,7 @@
 import ArgumentParser
 import Contracts
 import Dashboard
+import Entries
 import FoundationEssentials
 import Glibc
 import Identity
@@ -125,17 +126,17 @@ struct Init: ParsableCommand {
     @Option(help: "Copy the templates of this folder into the home.") var contracts: String?
 
     func act(_ line: Line) throws {
-        var founding: [UInt8]?
+        var joined: Invitation?
         if let invitation {
-            guard let body = Invitation.read(invitation) else {
+            guard let read = Invitation(code: invitation) else {
                 throw DoorRefusal(
                     "invitation_unreadable", field: "invitation", value: invitation,
                     en: "--invitation: wanted the whole code that talea id prints (talea-invite:…)",
                     zh: "--invitation：应为 talea id 打印的完整邀请码（talea-invite:…）")
             }
-            founding = body
+            joined = read
         }
-        guard (founding == nil) != (alliance == nil) else {
+        guard (joined == nil) != (alliance == nil) else {
             throw DoorRefusal(
                 "alliance_or_invitation", field: "alliance",
                 en: "give one of --invitation CODE (join) and --alliance NAME (found)",
@@ -149,12 +150,12 @@ struct Init: ParsableCommand {
         }
         let begun = try Daemon.initialise(
             .init(
-                home: line.home, name: name, role: role, invitation: founding,
+                home: line.home, name: name, role: role, invitation: joined,
                 alliance: alliance ?? "",
                 passphrase: try Local.newPassphrase(
                     file: passphraseFile, none: noPassphrase, line.language),
                 contracts: contracts))
-        let code = Invitation.code(foundingBody: begun.foundingBody)
+        let code = Invitation(foundingBody: begun.foundingBody).code
         if common.json {
             print(
                 ([
@@ -246,7 +247,7 @@ struct VerifyFile: ParsableCommand {
         commandName: "verify", abstract: "Check an exported contract or step offline.")
 
     @OptionGroup var common: Common
-    @Argument(help: "What talea proof export wrote.") var file: String
+    @ArgumentParser.Argument(help: "What talea proof export wrote.") var file: String
 
     func act(_ line: Line) throws -> Int32 {
         let bytes = try Local.read(file, field: "FILE")
@@ -271,7 +272,7 @@ struct CheckTemplate: ParsableCommand {
         abstract: "Read a template file and explore what it can come to, as a node does.")
 
     @OptionGroup var common: Common
-    @Argument(help: "A YAML file.") var file: String
+    @ArgumentParser.Argument(help: "A YAML file.") var file: String
 
     func act(_ line: Line) throws -> Int32 {
         let bytes = try Local.read(file, field: "FILE")

@@ -23,6 +23,7 @@ enum Manual {
         "offer list", "offer show", "template list", "template show", "contract show",
         "contract list", "ledger balance", "ledger statement", "ledger export", "ledger rebuild",
         "proof", "proof export", "witness list", "hub list", "attachment list", "reputation show",
+        "alliance list",
     ]
 
     static let groups: [(Localized, [Page])] = [
@@ -63,25 +64,46 @@ enum Manual {
             ]
         ),
         (
+            Localized(en: "Alliances", zh: "联盟"),
+            [
+                Page(
+                    "alliance found",
+                    "--name N [--admission anyone|invitation|steward] [--steward WHO …] [--entries-per-day N] [--open-offers N] [--expelled-by N]",
+                    "begin one; its rules are for ever", "创建联盟；规则不可更改"),
+                Page("alliance join", "--code CODE", "take part in another one", "加入另一个联盟"),
+                Page("alliance list", "", "yours, their rules and people", "您的联盟及其规则与成员"),
+                Page("alliance leave", "--alliance NAME", "take part no more", "离开联盟"),
+                Page(
+                    "alliance invite",
+                    "[--alliance NAME] [--days N] [--address HOST:PORT] [--qr]",
+                    "a code for one newcomer, as text or picture", "给一位新成员的邀请码，文字或二维码"),
+                Page("alliance admit", "--did WHO [--alliance NAME]", "let someone in", "接纳某人"),
+                Page(
+                    "alliance expel", "--did WHO [--alliance NAME] [--reason T]",
+                    "end someone's log in it; contracts go on", "将某人除名；合同照常履行"),
+            ]
+        ),
+        (
             Localized(en: "Capacity and offers", zh: "产能与报价"),
             [
                 Page(
                     "line declare",
-                    "--resource R --start I --end I [--unit C62] --total N [--source LINE]",
+                    "--resource R --start I --end I [--unit C62] --total N [--source LINE] [--alliance NAME]",
                     "declare capacity", "申报产能"),
                 Page("cut", "--log ID", "close a forked log of yours", "封存您的分叉日志"),
                 Page("line adjust", "--line ID --total N --reason T", "change a total", "调整总量"),
                 Page(
-                    "line show", "[--issuer WHO] [--resource R] [--line ID]",
+                    "line show", "[--issuer WHO] [--resource R] [--line ID] [--alliance NAME]",
                     "lines and what is left",
                     "产能线与余量"),
                 Page(
                     "offer publish",
-                    "--template NAME --line ID --max-units N [--lot N] --until I [--currency C] [--PARAM V …]",
+                    "--template NAME --line ID --max-units N [--lot N] --until I [--currency C] [--alliance NAME] [--PARAM V …]",
                     "offer a contract", "发布报价"),
                 Page("offer withdraw", "--offer ID", "take it back", "撤回报价"),
                 Page(
-                    "offer list", "[--resource R] [--issuer WHO] [--template NAME]",
+                    "offer list",
+                    "[--resource R] [--issuer WHO] [--template NAME] [--alliance NAME]",
                     "standing offers",
                     "有效报价"),
                 Page("offer show", "--offer ID", "one in full", "查看报价"),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Contracts
 import Dashboard
+import Entries
 import Identity
 
 /// A lost laptop: paper and one partner bring the identity back.
@@ -19,7 +20,7 @@ struct Recover: ParsableCommand {
     @Option(help: "Copy the templates of this folder into the home.") var contracts: String?
 
     func act(_ line: Line) async throws {
-        guard let body = Invitation.read(invitation) else {
+        guard let body = Invitation(code: invitation)?.foundingBody else {
             throw DoorRefusal(
                 "invitation_unreadable", field: "invitation", value: invitation,
                 en: "--invitation: wanted the whole code that talea id prints (talea-invite:…)",

@@ -1,6 +1,7 @@
 import Contracts
 import Dashboard
 import FoundationEssentials
+import Glibc
 import Identity
 
 /// A verb that the running node answers.
@@ -145,8 +146,23 @@ struct Remote {
         } else {
             print(Show.text(answer, verb: verb, language))
         }
+        if line.has("qr"), let code = answer["code"]?.string { try draw(code) }
         let isCheck = verb == "ledger rebuild" && line.has("check")
         return isCheck && answer["equal"]?.bool == false ? Main.Exit.checkFailed : 0
+    }
+
+    /// As a picture in the terminal, by the program that draws such; the code does not stand on its
+    /// command line, where others on this machine could read it.
+    private func draw(_ code: String) throws {
+        fflush(nil)
+        let pipe = popen("qrencode -t UTF8 2>/dev/null", "w")
+        if let pipe { fputs(code, pipe) }
+        guard let pipe, pclose(pipe) == 0 else {
+            throw DoorRefusal(
+                "qr_unavailable", field: "qr",
+                en: "--qr: the program qrencode is not here; install it, or hand on the text",
+                zh: "--qr：没有 qrencode 程序；请安装，或转交文字")
+        }
     }
 
     private func unreachable(_ failure: DoorClient.Failure) -> Int32 {

@@ -9,6 +9,9 @@ enum Show {
         switch verb {
         case "line show": return lines(json["lines"]?.array ?? [], en)
         case "line declare", "line adjust": return lines([json], en)
+        case "alliance found", "alliance join", "alliance admit", "alliance expel":
+            return alliances([json], en)
+        case "alliance list", "alliance leave": return alliances(json["alliances"]?.array ?? [], en)
         case "offer list": return offers(json["offers"]?.array ?? [], en)
         case "contract list": return contracts(json["contracts"]?.array ?? [], en)
         case "template list":
@@ -156,12 +159,12 @@ enum Show {
                     ("line", "id"), ("issuer", "issuer_name"), ("resource", "resource"),
                     ("unit", "unit"), ("total", "total"), ("left", "remaining"),
                     ("granted", "granted"), ("from", "start"), ("until", "end"),
-                ]
+                ] + alliance(items, en)
                 : [
                     ("产能线", "id"), ("出让方", "issuer_name"), ("资源", "resource"), ("单位", "unit"),
                     ("总量", "total"), ("剩余", "remaining"), ("已授予", "granted"), ("起", "start"),
                     ("止", "end"),
-                ], en,
+                ] + alliance(items, en), en,
             extra: (
                 en ? "fault" : "问题",
                 {
@@ -169,6 +172,46 @@ enum Show {
                         + ($0["forked"]?.bool == true ? (en ? "forked" : "分叉") : "")
                 }
             ))
+    }
+
+    /// A column for the alliance, where there is more than one to tell apart.
+    private static func alliance(_ items: [JSON], _ en: Bool) -> [(String, String)] {
+        let names = Set(items.compactMap { $0["alliance"]?.string })
+        return names.count > 1 ? [(en ? "alliance" : "联盟", "alliance")] : []
+    }
+
+    /// Each alliance with its rules in a line, then whom it is made of.
+    private static func alliances(_ items: [JSON], _ en: Bool) -> String {
+        items.map { one in
+            var head = (one["name"]?.string ?? "") + " " + cell(one["topic"])
+            let admission = one["admission"]?.string ?? ""
+            switch admission {
+            case "anyone": head += en ? " · anyone with the code joins" : " · 持码即可加入"
+            case "invitation": head += en ? " · members invite" : " · 成员邀请"
+            default: head += en ? " · stewards admit" : " · 管理人接纳"
+            }
+            if let limit = one["entries_per_day"], limit != .null {
+                head += en ? " · \(cell(limit)) entries a day" : " · 每日 \(cell(limit)) 条"
+            }
+            if let limit = one["open_offers"], limit != .null {
+                head += en ? " · \(cell(limit)) open offers" : " · 有效报价 \(cell(limit)) 份"
+            }
+            if one["left"]?.bool == true { head += en ? " · left" : " · 已离开" }
+            if one["standing"]?.string == "outsider" {
+                head +=
+                    en
+                    ? " · you wait to be admitted; others see nothing of you until then"
+                    : " · 您在等待接纳；此前他人看不到您发布的内容"
+            }
+            let people = table(
+                one["people"]?.array ?? [],
+                [
+                    (en ? "name" : "名称", "name"), (en ? "standing" : "身份", "standing"),
+                    (en ? "stands up to" : "有效至第", "stands_up_to"),
+                    (en ? "admitted by" : "接纳者", "admitted_by"), ("did", "did"),
+                ], en)
+            return head + "\n" + people
+        }.joined(separator: "\n\n")
     }
 
     private static func offers(_ items: [JSON], _ en: Bool) -> String {
@@ -179,11 +222,11 @@ enum Show {
                     ("offer", "id"), ("by", "issuer_name"), ("template", "template"),
                     ("resource", "resource"), ("up to", "max_units"), ("lot", "lot"),
                     ("until", "until"),
-                ]
+                ] + alliance(items, en)
                 : [
                     ("报价", "id"), ("发布者", "issuer_name"), ("模板", "template"), ("资源", "resource"),
                     ("至多", "max_units"), ("每批", "lot"), ("有效至", "until"),
-                ], en,
+                ] + alliance(items, en), en,
             extra: (en ? "terms" : "条款", { arguments($0["parameters"]) }))
     }
 

@@ -234,8 +234,8 @@ func inForce() async throws -> (World, contract: String) {
         _ = try await ask(world, "alice", "peer remove", ["address": ["127.0.0.1:7002"]]).get()
         let identity = try await ask(world, "bob", "id").get()
         let code = try #require(identity["invitation"]?.string)
-        #expect(Invitation.read(code) != nil)
-        #expect(Invitation.read(code + "A") == nil)
+        #expect(Invitation(code: code) != nil)
+        #expect(Invitation(code: code + "A") == nil)
         #expect(
             try await ask(world, "bob", "status").get()["listening"]?.string == "127.0.0.1:7001")
         let check = try await ask(world, "bob", "ledger rebuild", ["check": []]).get()

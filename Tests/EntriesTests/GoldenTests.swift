@@ -21,6 +21,7 @@ import Testing
         ("cut.json", .entries([bob.keyEntry] + lineLog + [cut])),
         ("witness.json", witnesses),
         ("settlement.json", settlement),
+        ("alliance.json", guild),
     ]
 
     @Test(arguments: files.map(\.name))
@@ -307,6 +308,52 @@ import Testing
     }()
 
     /// alice and dave end it without bob, who sequences: 30 units are posted, 100.00 are owed.
+    /// The hub is the steward. bob comes in with the hub's invitation and lets carol in, then dave; he is
+    /// expelled up to the first of these.
+    private static let guild: JSON = {
+        let founding = Founding(
+            name: "Guild", stewards: [hub.did], admission: "invitation",
+            limits: [Argument](["entries_per_day": .integer(20), "expelled_by": .integer(1)]),
+            nonce: .filled(0x1f)
+        ).wire
+        let topic = TopicID.alliance(foundingBody: founding)
+        let secret = SigningKey.repeating(0x66)
+        let terms = Invitation.Terms(nonce: .filled(0x67), expires: Instant.noon.days(7))
+        let invitation = Invitation(
+            foundingBody: founding,
+            ticket: .init(inviter: hub.did, terms: terms, secret: .filled(0x66)))
+        let joining = bob.say(
+            Joining(
+                salt: .filled(0x17), keys: [bob.keyEntry.entry], invitation: terms,
+                proof: secret.sign(Invitation.message(topic, newcomer: bob.did))),
+            topic: topic)
+        let log = LogID.publicLog(author: bob.did, alliance: topic)
+        var steward = hub.writer(.publicLog(author: hub.did, alliance: topic), topic: topic)
+        var member = bob.writer(log, topic: topic)
+        let acts = [
+            steward.append(kind: Kind.founding.rawValue, bytes: founding), joining,
+            steward.append(Admit(member: bob.did, invitation: secret.publicKey)),
+            member.append(Admit(member: carol.did)), member.append(Admit(member: dave.did)),
+            steward.append(Expel(member: bob.did, log: log, sequence: 1, reason: "left us")),
+        ]
+        func standing(_ did: DID, _ standing: String) -> JSON {
+            .object([("did", .text(did.did)), ("standing", .text(standing))])
+        }
+        return .object([
+            (
+                "entries",
+                JSON.entries([hub.keyEntry, bob.keyEntry] + acts)["entries"]
+            ), ("invitation", .hex(invitation.wire)),
+            (
+                "standings",
+                .list([
+                    standing(hub.did, "steward"), standing(bob.did, "expelled 1"),
+                    standing(carol.did, "member"), standing(dave.did, "outsider"),
+                ])
+            ),
+        ])
+    }()
+
     private static let settlement: JSON = {
         let log = LogID.contract(contract.contract, author: bob.did)
         let owed = must { try Money(minor: 10_000, .cny) }

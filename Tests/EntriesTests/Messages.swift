@@ -20,7 +20,7 @@ extension Seeded {
     /// Any message of the wire with any lawful content.
     mutating func message() -> Message { message(below(Self.messageKinds)) }
 
-    static let messageKinds = 36
+    static let messageKinds = 40
 
     mutating func message(_ kind: Int) -> Message {
         switch kind {
@@ -122,7 +122,8 @@ extension Seeded {
                     peers: list {
                         .init(host: $0.text(), port: $0.count(), did: $0.maybe($0.id()))
                     },
-                    names: list { .init(did: $0.id(), name: $0.text()) }))
+                    names: list { .init(did: $0.id(), name: $0.text()) },
+                    alliances: list { Invitation(foundingBody: $0.bytes(9)) }))
         case 27:
             Message("Settlement", Settlement(request: entry(), consents: list { $0.entry() }))
         case 28:
@@ -157,9 +158,32 @@ extension Seeded {
                 "Ruling",
                 Ruling(
                     epoch: count(), sequence: count(), step: id(), receipts: list { $0.entry() }))
+        case 35: Message("ForkProof", ForkProof(vouched(at: 9), vouched(at: 9)))
+        case 36: Message("Admit", Admit(member: id(), invitation: maybe(id())))
+        case 37:
+            Message(
+                "Expel",
+                Expel(
+                    member: id(), log: id(), sequence: maybe(count()) ?? 0,
+                    reason: maybe(text()) ?? ""))
+        case 38:
+            Message(
+                "Joining",
+                Joining(
+                    salt: id(), keys: list { $0.entry() }, invitation: invitationTerms(),
+                    proof: Signature(bytes(64))!))
         default:
-            Message("ForkProof", ForkProof(vouched(at: 9), vouched(at: 9)))
+            Message(
+                "Invitation",
+                Invitation(
+                    foundingBody: bytes(40),
+                    ticket: maybe(.init(inviter: id(), terms: invitationTerms(), secret: id())),
+                    address: maybe(text()) ?? ""))
         }
+    }
+
+    private mutating func invitationTerms() -> Invitation.Terms {
+        .init(nonce: id(), expires: instant())
     }
 
     mutating func header() -> Header {

@@ -101,6 +101,51 @@ import Testing
             until: until)
     }
 
+    @Test func `of two lines in two alliances the later is invalid, whichever is read first`()
+        throws
+    {
+        let other = TopicID(SHA256.hash([6]))
+        func opening(_ resource: String, in topic: TopicID, at hour: Int64) throws -> Entry {
+            let body = LineOpening(
+                terms: LineTerms(
+                    resource: try Resource(resource),
+                    window: try Window(
+                        start: Self.now, end: Self.now.advanced(by: 86_400_000),
+                        offsetMinutes: 0), unit: try UnitCode("C62"))
+            ).wire
+            return try ValidEntry(
+                signing: Header(
+                    kind: Kind.lineOpening.rawValue, author: Self.author,
+                    key: EntryID(SHA256.hash([2])), topic: topic,
+                    time: Self.now.advanced(by: hour * 3_600_000), bodyHash: SHA256.hash(body),
+                    bodySize: Int64(body.count),
+                    place: .log(
+                        .init(
+                            log: .publicLog(author: Self.author, alliance: topic), sequence: 1,
+                            previous: nil))), body: body, by: Self.key
+            ).entry
+        }
+        func verdicts(_ entries: [Entry]) -> [String] {
+            var book = Book()
+            for entry in entries { book.fold(entry) }
+            return book[Self.author]?.openings.map {
+                "\($0.alliance == other) \($0.terms.resource.path) \($0.clashesWith == nil)"
+            } ?? []
+        }
+        let wide = try opening("print", in: Self.topic, at: 1)
+        for resource in ["print/offset", "print"] {
+            let (before, after) = (
+                try opening(resource, in: other, at: 0), try opening(resource, in: other, at: 2)
+            )
+            let first = ["true \(resource) true", "false print false"]
+            #expect(verdicts([before, wide]) == first)
+            #expect(verdicts([wide, before]) == first)
+            let second = ["false print true", "true \(resource) false"]
+            #expect(verdicts([after, wide]) == second)
+            #expect(verdicts([wide, after]) == second)
+        }
+    }
+
     @Test func `an offer stands until it is withdrawn or its time is over`() throws {
         var play = Play()
         let end = Self.now.advanced(by: 1_000)
@@ -120,7 +165,7 @@ import Testing
         var play = Play()
         try play.say(Profile(name: "bob"))
         let one = try play.say(Self.offer(until: Self.now))
-        try play.say(kind: 31, [1, 2, 3])
+        try play.say(kind: 26, [1, 2, 3])
         try play.say(Profile(name: "mallory"))
         try play.say(Withdrawal(offer: one))
         #expect(play.book[Self.author]?.newerAt == 3)

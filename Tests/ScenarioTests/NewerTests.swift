@@ -59,7 +59,7 @@ import Testing
         let alliance = market.network["bob"].alliance.topic
         let log = LogID.publicLog(author: market.did("bob"), alliance: alliance)
         let newer = try market.entry(
-            by: "bob", kind: 31, body: [1, 2, 3], in: log, topic: alliance)
+            by: "bob", kind: 26, body: [1, 2, 3], in: log, topic: alliance)
         market.push(newer, from: "bob", to: "alice")
         market.network.settle()
         try market.declare("carol", "paper", 100)

@@ -240,7 +240,9 @@ import Testing
             &market, days: (until.milliseconds - market.network.now.milliseconds) / 86_400_000 + 1)
         try Self.settle(&market, id, plan, by: "right", "judge")
         #expect(try market.held("right", id).grade == .settled)
+        // Whoever read the other's settlement first has started anew, and waits for answers.
         WitnessTests.pass(&market, days: 0)
+        WitnessTests.pass(&market, days: 1)
         let log = LogID.line(author: market.did("right"), other)
         #expect(market.network["right"].lines[log]?.line.remaining == 80)
     }

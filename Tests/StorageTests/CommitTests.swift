@@ -48,6 +48,9 @@ import Testing
             .transfer(child: sent.id, parent: key.contract, act: act),
             .transfer(child: received.id, parent: key.contract, act: act),
             .transferDone(child: received.id), .books([.reserve(payment)]),
+            .alliance(foundingBody: [7], isLeft: false),
+            .alliance(foundingBody: [8], isLeft: false),
+            .alliance(foundingBody: [7], isLeft: true),
         ])
         play.database.close()
 
@@ -64,6 +67,8 @@ import Testing
         #expect(snapshot.petnames.map(\.0) == [bob.did])
         #expect(snapshot.petnames.map(\.1) == ["Bob"])
         #expect(snapshot.peers == [peers[1], peers[2]])
+        #expect(snapshot.alliances.map(\.foundingBody) == [[7], [8]])
+        #expect(snapshot.alliances.map(\.isLeft) == [true, false])
         #expect(snapshot.transfers.map(\.child) == [sent.id])
         #expect(snapshot.transfers.map(\.act) == [act])
         #expect(snapshot.forks.isEmpty)

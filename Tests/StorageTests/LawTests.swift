@@ -147,6 +147,8 @@ import Testing
             "a text where bytes belong", "UPDATE petname SET did = 'bob'",
             says: "cannot store TEXT value in BLOB column"),
         Law(
+            "an alliance neither left nor not", "UPDATE alliance SET isLeft = 2", says: "isLeft IN"),
+        Law(
             "a second node in one file",
             "INSERT INTO node SELECT 2, file, did, founding FROM node", says: "one = 1"),
     ]
@@ -177,7 +179,7 @@ import Testing
                     statement: statement.entry, recipient: play.alice.did, contractKey: nil,
                     expires: .latest)),
             .line(play.alice.publicLog, issuer: play.alice.did, total: 5, remaining: 5),
-            .petname(play.alice.did, "me"),
+            .petname(play.alice.did, "me"), .alliance(foundingBody: [1], isLeft: false),
             .peer(PeerAddress(host: "h", port: 1, did: nil), added: true),
             .books(
                 transfers.map { .reserve($0) } + [

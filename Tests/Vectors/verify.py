@@ -27,6 +27,13 @@ SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} 
     "Change": "1:record n!,2:state t!,3:fields Argument*",
     "Step": "1:act Act,2:request Entry,3:consents Entry*,4:lines Entry*,5:receipts Entry*,"
             "6:keys Entry*,7:records Change*,8:digest i!,9:epoch n,10:proposal Entry",
+    "Founding": "1:name t!,2:stewards i*,3:admission t!,4:limits Argument*,5:nonce i!",
+    "Admit": "1:member i!,2:invitation i",
+    "Expel": "1:member i!,2:log i!,3:sequence n,4:reason t",
+    "Invited": "1:nonce i!,2:expires n!",
+    "Ticket": "1:inviter i!,2:terms Invited!,3:secret i!",
+    "Invitation": "1:founding b!,2:ticket Ticket,3:address t",
+    "Joining": "1:salt i!,2:keys Entry*,3:invitation Invited!,4:proof b!",
     "Settlement": "1:request Entry!,2:consents Entry*",
     "Acceptance": "1:salt i!,2:statement i!,3:release_key i,4:witness_terms_hash i",
     "Receipt": "1:subject i!,2:log i,3:sequence n,4:highest n,5:highest_step i",
@@ -45,8 +52,8 @@ SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} 
                 "14:parent Parent",
 }.items()}
 BODIES = {1: "Key", 2: "Continue", 3: "Cut", 10: "Declare", 12: "Grant", 21: "Receipt",
-          22: "Closed", 23: "Claim", 24: "Ruling", 40: "Proposal", 41: "Acceptance",
-          47: "ClosingRequest"}
+          22: "Closed", 23: "Claim", 24: "Ruling", 30: "Founding", 31: "Admit", 32: "Expel", 40: "Proposal", 41: "Acceptance",
+          47: "ClosingRequest", 48: "Joining"}
 B58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 B32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -380,6 +387,65 @@ def settled(j):
     tell(h, {"act": act})
 
 
+def allied(j):
+    """Who is in an alliance: its rules, an invitation shown and spent, admissions, an expulsion."""
+    data, keys, logs, acts = unhex(j["invitation"]), {}, {}, []
+    code = read("Invitation", data)
+    rules, ticket = read("Founding", code["founding"]), code["ticket"]
+    topic, limits = sha("talea.topic.alliance.v1", sha(code["founding"])), {}
+    for limit in rules["limits"]:
+        limits[limit["name"]] = limit["value"]["integer"]
+        need(limit["name"] in ("entries_per_day", "expelled_by", "open_offers"), "limit")
+    need(limits["entries_per_day"] == 20 and rules["nonce"] == bytes([0x1f]) * 32, "limits")
+    need(rules["admission"] in ("anyone", "invitation", "steward"), "admission")
+    spent, shown_by = public(ticket["secret"]), []
+    for row in j["entries"]:
+        h, body = entries([row], keys, logs)
+        if h["kind"] == 1: continue
+        need(h["topic"] == topic, "topic")
+        if h["kind"] == 48:
+            need(body["invitation"] == ticket["terms"], "terms of the invitation")
+            need([e["header"] for e in body["keys"]] == [unhex(r["header"]) for r in j["entries"]
+                 if header(unhex(r["header"]))["kind"] == 1
+                 and header(unhex(r["header"]))["author"] == h["author"]], "keys")
+            need(h["time"] <= ticket["terms"]["expires"], "in time")
+            need(len(body["proof"]) == 64, "proof")
+            message = b"talea.joining.v1" + topic + h["author"]
+            sodium.crypto_sign_open(body["proof"] + message, spent)
+            shown_by.append(h["author"])
+            continue
+        need(h["log"] == sha("talea.log.public.v1", h["author"], topic), "public log")
+        if h["kind"] == 30: need(unhex(row["body"]) == code["founding"], "founding")
+        else: acts.append((h["author"], h["sequence"], h["kind"], body))
+    stewards, cuts, members = set(rules["stewards"]), {}, set(rules["stewards"])
+    for who in {b["member"] for _, _, k, b in acts if k == 32} - stewards:
+        says = {}
+        for a, _, k, b in acts:
+            if k == 32 and b["member"] == who and a in stewards:
+                need(b["log"] == sha("talea.log.public.v1", who, topic), "expelled log")
+                says[a] = min(says.get(a, 2**53), b.get("sequence", 0))
+        n = limits.get("expelled_by", 1)
+        if len(says) >= n: cuts[who] = sorted(says.values())[n - 1]
+    while True:
+        more = {b["member"] for a, q, k, b in acts if k == 31 and a in members
+                and (a in stewards or rules["admission"] == "invitation" and q <= cuts.get(a, q))}
+        if more <= members: break
+        members |= more
+    used = [(a, b["member"]) for a, _, k, b in acts if b.get("invitation") == spent]
+    need(used == [(ticket["inviter"], shown_by[0])], "one admission for one invitation")
+    for row in j["standings"]:
+        need(set(row) == {"did", "standing"}, "standing members")
+        who = {did(m): m for m in members}.get(row["did"])
+        found = ("outsider" if who is None and rules["admission"] != "anyone"
+                 else "steward" if who in stewards
+                 else f"expelled {cuts[who]}" if who in cuts else "member")
+        need(found == row["standing"], "standing")
+        # A did that nobody can have is no outsider.
+        need(row["did"] in [did(a) for a, _, _, _ in acts] + [did(b["member"]) for *_, b in acts],
+             "somebody named")
+        print(f"  {row['did']} {found}")
+
+
 def unique(pairs):
     need(len(dict(pairs)) == len(pairs), "member twice")
     return dict(pairs)
@@ -393,6 +459,7 @@ def check(path):
     if set(j) == {"entries", "proof", "fork"}: return fork(j)
     if set(j) == {"entries", "terms", "contract_key", "plaintext"}: return witnessed(j)
     if set(j) == {"entries", "contract_key", "plaintext"}: return settled(j)
+    if set(j) == {"entries", "invitation", "standings"}: return allied(j)
     private = {"contract_key", "body_key", "plaintext"}
     need(set(j) in ({"entries"}, {"entries"} | private), "file members")
     h, body = entries(j["entries"], {}, {})

@@ -1,0 +1,158 @@
+public import Entries
+public import Identity
+
+/// Who is in an alliance, as a fold of its rules and of the `admit` and `expel` entries in public logs.
+///
+///     stewards ──admit──▶ members ──admit, where members may──▶ members
+///     expelledBy stewards ──expel──▶ the member's log stands up to a sequence, and no further
+///
+/// Sequences count on through cuts. An act above its author's own cut is none. Stewards stand in the
+/// founding body and are never expelled, so who expels whom never goes in a circle: acts may come in any
+/// order and give the same members.
+public struct Membership: Sendable {
+    public let topic: TopicID
+    public let rules: AllianceRules
+    private var admits: [DID: [Act]] = [:]
+    private var expels: [DID: [DID: [(log: LogID, sequence: Int64)]]] = [:]
+    private var offsets: [LogID: Int64] = [:]
+    private var members: Set<DID> = []
+    private var cuts: [DID: Int64] = [:]
+
+    private struct Act: Sendable {
+        let sequence: Int64
+        let admit: Admit
+    }
+
+    public enum Standing: Hashable, Sendable {
+        case steward
+        case member
+        /// Its log stands up to this sequence.
+        case expelled(upTo: Int64)
+        case outsider
+    }
+
+    public init(topic: TopicID, rules: AllianceRules) {
+        self.topic = topic
+        self.rules = rules
+        members = Set(rules.stewards)
+    }
+
+    // MARK: - Who
+
+    public func standing(of did: DID) -> Standing {
+        if rules.stewards.contains(did) { return .steward }
+        guard rules.admission == .anyone || members.contains(did) else { return .outsider }
+        return cuts[did].map { .expelled(upTo: $0) } ?? .member
+    }
+
+    public func isOutsider(_ did: DID) -> Bool { standing(of: did) == .outsider }
+
+    /// Those admitted by name, expelled ones among them. Where anyone may come in these are not all.
+    public var admitted: [DID] { members.sorted() }
+
+    public var expelled: [DID] { cuts.keys.filter { members.contains($0) || isOpen }.sorted() }
+
+    private var isOpen: Bool { rules.admission == .anyone }
+
+    /// Whether what `did` says at `place` of its public log counts.
+    public func stands(_ did: DID, at place: Header.LogPlace) -> Bool {
+        switch standing(of: did) {
+        case .steward, .member: true
+        case .expelled(let last): number(place) <= last
+        case .outsider: false
+        }
+    }
+
+    public func mayAdmit(_ did: DID) -> Bool {
+        switch standing(of: did) {
+        case .steward: true
+        case .member: rules.admission == .invitation
+        case .expelled, .outsider: false
+        }
+    }
+
+    /// Whom `inviter` admitted with this invitation first; `nil` while it is not spent.
+    public func admitted(with invitation: PublicKey, by inviter: DID) -> DID? {
+        (admits[inviter] ?? []).filter { $0.admit.invitation == invitation }
+            .min { $0.sequence < $1.sequence }?.admit.member
+    }
+
+    /// Who admitted `did`, the least of them; `nil` for stewards and where nobody had to.
+    public func admitter(of did: DID) -> DID? {
+        admits.filter { author, acts in
+            acts.contains { $0.admit.member == did && counts($0, by: author) }
+        }.keys.min()
+    }
+
+    /// The place of an entry in its author's public log, counted on through cuts.
+    public func number(_ place: Header.LogPlace) -> Int64 {
+        (offsets[place.log] ?? 0) + place.sequence
+    }
+
+    // MARK: - Acts
+
+    /// `log` goes on where `cut` closed the log before it.
+    public mutating func goOn(_ log: LogID, after cut: Cut) {
+        offsets[log] = (offsets[cut.log] ?? 0) + cut.sequence
+        if !expels.isEmpty { recount() }
+    }
+
+    /// Takes an `admit` or `expel`; other entries say nothing here. True where somebody's standing may be
+    /// another now.
+    public mutating func fold(_ entry: Entry) -> Bool {
+        guard let place = entry.header.log else { return false }
+        let author = entry.header.author
+        switch entry.kind {
+        case .admit:
+            guard let admit = try? entry.read(Admit.self) else { return false }
+            let act = Act(sequence: number(place), admit: admit)
+            admits[author, default: []].append(act)
+            guard counts(act, by: author), !members.contains(admit.member) else { return false }
+            spread(from: [admit.member])
+            return true
+        case .expel:
+            guard let expel = try? entry.read(Expel.self), rules.stewards.contains(author),
+                !rules.stewards.contains(expel.member)
+            else { return false }
+            expels[expel.member, default: [:]][author, default: []]
+                .append((expel.log, expel.sequence))
+            recount()
+            return true
+        default: return false
+        }
+    }
+
+    private func counts(_ act: Act, by author: DID) -> Bool {
+        guard members.contains(author) else { return false }
+        if rules.stewards.contains(author) { return true }
+        guard rules.admission == .invitation else { return false }
+        return cuts[author].map { act.sequence <= $0 } ?? true
+    }
+
+    private mutating func spread(from newcomers: [DID]) {
+        var next = newcomers
+        while let did = next.popLast() {
+            guard members.insert(did).inserted else { continue }
+            for act in admits[did] ?? [] where counts(act, by: did) {
+                next.append(act.admit.member)
+            }
+        }
+    }
+
+    private mutating func recount() {
+        cuts = [:]
+        for (member, byWhom) in expels where byWhom.count >= rules.expelledBy {
+            let lowest = byWhom.values.compactMap { $0.map { last(of: member, $0) }.min() }.sorted()
+            // So many stewards say that it stands no further.
+            cuts[member] = lowest[Int(rules.expelledBy) - 1]
+        }
+        members = []
+        spread(from: rules.stewards)
+    }
+
+    private func last(of member: DID, _ cut: (log: LogID, sequence: Int64)) -> Int64 {
+        if cut.log == .publicLog(author: member, alliance: topic) { return cut.sequence }
+        // A log that is not known here: what is known stands below it.
+        return offsets[cut.log].map { $0 + cut.sequence } ?? .max
+    }
+}

@@ -1,0 +1,256 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+public import Identity
+internal import Logs
+public import Market
+internal import Replication
+
+// The alliances a node takes part in: whose logs it takes, up to where, and who hears of them.
+
+extension Node {
+    /// The alliance that is meant where none is named: the one this node has been in longest.
+    public var alliance: Alliance { alliances[0] }
+
+    public func membership(in topic: TopicID) -> Membership? { memberships[topic] }
+
+    /// Whether this node takes part in it, or did.
+    func isAlliance(_ topic: TopicID?) -> Bool { topic.map { memberships[$0] != nil } ?? false }
+
+    func isPublic(_ log: LogID, of author: DID, _ topic: TopicID) -> Bool {
+        log == .publicLog(author: author, alliance: topic)
+    }
+
+    /// Where the line of that log was opened first.
+    func openedIn(_ line: LogID, of issuer: DID) -> TopicID? {
+        book[issuer]?.opening(of: line)?.alliance
+    }
+
+    /// The alliance that one of our own logs belongs to; `nil` for key and contract logs.
+    func allianceTopic(of log: LogID) -> TopicID? {
+        if let topic = chains.chain(log)?.topic { return isAlliance(topic) ? topic : nil }
+        if let topic = openedIn(log, of: own.did) { return topic }
+        return memberships.keys.sorted().first { isPublic(log, of: own.did, $0) }
+    }
+
+    // MARK: - Who hears of what
+
+    /// Whether the key log of `author` is an item of this alliance.
+    func takesPart(_ author: DID, in topic: TopicID) -> Bool {
+        guard let membership = memberships[topic] else { return false }
+        if author == own.did { return true }
+        if membership.rules.admission != .anyone { return !membership.isOutsider(author) }
+        // Where anyone may come in, those are in who said something.
+        return chains.chain(.publicLog(author: author, alliance: topic)) != nil
+    }
+
+    /// Whether an entry of `author` under `own` topic, or its key log, is an item of `topic`.
+    func isItem(_ own: TopicID?, _ author: DID, in topic: TopicID) -> Bool {
+        if let own { return own == topic }
+        return takesPart(author, in: topic) || namedIn[topic]?.contains(author) ?? false
+    }
+
+    func topics(ofKeysOf author: DID) -> [TopicID] {
+        let named = namedIn.filter { $0.value.contains(author) }.keys
+        return alliances.map(\.topic).filter { takesPart(author, in: $0) } + named.sorted()
+    }
+
+    func topics(of entry: Entry) -> [TopicID] {
+        entry.header.topic.map { [$0] } ?? topics(ofKeysOf: entry.header.author)
+    }
+
+    /// Those whose key logs are items of `topic`.
+    func authors(in topic: TopicID) -> [DID] {
+        guard isAlliance(topic) else { return Set(namedIn[topic] ?? []).sorted() }
+        return keyLogs.authors.filter { takesPart($0, in: topic) }
+    }
+
+    /// Whether this peer may hear the name of one of our logs: it shares what the log belongs to.
+    func mayName(_ log: LogID, to connection: Connection) -> Bool {
+        if log == .key(author: own.did) { return true }
+        let contract = contractOfLog[log].flatMap { contracts[$0]?.key.topic }
+        let topic =
+            allianceTopic(of: log) ?? contract ?? witnessed[log].flatMap { witnessing[$0]?.topic }
+        return topic.map(connection.session.shared.contains) ?? false
+    }
+
+    // MARK: - Whose logs are taken
+
+    /// Whether anything of `did` is taken: in this alliance, or of a key log anywhere.
+    func isKnown(_ did: DID, in topic: TopicID?) -> Bool {
+        if did == own.did { return true }
+        if let topic { return memberships[topic].map { !$0.isOutsider(did) } ?? false }
+        return keyLogs.knows(did) || memberships.values.contains { !$0.isOutsider(did) }
+            || namedIn.values.contains { $0.contains(did) }
+    }
+
+    /// As much of `entries` as its alliance's rules let a node take now; `nil` where that is nothing. What
+    /// is above an expulsion is let go of, the rest waits.
+    mutating func lawfulForNow(_ entries: [Entry], _ start: Header.LogPlace, from peer: PeerID)
+        -> [Entry]?
+    {
+        guard let first = entries.first, first.kind != .key, let topic = first.header.topic,
+            let membership = memberships[topic], first.header.author != own.did
+        else { return entries }
+        let author = first.header.author
+        let end = UInt64(start.sequence) + UInt64(entries.count) - 1
+        guard !membership.isOutsider(author) else {
+            wait(for: start.log, upTo: end, peer, .admission(author, topic))
+            return nil
+        }
+        var log = start.log
+        var below: Int64 = 0
+        if let cut = lawfulCut(first) { (log, below) = (cut.log, cut.sequence) }
+        let base = base(of: log)
+        guard isPublic(base, of: author, topic) else { return entries }
+        let standing = entries.prefix { entry in
+            guard let place = entry.header.log else { return false }
+            return membership.stands(
+                author, at: .init(log: log, sequence: below + place.sequence, previous: nil))
+        }
+        guard !standing.isEmpty else {
+            connections[peer]?.session.gaveUp(on: start.log)
+            return nil
+        }
+        guard var pace = paces[base] ?? Pace(membership.rules),
+            start.sequence <= chains.head(start.log) + 1
+        else { return Array(standing) }
+        let held = chains.head(start.log)
+        for (index, entry) in standing.enumerated() {
+            guard entry.header.log?.sequence ?? 0 > held else { continue }
+            let due = pace.due(entry)
+            guard due > now else {
+                pace.fold(entry)
+                continue
+            }
+            wait(for: start.log, upTo: end, peer, .time(due))
+            return index == 0 ? nil : Array(standing.prefix(index))
+        }
+        return Array(standing)
+    }
+
+    /// The newest entry of a log that may be passed on: of an expelled member's, the last that stands.
+    func standingHead(of log: LogID) -> Message.Head? {
+        guard let head = head(of: log), let chain = chains.chain(log), let topic = chain.topic,
+            let membership = memberships[topic],
+            case .expelled(let last) = membership.standing(of: chain.author),
+            isPublic(base(of: log), of: chain.author, topic)
+        else { return head(of: log) }
+        let first = membership.number(.init(log: log, sequence: 1, previous: nil))
+        let standing = min(Int64(clamping: head.sequence), last - first + 1)
+        return chain.id(at: standing).map { .init(log: log, sequence: UInt64(standing), id: $0) }
+    }
+
+    // MARK: - What public entries mean
+
+    mutating func foldPublic(_ entry: Entry, _ topic: TopicID) {
+        let isAct = entry.kind == .admit || entry.kind == .expel
+        let before = isAct ? memberships[topic] : nil
+        let isNews = memberships[topic]?.fold(entry) ?? false
+        if isRestoring { return unread.append(entry) }
+        read(entry, topic)
+        if entry.kind == .lineOpening { linesOpened(by: entry.header.author) }
+        if isNews, let before { standingsChanged(in: topic, before) }
+        // Somebody new who can be asked for what we said here.
+        if entry.header.log?.sequence == 1 { settleRecovery() }
+    }
+
+    private mutating func read(_ entry: Entry, _ topic: TopicID) {
+        let author = entry.header.author
+        guard let place = entry.header.log, let membership = memberships[topic] else { return }
+        let isExpelled = if case .expelled = membership.standing(of: author) { true } else { false }
+        // What we say ourselves is here before anybody admits us.
+        guard membership.stands(author, at: place) || author == own.did && !isExpelled else {
+            return
+        }
+        let base = base(of: place.log)
+        if var pace = paces[base] ?? Pace(membership.rules) {
+            pace.fold(entry)
+            paces[base] = pace
+        }
+        book.fold(entry)
+    }
+
+    private mutating func linesOpened(by author: DID) {
+        for opening in book[author]?.openings ?? [] {
+            guard let line = lines[opening.log] else { continue }
+            let isFirst = book[author]?.opening(of: opening.log) == opening
+            let isOther =
+                opening.clashesWith != nil
+                || line.folded > 0 && chains.chain(opening.log)?.topic != opening.alliance
+            // An earlier line came to be known, and this one was sold a second time.
+            if isFirst, isOther { return directives.append(.reload) }
+        }
+        openLines(of: author)
+    }
+
+    /// Somebody was admitted or expelled.
+    private mutating func standingsChanged(in topic: TopicID, _ before: Membership) {
+        guard let after = memberships[topic] else { return }
+        let people = Set(before.admitted + after.admitted + before.expelled + after.expelled)
+        for did in people.sorted() where before.standing(of: did) != after.standing(of: did) {
+            let log = current(.publicLog(author: did, alliance: topic))
+            let head = Header.LogPlace(log: log, sequence: chains.head(log), previous: nil)
+            let isExpelled =
+                if case .expelled = after.standing(of: did) { true } else { false }
+            // What was read of it counts no more, or what was not does now.
+            if did != own.did || isExpelled, chains.head(log) > 0,
+                !(isExpelled && after.stands(did, at: head))
+            {
+                directives.append(.reload)
+            }
+            if did == own.did { admitted(to: topic) }
+            announceKeys(of: did, in: topic, from: nil)
+        }
+        retryWaiting()
+    }
+
+    /// The answer to what we asked of an inviter.
+    private mutating func admitted(to topic: TopicID) {
+        for (key, item) in sorted(outbox)
+        where item.statement.kind == .joining && item.statement.header.topic == topic {
+            settle(key)
+        }
+    }
+
+    // MARK: - Start
+
+    mutating func restoreAlliances(_ snapshot: Snapshot) {
+        var all = alliances
+        var left: Set<TopicID> = []
+        for (body, isLeft) in snapshot.alliances {
+            guard let one = try? Alliance(foundingBody: body) else { continue }
+            if !all.contains(where: { $0.topic == one.topic }) { all.append(one) }
+            if isLeft { left.insert(one.topic) }
+        }
+        for one in all { memberships[one.topic] = Membership(topic: one.topic, rules: one.rules) }
+        leftAlliances = all.filter { left.contains($0.topic) }
+        let stayed = all.filter { !left.contains($0.topic) }
+        if !stayed.isEmpty { alliances = stayed }
+    }
+
+    /// The public logs among these entries, and what goes on after their cuts.
+    func publicLogs(among entries: [ValidEntry]) -> Set<LogID> {
+        var found: Set<LogID> = []
+        for valid in entries {
+            guard let place = valid.header.log, place.sequence == 1,
+                let topic = valid.header.topic, isAlliance(topic)
+            else { continue }
+            if isPublic(place.log, of: valid.header.author, topic) {
+                found.insert(place.log)
+            } else if let cut = try? valid.entry.read(Cut.self), found.contains(cut.log) {
+                found.insert(place.log)
+            }
+        }
+        return found
+    }
+
+    /// All public logs are in: who is a member is known, and which of two lines was first.
+    mutating func readPublic() {
+        for entry in unread {
+            if let topic = entry.header.topic { read(entry, topic) }
+        }
+        unread = []
+        for author in book.authors { openLines(of: author) }
+    }
+}

@@ -14,6 +14,9 @@ enum Local {
             case "init": try Init.parse(rest(arguments, after: ["init"])).act(line)
             case "run": try await Run.parse(rest(arguments, after: ["run"])).act(line)
             case "recover": try await Recover.parse(rest(arguments, after: ["recover"])).act(line)
+            case "simulate" where line.words.dropFirst().first == "gossip":
+                return try SimulateGossip.parse(rest(arguments, after: ["simulate", "gossip"]))
+                    .act(line)
             case "simulate":
                 return try SimulateWorlds.parse(rest(arguments, after: ["simulate"])).act(line)
             case "verify": return try VerifyFile.parse(rest(arguments, after: ["verify"])).act(line)

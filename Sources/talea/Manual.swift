@@ -222,6 +222,10 @@ enum Manual {
                     "simulate market",
                     "[--seeds A..B] [--hours H] [--nodes N] [--without FAULT,…] [--contracts DIR]",
                     "whole nodes in memory, with faults and cheats", "内存中的整机模拟，含故障与欺诈"),
+                Page(
+                    "simulate gossip", "[--nodes N] [--seed S] [--fail PERCENT] [--drawn] [--late]",
+                    "live push among thousands of nodes, and after a crash of many",
+                    "数千节点的实时推送，及大规模崩溃之后"),
                 Page("simulate canary", "", "must fail: tests the tester", "必须失败：检验测试本身"),
             ]
         ),

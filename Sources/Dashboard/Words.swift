@@ -202,6 +202,12 @@ extension NodeRefusal {
                 "the line \(line.short) was opened in another alliance and is sold there alone; leave "
                     + "--alliance out",
                 "产能线 \(line.short) 开在另一联盟，只在那里出售；请去掉 --alliance")
+        case .sequencerOutside(let did, let topic):
+            return Wording(
+                "sequencer_outside", "line", topic.hex,
+                "\(name(did)) is to keep this contract's log and is not in the line's alliance; invite them "
+                    + "first: talea alliance invite",
+                "\(name(did)) 负责此合同的日志，却不在产能线所属的联盟中；请先邀请：talea alliance invite")
         case .lineUnknown(let line):
             return Wording(
                 "line_unknown", "line", line,

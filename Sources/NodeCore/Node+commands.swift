@@ -185,7 +185,14 @@ extension Node {
         }
         try checkExposure(to: proposal.participants, insists: draft.insists)
         if draft.parent == nil {
-            for need in fold.state.grants { try checkRoom(need, draft.lines) }
+            for need in fold.state.grants {
+                try checkRoom(need, draft.lines)
+                let log = LogID.line(author: need.issuer, draft.lines[need.line])
+                guard alliances.count > 1, let topic = openedIn(log, of: need.issuer),
+                    !takesPart(sequencer, in: topic)
+                else { continue }
+                throw .sequencerOutside(sequencer, topic)
+            }
         }
         let recipients = (proposal.participants + draft.witnesses.identities).filter {
             $0 != own.did

@@ -124,7 +124,13 @@ extension Node {
     /// Whether the log is one that this node knows to be its author's.
     private func canJudge(_ proof: ForkProof) -> Bool {
         if proof.log == .key(author: proof.author) { return keyLogs.knows(proof.author) }
-        return belongs(proof.log, author: proof.author, topic: proof.topic)
+        return !isOutside(proof.author, proof.topic)
+            && belongs(proof.log, author: proof.author, topic: proof.topic)
+    }
+
+    /// What an outsider signs in an alliance is nobody's business there.
+    private func isOutside(_ author: DID, _ topic: TopicID?) -> Bool {
+        topic.map { isAlliance($0) && !isKnown(author, in: $0) } ?? false
     }
 
     private mutating func wait(for proof: ForkProof, from peer: PeerID) {
@@ -144,7 +150,9 @@ extension Node {
             let topic = contractOfLog[waiting.log].flatMap { contracts[$0]?.key.topic }
             let judged =
                 waiting.log == .key(author: waiting.author)
-                || belongs(waiting.log, author: waiting.author, topic: topic ?? waiting.topic)
+                || !isOutside(waiting.author, waiting.topic)
+                    && belongs(
+                        waiting.log, author: waiting.author, topic: topic ?? waiting.topic)
             let known = waiting.key.map { keyLogs.key(waiting.author, $0) != nil } ?? true
             guard judged, known, keyLogs.knows(waiting.author) else {
                 waitingProofs.append(waiting)

@@ -41,6 +41,8 @@ public indirect enum NodeRefusal: Error, Sendable {
     case invitationOver(Instant)
     /// The line was opened in another alliance.
     case lineElsewhere(LogID, alliance: TopicID)
+    /// Who is to order the contract does not see the line's alliance, and so no grant of it.
+    case sequencerOutside(DID, TopicID)
     case lineUnknown(String)
     case notYourLine(LogID)
     case lineClash(with: LogID)

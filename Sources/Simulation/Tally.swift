@@ -15,6 +15,8 @@ public struct Tally: Sendable {
     public var settled = 0
     public var steps = 0
     public var forks = 0
+    /// Lines that the first machine sees in the second alliance at the end.
+    public var guildLines = 0
     /// How often each family struck.
     public private(set) var faults: [FaultFamily: Int] = [:]
     /// How often each transition had effect.
@@ -38,6 +40,7 @@ public struct Tally: Sendable {
         halts += other.halts
         commands += other.commands
         refusals += other.refusals
+        guildLines += other.guildLines
         entries += other.entries
         statements += other.statements
         proposals += other.proposals

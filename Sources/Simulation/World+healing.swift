@@ -4,8 +4,9 @@ internal import Entries
 internal import Identity
 internal import Ledger
 internal import Logs
-internal import Replication
+internal import Market
 internal import NodeCore
+internal import Replication
 
 // Phase 2: faults stop, and whoever can go on does.
 
@@ -113,12 +114,16 @@ extension World {
     private func checkConvergence() {
         let core = core
         guard let first = core.first, let one = machines[first].node else { return }
+        tally.guildLines = one.lines.values.count {
+            one.book[$0.issuer]?.opening(of: $0.log)?.alliance != one.alliance.topic
+        }
         for index in core.dropFirst() {
             guard let other = machines[index].node else { continue }
+            let topics = Set(one.alliances.map(\.topic)).intersection(other.alliances.map(\.topic))
             let shared = Set(one.chains.logs + other.chains.logs).filter { log in
                 let chain = one.chains.chain(log) ?? other.chains.chain(log)
                 // Key logs are items of every alliance.
-                return chain.map { $0.topic.map { $0 == one.alliance.topic } ?? true } == true
+                return chain.map { $0.topic.map(topics.contains) ?? true } == true
             }
             for log in shared.sorted() {
                 let (left, right) = (one.chains.chain(log), other.chains.chain(log))

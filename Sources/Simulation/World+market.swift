@@ -42,7 +42,12 @@ extension World {
 
     private func perform(_ deed: Deed, _ index: Int) {
         switch deed {
-        case .declare(let terms, let total): command(index) { try $0.declare(terms, total: total) }
+        case .declare(let terms, let total):
+            command(index) { node in
+                let all = node.alliances
+                let topic = all[Int(total % Int64(all.count))].topic
+                return try node.declare(terms, total: total, in: topic)
+            }
         case .adjust(let log, let total):
             command(index) { try $0.adjust(log, total: total, reason: "recount") }
         case .publish(let offer): command(index) { try $0.publish(offer) }

@@ -1,6 +1,7 @@
 internal import Capacity
 internal import Entries
 internal import Identity
+internal import Market
 internal import NodeCore
 internal import Replication
 
@@ -50,6 +51,8 @@ public final class World {
         public var without: Set<FaultFamily>
         /// Template files, as bytes.
         public var templates: [[UInt8]]
+        /// Every other machine is in a second alliance as well.
+        public var hasGuild = false
         /// Breaks an invariant on purpose.
         public var isCanary = false
 
@@ -130,6 +133,7 @@ public final class World {
                 agenda.put(.trick(index), at: chance.within(60_000...600_000))
             }
         }
+        if setting.hasGuild { foundGuild() }
         for family in plan.families { plan.schedule(family, from: 0, &chance, &agenda) }
         agenda.put(.look, at: Self.lookMilliseconds)
     }
@@ -301,6 +305,15 @@ public final class World {
             send(frame, by: index, over: peer, print: print)
         }
         return true
+    }
+
+    /// The first machine founds it, every second one joins.
+    private func foundGuild() {
+        command(0) { try $0.found("guild", admission: .anyone) }
+        guard let body = machines[0].node?.alliances.last?.foundingBody else { return }
+        for index in stride(from: 2, to: machines.count, by: 2) {
+            command(index) { try $0.join(Invitation(foundingBody: body)) }
+        }
     }
 
     // MARK: - Processes

@@ -31,6 +31,19 @@ extension ProcessTests {
                 try await Self.standing(of: trade.judge, at: trade.judge) == "member"
             }
 
+            // A home that begins with a code is let in by it, with no address typed.
+            let novice = Studio("novice", in: trade.folder)
+            let ticket = try await trade.press("alliance invite", guild)["code"].text
+            let made = try await novice.run([
+                "init", "--name", "novice", "--invitation", ticket, "--no-passphrase", "--json",
+            ])
+            #expect(made.status == 0, "\(made.error)")
+            try await novice.start()
+            try await until("the novice is let in") {
+                try await novice("alliance list")["alliances"].items.first?["standing"].text
+                    == "member"
+            }
+
             // The first alliance trades as ever; the other one beside it.
             try await trade.publish()
             try await trade.buy()

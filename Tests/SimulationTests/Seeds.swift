@@ -14,11 +14,12 @@ enum Seeds {
     }()
 
     /// Small worlds, every eighth with room for three witnesses.
-    static func run(_ seed: UInt64, minutes: Int = 20) throws -> Fate {
+    static func run(_ seed: UInt64, minutes: Int = 20, hasGuild: Bool = false) throws -> Fate {
         _ = Sodium.start()
         var setting = World.Setting(
             nodes: seed % 8 == 7 ? 7 : 4, hours: 1, templates: templates)
         setting.minutes = minutes
+        setting.hasGuild = hasGuild
         return try World(seed: seed, setting).run()
     }
 }

@@ -17,6 +17,17 @@ import Testing
         }
     }
 
+    @Test(arguments: 0..<4)
+    func `seeded worlds of two alliances keep every invariant`(_ group: UInt64) throws {
+        var lines = 0
+        for seed in stride(from: group, to: Self.count / 2, by: 4) {
+            let fate = try Seeds.run(seed, hasGuild: true)
+            #expect(fate.violation == nil, "seed \(seed): \(String(describing: fate.violation))")
+            lines += fate.tally.guildLines
+        }
+        #expect(lines > 0)
+    }
+
     @Test func `the canary dies`() throws {
         _ = Sodium.start()
         var setting = World.Setting(nodes: 2, hours: 2, templates: [])

@@ -67,6 +67,7 @@ extension Node {
             logsOfTopic[entry.header.topic ?? alliance.topic, default: []].append(place.log)
         }
         chains.apply(valid)
+        retell(place.log)
         if isLine(place.log), !valid.ownSignatureChecked { vouched.insert(valid.id) }
         let base = base(of: place.log)
         if let forked = forkedAt[place.log], place.sequence >= forked {

@@ -165,7 +165,8 @@ let edgeTests: [Target] = [
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
         ]),
-    tests("ProcessTests", ["talea", "Entries", "Identity", "Capacity"]),
+    tests(
+        "ProcessTests", ["talea", "talea-negentropy-harness", "Entries", "Identity", "Capacity"]),
 ]
 
 let package = Package(

@@ -141,6 +141,14 @@ extension Node {
         return chain.id(at: standing).map { .init(log: log, sequence: UInt64(standing), id: $0) }
     }
 
+    /// Whether an expulsion ends what may be passed on of it, above its head or below.
+    func isCut(_ log: LogID, of chain: Chains.Chain) -> Bool {
+        guard let topic = chain.topic,
+            case .expelled = memberships[topic]?.standing(of: chain.author)
+        else { return false }
+        return isPublic(base(of: log), of: chain.author, topic)
+    }
+
     // MARK: - What public entries mean
 
     mutating func foldPublic(_ entry: Entry, _ topic: TopicID) {
@@ -200,6 +208,8 @@ extension Node {
                 directives.append(.reload)
             }
             if did == own.did { admitted(to: topic) }
+            retellKeys(of: [did], in: topic)
+            retell(log)
             announceKeys(of: did, in: topic, from: nil)
         }
         retryWaiting()

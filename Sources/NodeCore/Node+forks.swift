@@ -203,6 +203,7 @@ extension Node {
         let refolds = chains.head(log) >= min(proof.sequence, forkedAt[log] ?? proof.sequence)
         note(proof)
         chains.apply(proof)
+        retell(log)
         if lines[log] != nil, part(log) {
             spread(proof)
             retryWaiting()
@@ -245,6 +246,8 @@ extension Node {
         forkedAt[log] = fork.sequence
         chains.apply(fork, in: log)
         for entry in rival { chains.apply(rival: entry) }
+        // Once its proof is made, too.
+        defer { retell(log) }
         guard lines[log] != nil, part(log) else {
             directives.append(.reload)
             return
@@ -290,6 +293,7 @@ extension Node {
             if !valid.ownSignatureChecked { vouched.insert(valid.id) }
             kept.append(valid)
         }
+        retell(log)
         tell(kept, from: peer)
     }
 

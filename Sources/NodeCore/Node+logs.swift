@@ -69,6 +69,11 @@ extension Node {
         }
         chains.apply(valid)
         countKept(entry)
+        // Where anyone may come in, the first thing somebody says makes his key log an item, before it.
+        if place.sequence == 1, let topic = entry.header.topic {
+            retellKeys(of: [entry.header.author], in: topic)
+        }
+        retell(place.log)
         if isLine(place.log), !valid.ownSignatureChecked { vouched.insert(valid.id) }
         let base = base(of: place.log)
         if let forked = forkedAt[place.log], place.sequence >= forked {

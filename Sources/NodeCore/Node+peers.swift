@@ -27,6 +27,25 @@ extension Node: Catalogue {
         chains.chain(log)?.id(at: Int64(clamping: sequence))
     }
 
+    public func items(in topic: TopicID) -> ItemTree {
+        planted(.headsUntold) ? ItemTree() : items[topic]?.tree ?? ItemTree()
+    }
+
+    public func heads(of items: [ItemID], in topic: TopicID) -> [Message.Head] {
+        let owned = self.items[topic]?.owners(of: items) ?? []
+        // Forks after heads: what is asked for by them stands on what the heads name.
+        var (heads, forks): ([Message.Head], [Message.Head]) = ([], [])
+        for (item, log) in owned {
+            let id = EntryID(item)
+            if let head = standingHead(of: log), head.id == id {
+                heads.append(head)
+            } else {
+                forks.append(.init(log: log, sequence: 0, id: id))
+            }
+        }
+        return heads + forks
+    }
+
     public func contains(_ log: LogID, in topic: TopicID) -> Bool {
         if let chain = chains.chain(log) { return isItem(chain.topic, chain.author, in: topic) }
         return proofs[log].map { isItem($0.topic, $0.author, in: topic) } ?? false
@@ -34,6 +53,59 @@ extension Node: Catalogue {
 }
 
 extension Node {
+    /// Something about `log` changed: what stands for it in reconciliations does too. The head of a log that
+    /// is known to part stands without a time, beside the fork; so do the ends of a line's branches, and what
+    /// an expulsion left of a log.
+    mutating func retell(_ log: LogID) {
+        guard !isRestoring else { return }
+        let chain = chains.chain(log)
+        let proof = proofs[log]
+        guard let author = chain?.author ?? proof?.author else { return }
+        let topic = chain != nil ? chain?.topic : proof?.topic
+        for topic in topic.map({ [$0] }) ?? topics(ofKeysOf: author) { retell(log, in: topic) }
+    }
+
+    private mutating func retell(_ log: LogID, in topic: TopicID) {
+        let chain = chains.chain(log)
+        var told: [Item] = []
+        if let chain, let head = standingHead(of: log) {
+            let isWhole =
+                forkedAt[log] == nil && head.sequence == UInt64(chain.head)
+                && !isCut(log, of: chain)
+            let time = isWhole ? UInt64(max(chain.newestTime.milliseconds, 0)) : 0
+            told.append(Item(timestamp: time, id: ItemID(head.id)))
+        }
+        if let proof = proofs[log] {
+            told.append(Item(timestamp: 0, id: ItemID(proof.fork)))
+            if isLine(log) {
+                told += (chain?.tips ?? []).map { Item(timestamp: 0, id: ItemID($0)) }
+            }
+        }
+        items[topic, default: TopicItems()].set(log, to: told)
+    }
+
+    /// Whose key logs are items of `topic` changed.
+    mutating func retellKeys(of people: [DID], in topic: TopicID) {
+        guard !isRestoring else { return }
+        for did in people {
+            if isItem(nil, did, in: topic) {
+                retell(.key(author: did), in: topic)
+            } else {
+                items[topic]?.set(.key(author: did), to: [])
+            }
+        }
+    }
+
+    /// After a start, once.
+    mutating func tellAll() {
+        let topics = Set(logsOfTopic.keys).union(namedIn.keys).union(alliances.map(\.topic))
+        for topic in topics.sorted() {
+            retellKeys(of: authors(in: topic), in: topic)
+            for log in logsOfTopic[topic] ?? [] { retell(log, in: topic) }
+        }
+        for (log, _) in sorted(proofs) where chains.chain(log) == nil { retell(log) }
+    }
+
     /// A peer's certificate was checked: `key` is what it says is in force.
     public mutating func connected(
         _ id: PeerID, did: DID, keyEntry: EntryID, key: PublicKey, initiated: Bool
@@ -45,7 +117,12 @@ extension Node {
             directives.append(.close(id, "the peer's key is not the one in force"))
             return
         }
-        let session = Session(isInitiator: initiated, nonce: dice.roll(), now: now.milliseconds)
+        // The first to each peer after a start, then one of several, compares hashes that nobody foresees.
+        let dialed = dialed[did] ?? 0
+        if initiated { self.dialed[did] = dialed + 1 }
+        let session = Session(
+            isInitiator: initiated, nonce: dice.roll(), now: now.milliseconds,
+            rehashes: dialed % ReplicationLimit.rehashEvery == 0)
         connections[id] = Connection(
             did: did, keyEntry: keyEntry, key: key, isProven: isTheirs == true, session: session)
         perform(session.begin(now: now.milliseconds, agent: agent), for: id)

@@ -258,7 +258,9 @@ extension Node {
             let held = HeldContract(key: key, proposalEntry: entry, proposal: proposal)
             contracts[key.contract] = held
             contractOfLog[held.log] = key.contract
-            namedIn[key.topic] = proposal.participants + held.witnesses
+            let named = proposal.participants + held.witnesses
+            namedIn[key.topic] = named
+            retellKeys(of: named, in: key.topic)
             for did in proposal.participants {
                 guard let log = Fold.settlementLog(of: did, proposal) else { continue }
                 contractOfLog[log] = key.contract

@@ -39,7 +39,9 @@ extension Node {
         else { return }
         let duty = Witnessing(terms: terms, proposal: kept.statement, topic: topic)
         witnessing[terms.log] = duty
-        namedIn[topic] = terms.participants + terms.witnesses.identities
+        let named = terms.participants + terms.witnesses.identities
+        namedIn[topic] = named
+        retellKeys(of: named, in: topic)
         statementsSeen.insert(kept.statement.id)
         for log in [terms.log, duty.takeoverLog] { witnessed[log] = terms.log }
         for witness in terms.witnesses.identities {

@@ -51,6 +51,10 @@ public struct Node: Sendable {
     var keptTopics: [TopicID: KeptTopic] = [:]
     var lastLetter: UInt64 = 0
     var logsOfTopic: [TopicID: [LogID]] = [:]
+    /// What stands for these logs in reconciliations.
+    var items: [TopicID: TopicItems] = [:]
+    /// Connections that this node dialed since its start.
+    var dialed: [DID: Int] = [:]
     public internal(set) var templates: [Hash32: Template] = [:]
     public internal(set) var ledger = Books()
     public internal(set) var outbox: [OutboxKey: OutboxItem] = [:]
@@ -182,6 +186,7 @@ public struct Node: Sendable {
         self.checker = checker
         self.agent = agent
         restore(snapshot, known)
+        tellAll()
         beginUnsure(snapshot)
     }
 
@@ -205,7 +210,12 @@ public struct Node: Sendable {
 
     public mutating func tick() {
         let moment = now.milliseconds
-        for id in connections.keys.sorted() { converse(id) { $0.tick(now: moment) } }
+        for id in connections.keys.sorted() {
+            guard var session = connections[id]?.session else { continue }
+            let orders = session.tick(now: moment, self)
+            connections[id]?.session = session
+            perform(orders, for: id)
+        }
         for (key, item) in sorted(outbox) where item.expires < now { settle(key) }
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)

@@ -35,6 +35,11 @@ public enum Message: Hashable, Sendable {
     case chunk(blob: Hash32, index: UInt32, size: UInt32, sealed: [UInt8])
     /// Between a hub and those whom it serves.
     case mail(Mail)
+    /// One turn of a reconciliation of one topic.
+    case reconcile(Turn)
+    /// What do these items of the reconciliation with this number stand for?
+    case resolve(UInt32, [ItemID])
+    case resolved(UInt32, [Head])
     case ping
     case pong
     case goodbye(code: UInt8, text: String)
@@ -70,6 +75,36 @@ public enum Message: Hashable, Sendable {
         }
     }
 
+    public struct Turn: Hashable, Sendable {
+        /// Of the reconciliation, counted by who dialed.
+        public var number: UInt32
+        /// In the first turn alone.
+        public var opening: Opening?
+        /// What `Reconciliation` says. Empty: it is over; with an opening: the other side shall begin.
+        public var bytes: [UInt8]
+
+        public init(number: UInt32, opening: Opening?, bytes: [UInt8]) {
+            self.number = number
+            self.opening = opening
+            self.bytes = bytes
+        }
+    }
+
+    public struct Opening: Hashable, Sendable {
+        /// The topic as `topics` names it.
+        public var topic: Hash32
+        /// Items of later times are left out on both sides.
+        public var horizon: UInt64
+        /// Ids are hashed with both nonces.
+        public var isRehashed: Bool
+
+        public init(topic: Hash32, horizon: UInt64, isRehashed: Bool) {
+            self.topic = topic
+            self.horizon = horizon
+            self.isRehashed = isRehashed
+        }
+    }
+
     /// `from` and `to` included, both from 1.
     public struct RangeRequest: Hashable, Sendable {
         public var log: LogID
@@ -89,6 +124,18 @@ public enum ReplicationLimit {
     public static let wireVersion: UInt8 = 1
     /// Heads in one frame: 72 bytes each, well inside a frame.
     public static let headsPerFrame = 2_000
+    /// A topic of so few logs is compared by its heads: ids to resolve would cost more.
+    public static let headsAtOnce = 32
+    /// Bytes of one turn of a reconciliation.
+    public static let turnBytes = 64 * 1024
+    public static let reconciliationRounds = 32
+    public static let reconciledItems = 1_000_000
+    /// Items resolved, or heads told, in one frame of a reconciliation.
+    public static let resolvedPerFrame = 900
+    /// Of so many connections that we dial to one peer, the first reconciles keyed hashes of ids.
+    public static let rehashEvery = 8
+    /// Ids hashed at once; the next ones at the next tick.
+    public static let rehashSlice = 4_096
     /// Key entries in one frame: as many rotations as an identity will ever see.
     public static let keyEntries = 256
     /// A sealed snapshot fits one frame.
@@ -204,6 +251,24 @@ extension Message {
             out.append(bigEndian: index)
             out.append(bigEndian: size)
             return Frame(type: 41, payload: out + sealed)
+        case .reconcile(let turn):
+            out.append(bigEndian: turn.number)
+            if let opening = turn.opening {
+                out.append(opening.isRehashed ? 2 : 1)
+                out += opening.topic.bytes
+                out.append(bigEndian: opening.horizon)
+            } else {
+                out.append(0)
+            }
+            return Frame(type: 16, payload: out + turn.bytes)
+        case .resolve(let number, let items):
+            out.append(bigEndian: number)
+            for item in items { out += item.bytes }
+            return Frame(type: 20, payload: out)
+        case .resolved(let number, let heads):
+            out.append(bigEndian: number)
+            for head in heads { Self.write(head, to: &out) }
+            return Frame(type: 21, payload: out)
         case .ping: return Frame(type: 18, payload: [])
         case .pong: return Frame(type: 19, payload: [])
         case .goodbye(let code, let text):
@@ -324,6 +389,34 @@ extension Message {
             guard rest.isEmpty else { throw malformed() }
         case 14: self = .proof(frame.payload)
         case 15: self = .branch(try wires())
+        case 16:
+            let turn = UInt32(truncatingIfNeeded: try number(4))
+            let flag = try number(1)
+            guard flag <= 2 else { throw malformed() }
+            var opening: Opening?
+            if flag > 0 {
+                opening = Opening(topic: try id(), horizon: try number(8), isRehashed: flag == 2)
+            }
+            guard rest.count <= ReplicationLimit.turnBytes else { throw malformed() }
+            self = .reconcile(Turn(number: turn, opening: opening, bytes: Array(rest)))
+        case 20:
+            let turn = UInt32(truncatingIfNeeded: try number(4))
+            guard rest.count % 32 == 0, rest.count / 32 <= ReplicationLimit.resolvedPerFrame else {
+                throw malformed()
+            }
+            var items: [ItemID] = []
+            while !rest.isEmpty { items.append(try id()) }
+            self = .resolve(turn, items)
+        case 21:
+            let turn = UInt32(truncatingIfNeeded: try number(4))
+            guard rest.count % 72 == 0, rest.count / 72 <= ReplicationLimit.resolvedPerFrame else {
+                throw malformed()
+            }
+            var heads: [Head] = []
+            while !rest.isEmpty {
+                heads.append(Head(log: try id(), sequence: try number(8), id: try id()))
+            }
+            self = .resolved(turn, heads)
         case 17:
             guard let code = frame.payload.first,
                 let text = String(validating: frame.payload.dropFirst(), as: UTF8.self)

@@ -15,6 +15,11 @@ public protocol Catalogue {
     func forks(in topic: TopicID) -> [Message.Head]
     /// Whether `id` stands for a known fork of `log`, or is an entry that is held, on whichever branch.
     func knows(fork id: EntryID, of log: LogID) -> Bool
+    /// What stands for the logs of `topic` in a reconciliation, as it is now.
+    func items(in topic: TopicID) -> ItemTree
+    /// The heads, or forks, that these items stand for here, in the order in which their logs came; items
+    /// that are not known, or not any more, are left out.
+    func heads(of items: [ItemID], in topic: TopicID) -> [Message.Head]
     /// Whether `log` is one of `topic`'s, its members' key logs included.
     func contains(_ log: LogID, in topic: TopicID) -> Bool
     /// Our own key entries as wire bytes, where our key is not the first one; else none.
@@ -29,7 +34,8 @@ extension Catalogue {
 ///
 ///     hello ──▶ ◀── hello        versions agree, else goodbye
 ///     topics ──▶ ◀── topics      again whenever a topic comes or goes
-///     heads ──▶ ◀── heads        for each topic both have, once
+///     heads ──▶ ◀── heads        for each topic both have, once, where it has few logs
+///     reconcile ──▶ ◀── reconcile    where it has many, until it is known what differs
 ///     range ──▶ ◀── entries      until both hold the same; then pushes keep it so
 public struct Session: Sendable {
     public enum Directive: Hashable, Sendable {
@@ -65,11 +71,12 @@ public struct Session: Sendable {
         case malformed(MessageRefusal)
         case outOfOrder(type: UInt8)
         case goodbye(code: UInt8, text: String)
+        case reconciliation(ReconciliationRefusal)
     }
 
     public let isInitiator: Bool
-    private let nonce: Hash32
-    private var remoteNonce: Hash32?
+    let nonce: Hash32
+    private(set) var remoteNonce: Hash32?
     private var remoteAlliances: [TopicID] = []
     private var remoteContracts: Set<Hash32> = []
     /// Topics both sides named.
@@ -81,12 +88,16 @@ public struct Session: Sendable {
     /// Logs whose proof this peer was asked for, and forks it named or was told.
     private var proofsAsked: Set<LogID> = []
     private var theirForks: Set<EntryID> = []
-    private var lastHeard: Int64
+    private(set) var lastHeard: Int64
     private var lastPinged: Int64 = 0
 
-    /// `nonce`: 32 fresh random bytes. `now`: milliseconds.
-    public init(isInitiator: Bool, nonce: Hash32, now: Int64) {
+    var talks: Talks
+
+    /// `nonce`: 32 fresh random bytes. `now`: milliseconds. `rehashes`: the reconciliations that this side
+    /// begins compare keyed hashes of ids.
+    public init(isInitiator: Bool, nonce: Hash32, now: Int64, rehashes: Bool = false) {
         self.isInitiator = isInitiator
+        talks = Talks(rehashes: rehashes)
         self.nonce = nonce
         lastHeard = now
     }
@@ -145,6 +156,12 @@ public struct Session: Sendable {
         case .chunk(let blob, let index, let size, let sealed):
             return [.chunk(blob: blob, index: index, size: size, sealed: sealed)]
         case .mail(let mail): return [.mail(mail)]
+        case .reconcile(let turn): return turned(turn, catalogue)
+        case .resolve(let number, let items): return resolve(items, of: number, catalogue)
+        case .resolved(_, let heads):
+            guard talks.resolving > 0 else { return [.close(.outOfOrder(type: frame.type))] }
+            talks.resolving -= 1
+            return headsReceived(heads, catalogue)
         case .ping: return [.send(.pong)]
         case .pong: return []
         }
@@ -214,12 +231,15 @@ public struct Session: Sendable {
     /// What was missing to judge a proof has come.
     public func askAgain(forProofOf log: LogID) -> [Directive] { [.send(.prove(log))] }
 
-    public mutating func tick(now: Int64) -> [Directive] {
-        guard isEstablished,
-            now - max(lastHeard, lastPinged) >= ReplicationLimit.pingAfterMilliseconds
-        else { return [] }
+    public mutating func tick(now: Int64, _ catalogue: some Catalogue) -> [Directive] {
+        guard isEstablished else { return [] }
+        if open.isEmpty, waiting.isEmpty { talks.lookAgain() }
+        let directives = goOn(catalogue)
+        guard now - max(lastHeard, lastPinged) >= ReplicationLimit.pingAfterMilliseconds else {
+            return directives
+        }
         lastPinged = now
-        return [.send(.ping)]
+        return directives + [.send(.ping)]
     }
 
     // MARK: - Inputs
@@ -251,13 +271,24 @@ public struct Session: Sendable {
         shared = both
         var heads: [Message.Head] = []
         var seen: Set<LogID> = []
+        var directives: [Directive] = []
         for topic in fresh {
+            talks.found[topic] = nil
+            let count = catalogue.items(in: topic).count
+            if count > ReplicationLimit.headsAtOnce, count <= ReplicationLimit.reconciledItems {
+                directives += reconcile(topic, catalogue)
+                continue
+            }
             for head in catalogue.heads(in: topic) where seen.insert(head.log).inserted {
                 heads.append(head)
             }
             heads += catalogue.forks(in: topic)
         }
-        return stride(from: 0, to: heads.count, by: ReplicationLimit.headsPerFrame).map { start in
+        return Self.tell(heads) + directives
+    }
+
+    static func tell(_ heads: [Message.Head]) -> [Directive] {
+        stride(from: 0, to: heads.count, by: ReplicationLimit.headsPerFrame).map { start in
             let end = min(start + ReplicationLimit.headsPerFrame, heads.count)
             return .send(.heads(Array(heads[start..<end])))
         }
@@ -322,6 +353,12 @@ public struct Session: Sendable {
             directives.append(.send(.range(request)))
         }
         return directives
+    }
+
+    /// A shared topic as `topics` of that side names it.
+    func name(of topic: TopicID, byInitiator: Bool, _ catalogue: some Catalogue) -> Hash32 {
+        catalogue.allianceTopics.contains(topic)
+            ? Hash32(topic) : keyed(topic, byInitiator: byInitiator)
     }
 
     private func topics(_ catalogue: some Catalogue) -> Directive {

@@ -20,14 +20,21 @@ import Testing
         .entries([], done: true),
         .entries([[1, 2], [], [3]], done: false),
         .push([1]), .put([2]), .prove(hash(4)), .proof([3]),
-        .branch([]), .branch([[1], [2, 3]]), .mail(.serving), .mail(.entrust([])),
+        .mail(.serving), .mail(.entrust([])),
         .mail(.entrust([hash(1), hash(2)])),
         .mail(.deposit(recipient: hash(1), tag: hash(2), expires: 5, sealed: [1])),
         .mail(.deposited(tag: hash(2), .full)), .mail(.letter(number: 7, sealed: [1, 2])),
         .mail(.collected(number: 7, isKept: true)), .fetch(blob: hash(1), index: 3),
         .chunk(blob: hash(1), index: 3, size: 9, sealed: [1]),
-        .chunk(blob: hash(1), index: 3, size: 0, sealed: []), .ping, .pong,
-        .goodbye(code: 1, text: "符契"),
+        .chunk(blob: hash(1), index: 3, size: 0, sealed: []),
+        .reconcile(.init(number: 3, opening: nil, bytes: [])),
+        .reconcile(
+            .init(
+                number: 1, opening: .init(topic: hash(1), horizon: 7, isRehashed: true),
+                bytes: [0x61, 0])),
+        .resolve(1, [hash(1), hash(2)]),
+        .resolved(1, [.init(log: hash(1), sequence: 7, id: hash(2))]),
+        .branch([]), .branch([[1], [2, 3]]), .ping, .pong, .goodbye(code: 1, text: "符契"),
     ]
 
     @Test(arguments: all)
@@ -65,6 +72,14 @@ import Testing
         (3, [UInt8](repeating: 0, count: 71), "a head cut short"),
         (3, [UInt8](repeating: 0, count: 72 * 2_001), "too many heads"),
         (4, [UInt8](repeating: 0, count: 33), "a log cut short"),
+        (16, [0, 0, 0, 1], "a turn that is none"),
+        (16, [0, 0, 0, 1, 3], "an opening of no kind"),
+        (16, [0, 0, 0, 1, 1] + [UInt8](repeating: 0, count: 39), "an opening cut short"),
+        (16, [UInt8](repeating: 0, count: 5 + 65_537), "a turn too long"),
+        (20, [0, 0, 0, 1, 0], "an item cut short"),
+        (20, [UInt8](repeating: 0, count: 4 + 32 * 901), "too many items"),
+        (21, [0, 0, 0, 1, 0], "a head cut short"),
+        (21, [UInt8](repeating: 0, count: 4 + 72 * 901), "too many heads"),
         (5, [UInt8](repeating: 0, count: 73), "an answer cut short"),
         (6, [0, 0, 0, 2, 1], "a key entry cut short"),
         (11, [], "an empty snapshot"), (12, [], "an empty snapshot back"),
@@ -106,7 +121,7 @@ import Testing
                 try Message(Frame(type: type, payload: payload))
             }
         }
-        for type: UInt8 in [0, 16, 20, 255] {
+        for type: UInt8 in [0, 22, 255] {
             #expect(throws: MessageRefusal.unknownType(type)) {
                 try Message(Frame(type: type, payload: []))
             }

@@ -1,0 +1,262 @@
+import Identity
+import Replication
+import Testing
+
+/// Two sessions over a topic of many logs.
+@Suite struct ManyLogsTests {
+    typealias Shelf = SessionTests.Shelf
+
+    static func wide<K>(_ number: Int) -> Fixed32<K> {
+        Fixed32(SHA256.hash(Array("\(number)".utf8)))
+    }
+
+    /// Logs of the alliance, each with one entry.
+    static func shelf(_ numbers: some Sequence<Int>) -> Shelf {
+        var shelf = Shelf()
+        for number in numbers {
+            shelf.logs[wide(number)] = (SessionTests.alliance, [wide(1_000_000 + number)])
+        }
+        return shelf
+    }
+
+    /// Everything that two sides said to each other, from the first hello until both are silent.
+    struct Meeting {
+        var one: Session
+        var two: Session
+        var said: [[Message]] = [[], []]
+        var orders: [[Session.Directive]] = [[], []]
+
+        init(
+            _ left: Shelf, _ right: Shelf, rehashes: Bool = false, now: Int64 = 1_000
+        ) {
+            one = Session(
+                isInitiator: true, nonce: SessionTests.hash(1), now: now, rehashes: rehashes)
+            two = Session(isInitiator: false, nonce: SessionTests.hash(2), now: now)
+            var air: [(toOne: Bool, frame: Frame)] = []
+            func hear(_ heard: [Session.Directive], _ side: Int) {
+                orders[side] += heard
+                for case .send(let message) in heard {
+                    said[side].append(message)
+                    air.append((side == 1, message.frame))
+                }
+            }
+            hear(one.begin(now: now, agent: ""), 0)
+            hear(two.begin(now: now, agent: ""), 1)
+            for _ in 0..<100_000 {
+                guard !air.isEmpty else {
+                    // Silence: the clock ticks, and whoever hashes goes on.
+                    let before = said[0].count + said[1].count
+                    for _ in 0..<4 {
+                        hear(one.tick(now: now, left), 0)
+                        hear(two.tick(now: now, right), 1)
+                    }
+                    if said[0].count + said[1].count == before { return }
+                    continue
+                }
+                let (toOne, frame) = air.removeFirst()
+                if case .range = try? Message(frame) { continue }
+                hear(
+                    toOne
+                        ? one.received(frame, now: now, left)
+                        : two.received(frame, now: now, right), toOne ? 0 : 1)
+            }
+            Issue.record("they never fall silent")
+        }
+
+        /// Logs that each side asks for.
+        var ranges: [Set<LogID>] { orders.map { Set(SessionTests.ranges($0).map(\.log)) } }
+        var bytes: Int { said.joined().reduce(0) { $0 + $1.frame.bytes.count } }
+
+        func count(_ type: UInt8) -> Int { said.joined().count { $0.frame.type == type } }
+    }
+
+    @Test func `of few logs the heads are told, and not a byte more`() {
+        let meeting = Meeting(Self.shelf(0..<32), Self.shelf(0..<32))
+        #expect(meeting.count(3) == 2)
+        #expect(meeting.count(16) + meeting.count(20) + meeting.count(21) == 0)
+    }
+
+    @Test(arguments: [false, true])
+    func `of many logs only what differs is told`(_ rehashes: Bool) {
+        let left = Self.shelf((0..<5_000).filter { $0 % 1_000 != 0 })
+        let right = Self.shelf((0..<5_000).filter { $0 % 1_000 != 1 })
+        let meeting = Meeting(left, right, rehashes: rehashes)
+        #expect(meeting.ranges[0] == Set((0..<5).map { Self.wide($0 * 1_000) }))
+        #expect(meeting.ranges[1] == Set((0..<5).map { Self.wide($0 * 1_000 + 1) }))
+        #expect(meeting.bytes * 20 < 2 * 72 * 5_000)
+        let none = Meeting(left, left, rehashes: rehashes)
+        #expect(none.ranges == [[], []])
+        #expect(none.bytes < 2_000)
+    }
+
+    @Test(arguments: [(0, 3_000), (3_000, 0), (5, 3_000), (3_000, 5), (40, 41), (33, 32)])
+    func `whoever has many finds who has few, whoever dialed`(_ one: Int, _ two: Int) {
+        let meeting = Meeting(Self.shelf(0..<one), Self.shelf(0..<two))
+        // Sixteen ranges are in the air at once.
+        let most = ReplicationLimit.rangesOpen
+        #expect(meeting.ranges[0].count == min(max(two - one, 0), most))
+        #expect(meeting.ranges[1].count == min(max(one - two, 0), most))
+        #expect(meeting.count(16) > 0)
+    }
+
+    @Test func `a fork that one side knows is found among many logs, and lost without its item`() {
+        let ignorant = Self.shelf(0..<200)
+        var knowing = ignorant
+        knowing.forked[Self.wide(7)] = SessionTests.hash(9)
+        for (left, right, side) in [(knowing, ignorant, 1), (ignorant, knowing, 0)] {
+            let meeting = Meeting(left, right)
+            #expect(meeting.orders[side].contains(.send(.prove(Self.wide(7)))))
+        }
+        // Heads alone are the same on both sides.
+        knowing.hidesForks = true
+        #expect(Meeting(knowing, ignorant).count(13) == 0)
+    }
+
+    @Test func `ids made to add up alike hide a log, and keyed hashes of them do not`() throws {
+        var left = Self.shelf(0..<200)
+        var right = left
+        // Neighbours: their counts and sums are alike.
+        let ids: [[EntryID]] = try [[1, 5], [2, 4]].map { side in
+            try side.map { try #require(EntryID([UInt8](repeating: 128, count: 31) + [$0])) }
+        }
+        for number in 0..<2 {
+            left.logs[Self.wide(900 + number)] = (SessionTests.alliance, [ids[0][number]])
+            right.logs[Self.wide(900 + number)] = (SessionTests.alliance, [ids[1][number]])
+        }
+        #expect(Meeting(left, right).ranges == [[], []])
+        let keyed = Meeting(left, right, rehashes: true)
+        #expect(keyed.ranges[0] == [Self.wide(900), Self.wide(901)])
+        #expect(keyed.ranges[1] == [Self.wide(900), Self.wide(901)])
+    }
+
+    @Test func `what is newer than the horizon stands in no set, and is told before`() throws {
+        var left = Self.shelf(0..<200)
+        let right = left
+        // In these shelves a log's time is its length.
+        let ids = (0..<20).map { Self.wide(5_000 + $0) as EntryID }
+        left.logs[Self.wide(7)] = (SessionTests.alliance, ids)
+        let head = Message.heads([.init(log: Self.wide(7), sequence: 20, id: ids[19])])
+        for (now, isBefore) in [(19 as Int64, true), (20, false)] {
+            let meeting = Meeting(left, right, now: now)
+            let told = try #require(meeting.said[0].firstIndex(of: head))
+            let begun = try #require(meeting.said[0].firstIndex { $0.frame.type == 16 })
+            #expect((told < begun) == isBefore)
+            #expect(meeting.ranges[1] == [Self.wide(7)])
+        }
+    }
+
+    // MARK: - Hostile peers
+
+    /// A session that shares the alliance's topic, and holds so many logs of it.
+    static func session(_ count: Int, isInitiator: Bool) -> (Session, Shelf) {
+        let shelf = shelf(0..<count)
+        var session = Session(isInitiator: isInitiator, nonce: SessionTests.hash(1), now: 9)
+        let hello = Message.Hello(
+            versions: [1], nonce: SessionTests.hash(2), time: 9, agent: "")
+        let topics = Message.topics(alliances: [SessionTests.alliance], contracts: [])
+        for message in [.hello(hello), topics] {
+            _ = session.received(message.frame, now: 9, shelf)
+        }
+        return (session, shelf)
+    }
+
+    static func opening(_ number: UInt32, rehashed: Bool = false) -> Frame {
+        let opening = Message.Opening(
+            topic: Hash32(SessionTests.alliance), horizon: 9, isRehashed: rehashed)
+        // A fingerprint of everything that never agrees.
+        let bytes = [0x61, 0, 0, 1] + [UInt8](repeating: 7, count: 16)
+        return Message.reconcile(.init(number: number, opening: opening, bytes: bytes)).frame
+    }
+
+    static func closes(_ orders: [Session.Directive]) -> Bool {
+        orders.contains { if case .close = $0 { true } else { false } }
+    }
+
+    @Test func `one reconciliation at a time, counted upwards, begun by who dialed`() {
+        var (session, shelf) = Self.session(100, isInitiator: false)
+        let over = Message.reconcile(.init(number: 1, opening: nil, bytes: [])).frame
+        var orders = session.received(Self.opening(1), now: 9, shelf)
+        #expect(!Self.closes(orders))
+        #expect(Self.closes(session.received(Self.opening(2), now: 9, shelf)))
+        (session, shelf) = Self.session(100, isInitiator: false)
+        for frame in [Self.opening(1), over, Self.opening(2)] {
+            orders = session.received(frame, now: 9, shelf)
+            #expect(!Self.closes(orders))
+        }
+        let again = Message.reconcile(.init(number: 2, opening: nil, bytes: [])).frame
+        _ = session.received(again, now: 9, shelf)
+        #expect(Self.closes(session.received(Self.opening(2), now: 9, shelf)))
+        (session, shelf) = Self.session(100, isInitiator: true)
+        #expect(Self.closes(session.received(Self.opening(1), now: 9, shelf)))
+    }
+
+    @Test func `hashing is work that a peer gets once for each topic`() {
+        var (session, shelf) = Self.session(100, isInitiator: false)
+        let over = Message.reconcile(.init(number: 1, opening: nil, bytes: [])).frame
+        for frame in [Self.opening(1, rehashed: true), over] {
+            let orders = session.received(frame, now: 9, shelf)
+            #expect(!Self.closes(orders))
+        }
+        #expect(Self.closes(session.received(Self.opening(2, rehashed: true), now: 9, shelf)))
+    }
+
+    @Test func `a turn that gets nowhere ends the connection, answers to no question too`() {
+        var (session, shelf) = Self.session(100, isInitiator: false)
+        _ = session.received(Self.opening(1), now: 9, shelf)
+        let same = Message.reconcile(
+            .init(
+                number: 1, opening: nil,
+                bytes: [0x61, 0, 0, 1] + [UInt8](repeating: 7, count: 16)))
+        #expect(
+            session.received(same.frame, now: 9, shelf) == [
+                .close(.reconciliation(.noProgress(round: 2)))
+            ])
+        (session, shelf) = Self.session(100, isInitiator: true)
+        let answer = Message.resolved(1, [])
+        #expect(session.received(answer.frame, now: 9, shelf) == [.close(.outOfOrder(type: 21))])
+    }
+
+    @Test func `a topic that is not shared is not compared, and its items stand for nothing`() {
+        var (session, shelf) = Self.session(100, isInitiator: false)
+        shelf.logs[Self.wide(700)] = (SessionTests.secret, [Self.wide(701)])
+        let opening = Message.Opening(
+            topic: Hash32(SessionTests.secret), horizon: 9, isRehashed: false)
+        let turn = Message.Turn(number: 1, opening: opening, bytes: [0x61, 0, 0, 2, 0])
+        #expect(
+            session.received(Message.reconcile(turn).frame, now: 9, shelf) == [
+                .send(.reconcile(.init(number: 1, opening: nil, bytes: [])))
+            ])
+        _ = session.received(Self.opening(2), now: 9, shelf)
+        let question = Message.resolve(2, [Self.wide(701), Self.wide(1_000_001)])
+        #expect(
+            session.received(question.frame, now: 9, shelf) == [
+                .send(
+                    .resolved(2, [.init(log: Self.wide(1), sequence: 1, id: Self.wide(1_000_001))]))
+            ])
+    }
+
+    @Test(arguments: 1...100)
+    func `no reconciliation with noise traps or says more than its frames hold`(_ seed: UInt64) {
+        var chance = Chance(seed)
+        var (session, shelf) = Self.session(100, isInitiator: seed % 2 == 0)
+        for number in 1...30 {
+            var bytes: [UInt8] = [0x61, 0, 0, 1] + [UInt8](repeating: 7, count: 16)
+            chance.twist(&bytes)
+            let opening = Message.Opening(
+                topic: Hash32(SessionTests.alliance), horizon: chance.next(),
+                isRehashed: chance.below(4) == 0)
+            let message: Message =
+                switch chance.below(4) {
+                case 0: .resolve(UInt32(number), [Self.wide(1_000_000 + chance.below(200))])
+                case 1: .reconcile(.init(number: UInt32(number), opening: opening, bytes: bytes))
+                default:
+                    .reconcile(.init(number: UInt32(chance.below(3)), opening: nil, bytes: bytes))
+                }
+            let orders = session.received(message.frame, now: 9, shelf)
+            for case .send(let answer) in orders {
+                #expect(answer.frame.length <= ReplicationLimit.turnBytes + 64)
+            }
+            if Self.closes(orders) { return }
+        }
+    }
+}

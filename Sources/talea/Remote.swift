@@ -146,7 +146,7 @@ struct Remote {
         return isCheck && answer["equal"]?.bool == false ? Main.Exit.checkFailed : 0
     }
 
-    private func unreachable(_ failure: DoorClient.Failure) -> Int32 {
+    func unreachable(_ failure: DoorClient.Failure) -> Int32 {
         switch failure {
         case .notRunning:
             do {

@@ -20,7 +20,8 @@ import Testing
         ],
         "Storage": made.union(["NodeCore", "GRDB"]),
         "Dashboard": made.union([
-            "NodeCore", "Hummingbird", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes",
+            "NodeCore", "Hummingbird", "Mustache", "ServiceLifecycle", "Logging", "NIOCore",
+            "NIOPosix", "NIOHTTP1", "HTTPTypes",
         ]),
         "Simulation": made.union(["NodeCore", "Replication"]),
         "NodeDaemon": made.union([

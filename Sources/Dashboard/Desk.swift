@@ -51,6 +51,8 @@ struct Desk: Sendable {
         let port: Int
         let path: String
         let query: [(String, String)]
+        /// A page that is open already asks for its newest state.
+        var isRefresh = false
 
         func value(_ name: String) -> String { query.last { $0.0 == name }?.1 ?? "" }
     }
@@ -271,7 +273,8 @@ struct Desk: Sendable {
         _ visit: Visit, _ form: [(String, String)], _ verb: String, _ back: String, _ answer: JSON
     ) async -> Response {
         let language = visit.language.rawValue
-        func says(_ json: JSON?) -> String { json?[language]?.string ?? "" }
+        let figures = Figures(visit.language, now: commands.clock())
+        func says(_ json: JSON?) -> String { figures.local(json?[language]?.string ?? "") }
         let shown = form.filter { Self.isOption($0.0) && !$0.1.isEmpty }
         let given: [JSON] =
             (try? await rooms(visit) { rooms in
@@ -290,7 +293,6 @@ struct Desk: Sendable {
                     ]
                 }
             }) ?? []
-        let figures = Figures(visit.language, now: commands.clock())
         let deadlines: [JSON] = (answer["deadlines"]?.array ?? []).enumerated().map { index, one in
             let until = one["until"]?.string.flatMap { CivilTime.read($0)?.instant }
             return [
@@ -417,7 +419,9 @@ struct Desk: Sendable {
                 (rooms.view.name(rooms.me), rooms.me.did, rooms.waitingCount)
             }) ?? ("", "", 0)
         var notice = JSON.null
-        if template != "preview", let left = sessions.takeNotice(of: visit.session) {
+        if template != "preview", !visit.isRefresh,
+            let left = sessions.takeNotice(of: visit.session)
+        {
             let key = left["what"]?.string ?? ""
             notice = [
                 "tone": left["tone"] ?? "good",

@@ -204,6 +204,7 @@ enum DeskWords {
         ("money_moved", "Money so far", "款项进展"),
         ("money_done", "paid and confirmed", "已付并确认"),
         ("money_silent", "paid, confirmed by silence", "已付，逾期视为确认"),
+        ("money_custody", "with the custodian", "托管中"),
         ("money_open", "still to come", "待付"),
         ("capacity_moved", "Capacity so far", "产能进展"),
         ("capacity_done", "delivered", "已交付"),
@@ -359,11 +360,5 @@ enum DeskWords {
             "This form was made by another session. Load the page again; nothing was signed.",
             "此表单属于其他会话。请重新载入页面；没有签署任何内容。"
         ),
-        ("new_here", "Something new came in", "有新内容"),
-        (
-            "offline_now", "The node does not answer. This page shows what was known last.",
-            "节点没有应答。本页显示的是最后所知。"
-        ),
-        ("shortcuts", "Press g and a letter to go to a room", "按 g 再按字母前往各房间"),
     ]
 }

@@ -85,6 +85,49 @@ struct Figures: Sendable {
         }
     }
 
+    /// A sentence of a template with its money and times as this reader writes them.
+    func local(_ sentence: String) -> String {
+        var words = sentence.split(separator: " ", omittingEmptySubsequences: false).map(
+            String.init)
+        var index = 0
+        while index + 1 < words.count {
+            if words[index + 1].hasPrefix("CNY"), let start = Self.numberStart(words[index]) {
+                let tail = words[index + 1].dropFirst(3)
+                words[index].insert("¥", at: start)
+                words[index] += tail
+                words.remove(at: index + 1)
+            } else if index + 2 < words.count {
+                replaceMoment(&words, at: index)
+            }
+            index += 1
+        }
+        return words.joined(separator: " ")
+    }
+
+    /// Where the number begins that ends this word; `nil` where none does.
+    private static func numberStart(_ word: String) -> String.Index? {
+        var start = word.endIndex
+        while start > word.startIndex {
+            let before = word.index(before: start)
+            guard word[before].isASCII, word[before].isNumber || ",.".contains(word[before]) else {
+                break
+            }
+            start = before
+        }
+        return start == word.endIndex ? nil : start
+    }
+
+    /// `2026-11-21 09:00:00 +00:00`, whatever stands before or behind it without a space.
+    private func replaceMoment(_ words: inout [String], at index: Int) {
+        let (date, zone) = (words[index].suffix(10), words[index + 2].prefix(6))
+        guard date.count == 10, zone.count == 6,
+            let read = CivilTime.read("\(date)T\(words[index + 1])\(zone)")
+        else { return }
+        words[index] =
+            words[index].dropLast(10) + moment(read.instant) + words[index + 2].dropFirst(6)
+        words.removeSubrange(index + 1...index + 2)
+    }
+
     // MARK: Time
 
     private static let months = [
@@ -101,6 +144,18 @@ struct Figures: Sendable {
         return pick(
             "\(time.day) \(month)" + (sameYear ? "" : " \(time.year)"),
             (sameYear ? "" : "\(time.year)年") + "\(time.month)月\(time.day)日")
+    }
+
+    /// `Nov`, `11月`.
+    func month(_ instant: Instant) -> String {
+        let month = civil(instant).month
+        return pick(Self.months[min(max(Int(month) - 1, 0), 11)], "\(month)月")
+    }
+
+    /// For the foot of a column: `21 Nov`, `11/21`.
+    func shortDate(_ instant: Instant) -> String {
+        let time = civil(instant)
+        return pick("\(time.day) \(month(instant))", "\(time.month)/\(time.day)")
     }
 
     func moment(_ instant: Instant) -> String {

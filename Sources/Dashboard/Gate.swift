@@ -180,7 +180,8 @@ final class Gate: HTTPResponder {
         let (bare, query) = Self.split(path)
         guard let pairs = FormData.read(query) else { return no(.badRequest, "query") }
         let visit = Desk.Visit(
-            session: session, language: language, port: port, path: bare, query: pairs)
+            session: session, language: language, port: port, path: bare, query: pairs,
+            isRefresh: !request.all("x-refresh").isEmpty)
         switch (request.method, bare) {
         case (.post, "/act"): return await act(visit, request, no)
         case (.get, "/language"): return Self.choose(visit)

@@ -18,10 +18,10 @@ extension Rooms {
             }
         return [
             "empty": .bool(mine.isEmpty), "map": .string(mine.isEmpty ? "" : heatMap(mine)),
+            "monday": .string(iso(firstWeek(mine))),
             "rows": .array(mine.map(row)),
             "elastic": .array(elasticity(mine)),
             "declare": [declareAct.json],
-            "today": .string(iso(now)),
         ]
     }
 
@@ -102,10 +102,15 @@ extension Rooms {
         ]
     }
 
+    /// This week, or up to four earlier where lines still stand there.
+    private func firstWeek(_ lines: [LineLog]) -> Instant {
+        let first = figures.monday(of: min(now, lines.first?.terms.window.start ?? now))
+        return max(first, figures.monday(of: now).advanced(by: -4 * Figures.week))
+    }
+
     /// Resources down, weeks across; the darker, the more of it is promised.
     private func heatMap(_ lines: [LineLog]) -> String {
-        let first = figures.monday(of: min(now, lines.first?.terms.window.start ?? now))
-        let start = max(first, figures.monday(of: now).advanced(by: -4 * Figures.week))
+        let start = firstWeek(lines)
         let resources = Set(lines.map(\.terms.resource.path)).sorted()
         let (left, cell, tall) = (180, 30, 34)
         var picture = Picture(
@@ -119,9 +124,7 @@ extension Rooms {
             picture.text("\(time.day)", x: x + cell / 2 - 1, y: 34, "faint", anchor: "middle")
             if time.month != month {
                 month = time.month
-                let name = figures.date(monday).split(separator: " ").last.map(String.init) ?? ""
-                picture.text(
-                    figures.pick(name, "\(time.month)月"), x: x + 4, y: 16, "strong")
+                picture.text(figures.month(monday), x: x + 4, y: 16, "strong")
             }
         }
         for (index, resource) in resources.enumerated() {
@@ -131,10 +134,8 @@ extension Rooms {
                 let monday = start.advanced(by: Int64(week) * Figures.week)
                 let next = monday.advanced(by: Figures.week)
                 let here = lines.filter {
-                    $0.terms.resource.path == resource && $0.terms.window.start < next
-                        && $0.terms.window.end > monday
-                        // A line stands where most of it lies: at its start.
-                        && figures.monday(of: $0.terms.window.start) <= monday
+                    $0.terms.resource.path == resource
+                        && Self.lies($0.terms.window, in: monday, next)
                 }
                 let x = left + week * cell
                 guard let line = here.first else {
@@ -158,6 +159,14 @@ extension Rooms {
             }
         }
         return picture.svg
+    }
+
+    /// A window stands in the weeks of which it covers half, or where all of it lies.
+    private static func lies(_ window: Window, in monday: Instant, _ next: Instant) -> Bool {
+        let start = max(window.start, monday)
+        let covered = min(window.end, next).milliseconds - start.milliseconds
+        let whole = window.end.milliseconds - window.start.milliseconds
+        return covered > 0 && (covered * 2 >= Figures.week || covered * 2 > whole)
     }
 
     /// How far a week can be stretched: (largest − smallest) / smallest of what was declared, per resource,

@@ -55,7 +55,7 @@ extension Rooms {
         }
         for request in held.requests.values.sorted(by: { $0.entry.id < $1.entry.id })
         where view.consents(to: request, held).contains(me) {
-            let says = fold.map { $0.state.says(Act(request.act), language) } ?? ""
+            let says = fold.map { figures.local($0.state.says(Act(request.act), language)) } ?? ""
             acts.append(
                 consent(held, request.entry.id).merging([
                     .init(
@@ -68,7 +68,8 @@ extension Rooms {
         return [
             "id": .string(held.id.hex), "short": .string(held.id.short),
             "title": .string(title(held)), "partners": .string(partners(held)),
-            "prose": .string(fold?.state.prose(language) ?? ""), "outcome": outcome(held),
+            "prose": .string(fold.map { figures.local($0.state.prose(language)) } ?? ""),
+            "outcome": outcome(held),
             "grade": grade(held),
             "grades": .array(
                 grades.map { grade in
@@ -83,7 +84,7 @@ extension Rooms {
                 held.silentSince.map { word("silent_since") + " " + figures.moment($0) } ?? ""),
             "acts": .array(acts), "can_act": .bool(!acts.isEmpty),
             "waiting": .array(waiting(held)),
-            "worst": .string(known["worst"]?[language.rawValue]?.string ?? ""),
+            "worst": .string(figures.local(known["worst"]?[language.rawValue]?.string ?? "")),
             "may_lose": .string(loss(held)),
             "steps": .array(steps(held)),
             "requests": .array(
@@ -91,7 +92,10 @@ extension Rooms {
                     let waits = view.consents(to: request, held)
                     return [
                         "who": .string(name(request.entry.header.author)),
-                        "says": .string(fold?.state.says(Act(request.act), language) ?? ""),
+                        "says": .string(
+                            fold.map {
+                                figures.local($0.state.says(Act(request.act), language))
+                            } ?? ""),
                         "waits": .string(names(waits)),
                     ]
                 }),
@@ -114,7 +118,8 @@ extension Rooms {
                     }),
             "clock": .string(known["clock"]?[language.rawValue]?.string ?? ""),
             "terms": .array(terms(held, template)),
-            "notes": .array((fold?.state.notes(language) ?? []).map { .string($0) }),
+            "notes": .array(
+                (fold?.state.notes(language) ?? []).map { .string(figures.local($0)) }),
             "money": .string(moneyPicture(held)), "capacity": .string(capacityPicture(held)),
             "children": .array(
                 view.children(of: held.id).map {
@@ -167,8 +172,8 @@ extension Rooms {
                     ? figures.pick("to pay \(amount)", "支付 \(amount)")
                     : figures.pick("to confirm \(amount)", "确认收到 \(amount)")
             }
-            let otherwise = fold.state.defaultAct(record.number).map {
-                fold.state.says($0, language)
+            let otherwise = fold.state.defaultAct(record.number).map { act in
+                sentence { fold.state.says(act, $0) }
             }
             return [
                 "who": .string(names(awaited.sorted())), "what": .string(what),
@@ -230,19 +235,23 @@ extension Rooms {
 
     /// Money: signed for, said and not signed, still to come.
     private func moneyPicture(_ held: HeldContract) -> String {
-        var (done, silent, open) = (Int128(0), Int128(0), Int128(0))
+        var (done, silent, open, custody) = (Int128(0), Int128(0), Int128(0), Int128(0))
         for row in rows(of: held) where row.transfer.kind.isPaid {
-            switch row.state {
-            case .posted(let amount, let signed):
+            switch (row.state, row.transfer.kind) {
+            case (.posted(let amount, _), .deposit): custody += Int128(amount)
+            case (.posted(let amount, let signed), let kind):
                 if signed { done += Int128(amount) } else { silent += Int128(amount) }
-            case .pending: open += Int128(row.transfer.amount)
-            case .voided: break
+                if kind == .payout { custody -= Int128(amount) }
+            case (.pending, .payout): break
+            case (.pending, _): open += Int128(row.transfer.amount)
+            case (.voided, _): break
             }
         }
         let currency = held.proposal.currency
         return bar([
             ("fill-done", done, word("money_done"), figures.money(done, currency)),
             ("fill-soft", silent, word("money_silent"), figures.money(silent, currency)),
+            ("fill-custody", custody, word("money_custody"), figures.money(custody, currency)),
             ("fill-open", open, word("money_open"), figures.money(open, currency)),
         ])
     }
@@ -274,20 +283,16 @@ extension Rooms {
         guard total > 0 else { return "" }
         let shown = parts.filter { $0.amount > 0 }
         let says = shown.map { "\($0.label) \($0.text)" }.joined(separator: figures.pick("; ", "；"))
-        var picture = Picture(width: 640, height: 64, says: says)
+        let width = 360
+        var picture = Picture(width: width, height: 26 + shown.count * 20, says: says)
         var x = 0
-        for part in shown {
-            let width = max(Int(part.amount * 640 / total), 3)
+        for (index, part) in shown.enumerated() {
+            let wide = max(Int(part.amount * Int128(width) / total), 4)
             picture.box(
-                part.style, x: x, y: 4, width: min(width, 640 - x) - 2, height: 18,
-                tip: "\(part.label) \(part.text)", round: 4)
-            x += width
-        }
-        var place = 0
-        for part in shown {
-            picture.box(part.style, x: place, y: 41, width: 10, height: 10, round: 3)
-            picture.text("\(part.label) \(part.text)", x: place + 16, y: 51)
-            place += 640 / shown.count
+                part.style, x: x, y: 2, width: min(wide, width - x) - 2, height: 14, round: 4)
+            x += wide
+            picture.box(part.style, x: 0, y: 27 + index * 20, width: 10, height: 10, round: 3)
+            picture.text("\(part.label) \(part.text)", x: 16, y: 37 + index * 20)
         }
         return picture.svg
     }

@@ -152,7 +152,8 @@ extension Rooms {
                 picture.text(
                     short(week.out, currency), x: x + 20, y: 104 + down, "small", anchor: "middle")
             }
-            picture.text(figures.date(monday), x: x + 20, y: 186, "faint small", anchor: "middle")
+            picture.text(
+                figures.shortDate(monday), x: x + 20, y: 186, "faint small", anchor: "middle")
         }
         return (rows, picture.svg)
     }

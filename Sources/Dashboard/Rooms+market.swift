@@ -151,15 +151,22 @@ extension Rooms {
     // MARK: The book as a picture
 
     private func books(_ bids: [Bid]) -> [JSON] {
-        var groups: [String: [Bid]] = [:]
+        struct Place: Hashable {
+            let resource: String
+            let monday: Instant
+        }
+        var groups: [Place: [Bid]] = [:]
         for bid in bids where bid.allIn != nil {
             guard let terms = bid.line?.terms else { continue }
-            let week = figures.weekName(figures.monday(of: terms.window.start))
-            groups[terms.resource.path + " · " + week, default: []].append(bid)
+            let monday = figures.monday(of: terms.window.start)
+            groups[Place(resource: terms.resource.path, monday: monday), default: []].append(bid)
         }
-        return groups.sorted { $0.key < $1.key }.prefix(6).map { key, bids in
-            [
-                "title": .string(key), "svg": .string(depth(bids, key)),
+        let places = groups.keys.sorted { ($0.resource, $0.monday) < ($1.resource, $1.monday) }
+        return places.prefix(6).map { place in
+            let bids = groups[place] ?? []
+            let title = place.resource + " · " + figures.weekName(place.monday)
+            return [
+                "title": .string(title), "svg": .string(depth(bids, title)),
                 "best": .string(
                     bids.first?.allIn.map { figures.money(Int128($0.minor), $0.currency) } ?? ""),
             ]
@@ -171,35 +178,35 @@ extension Rooms {
         let total = max(bids.reduce(0) { $0 + $1.units }, 1)
         let dearest = max(bids.compactMap(\.allIn?.minor).max() ?? 1, 1)
         var picture = Picture(
-            width: 640, height: 190,
+            width: 420, height: 128,
             says: title + figures.pick(": ", "：")
                 + bids.map { bid in
                     let code = bid.line?.terms.unit.code ?? "C62"
                     let price = bid.allIn.map { figures.money(Int128($0.minor), $0.currency) } ?? ""
                     return figures.units(Int128(bid.units), code) + " @ " + price
                 }.joined(separator: figures.pick("; ", "；")))
-        picture.line("axis", 60, 160, 636, 160)
-        var x = 60
+        picture.line("axis", 0, 106, 420, 106)
+        var x = 0
         var sum: Int64 = 0
         for (index, bid) in bids.enumerated() {
             guard let price = bid.allIn else { continue }
-            let width = max(Int(bid.units * 570 / total), 4)
-            let height = max(Int(price.minor * 120 / dearest), 4)
+            let width = max(Int(bid.units * 420 / total), 4)
+            let height = max(Int(price.minor * 78 / dearest), 4)
             let label = figures.money(Int128(price.minor), price.currency)
             let code = bid.line?.terms.unit.code ?? "C62"
             picture.box(
-                index == 0 ? "fill-accent" : "fill-soft", x: x, y: 160 - height, width: width - 2,
+                index == 0 ? "fill-accent" : "fill-soft", x: x, y: 106 - height, width: width - 2,
                 height: height,
                 tip:
                     "\(name(bid.standing.author)): \(figures.units(Int128(bid.units), code)), \(label)",
                 round: 3)
-            picture.text(label, x: x + 2, y: 152 - height, index == 0 ? "strong" : "")
+            picture.text(label, x: x + 2, y: 100 - height, index == 0 ? "strong" : "")
             sum += bid.units
             x += width
             picture.text(
-                "\(figures.grouped(Int128(sum)))", x: x - 4, y: 178, "faint", anchor: "end")
+                "\(figures.grouped(Int128(sum)))", x: x - 4, y: 122, "faint", anchor: "end")
         }
-        picture.text("0", x: 60, y: 178, "faint")
+        picture.text("0", x: 0, y: 122, "faint")
         return picture.svg
     }
 

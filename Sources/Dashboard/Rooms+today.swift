@@ -25,7 +25,7 @@ extension Rooms {
     private func waits(_ held: HeldContract) -> [(Instant, JSON)] {
         if held.fold?.isSequenced != true {
             guard held.declined == nil, !held.hasAccepted(me) else { return [] }
-            let says = held.fold.map { $0.state.prose(language) } ?? title(held)
+            let says = held.fold.map { figures.local($0.state.prose(language)) } ?? title(held)
             return [
                 item(held, until: held.proposal.acceptBy, "wait_accept", says, [accept(held)])
             ]
@@ -39,8 +39,8 @@ extension Rooms {
             }
             let kind =
                 record.pay == nil ? "wait_move" : record.isStated ? "wait_confirm" : "wait_pay"
-            let otherwise = fold.state.defaultAct(record.number).map {
-                fold.state.says($0, language)
+            let otherwise = fold.state.defaultAct(record.number).map { act in
+                sentence { fold.state.says(act, $0) }
             }
             let many = acts.count > 1
             items.append(
@@ -53,7 +53,8 @@ extension Rooms {
             items.append(
                 item(
                     held, until: request.entry.header.statement?.expires ?? .latest, "wait_consent",
-                    fold.state.says(Act(request.act), language), [consent(held, request.entry.id)]))
+                    figures.local(fold.state.says(Act(request.act), language)),
+                    [consent(held, request.entry.id)]))
         }
         return items
     }

@@ -64,7 +64,11 @@ struct Rooms: Sendable {
             default: if !isOpen { text.append(character) }
             }
         }
-        return text
+        return figures.local(text)
+    }
+
+    func sentence(_ says: (Language) -> String) -> String {
+        sentence(Localized(en: says(.en), zh: says(.zh)))
     }
 
     /// How many contracts wait for me.

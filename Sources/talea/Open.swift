@@ -10,7 +10,8 @@ enum Open {
         if let name = unknown.first ?? line.words.dropFirst().first {
             return Terminal.refuse(
                 DoorRefusal(
-                    "option_unknown", field: name, en: "“\(name)” is not known here; known: --reader",
+                    "option_unknown", field: name,
+                    en: "“\(name)” is not known here; known: --reader",
                     zh: "此处没有“\(name)”；可用：--reader"),
                 json: line.has("json"), line.language)
         }

@@ -3,7 +3,7 @@ const words = document.documentElement.lang.startsWith("zh")
   ? { fresh: "有新内容", away: "节点没有应答。本页显示的是最后所知。", file: "选择文件" }
   : { fresh: "Something new came in", away: "The node does not answer. This page shows what was known last.", file: "Choose a file" };
 const live = document.getElementById("live");
-const room = document.getElementById("main").dataset.room;
+const room = () => document.getElementById("main").dataset.room;
 
 const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
@@ -24,6 +24,17 @@ const isBusy = () => {
   return [...main.querySelectorAll("form.act input:not([type=hidden])")].some((input) => input.value !== input.defaultValue);
 };
 
+// Puts another state of a page in the place of this one.
+function show(page) {
+  for (const part of ["#room", ".side nav"]) {
+    const [old, now] = [document.querySelector(part), page.querySelector(part)];
+    if (old && now) old.replaceWith(document.adoptNode(now));
+  }
+  const main = page.getElementById("main");
+  if (main) document.getElementById("main").dataset.room = main.dataset.room;
+  dress();
+}
+
 let waits = false;
 let runs = false;
 let again = false;
@@ -33,21 +44,19 @@ async function refresh() {
   runs = true;
   waits = false;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    // What was said on this page once stays until another page is opened.
+    const answer = await fetch(location.href, { headers: { "X-Refresh": "yes" } });
     if (!answer.ok) return;
     const page = parse(await answer.text());
-    const fresh = page.getElementById("room");
-    if (fresh && !isBusy()) {
-      const open = [...document.querySelectorAll("#room details[open] > summary")].map((one) => one.textContent);
-      document.getElementById("room").replaceWith(document.adoptNode(fresh));
-      for (const one of document.querySelectorAll("#room details > summary")) {
-        if (open.includes(one.textContent)) one.parentElement.open = true;
-      }
-      const [old, now] = [document.querySelector(".side nav"), page.querySelector(".side nav")];
-      if (old && now) old.replaceWith(document.adoptNode(now));
-      dress();
-      live.textContent = words.fresh;
+    if (isBusy()) { waits = true; return; }
+    const said = document.querySelector("#room > .notice[role=status]");
+    const open = [...document.querySelectorAll("#room details[open] > summary")].map((one) => one.textContent);
+    show(page);
+    if (said) document.querySelector("#room > h1").after(said);
+    for (const one of document.querySelectorAll("#room details > summary")) {
+      if (open.includes(one.textContent)) one.parentElement.open = true;
     }
+    live.textContent = words.fresh;
   } catch { /* the feed says when the node is there again */ } finally {
     runs = false;
     if (again) { again = false; refresh(); }
@@ -59,8 +68,8 @@ function listen() {
   let lost = false;
   feed.addEventListener("change", (event) => {
     const about = JSON.parse(event.data).about;
-    const wanted = shows[room] || [];
-    if (room === "today" || about.some((one) => wanted.includes(one))) refresh();
+    const wanted = shows[room()] || [];
+    if (room() === "today" || about.some((one) => wanted.includes(one))) refresh();
   });
   feed.addEventListener("anew", refresh);
   feed.addEventListener("error", () => { lost = true; live.textContent = words.away; });
@@ -75,8 +84,13 @@ async function preview(form) {
   button.disabled = true;
   try {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "follow" });
-    if (answer.redirected) { location.href = answer.url; return; }
     const page = parse(await answer.text());
+    if (answer.redirected) {
+      history.pushState(null, "", answer.url);
+      show(page);
+      document.title = page.title;
+      return;
+    }
     const found = page.getElementById("room");
     if (!found) { location.href = answer.url; return; }
     const dialog = document.createElement("dialog");
@@ -121,15 +135,13 @@ async function hash(file) {
 
 function drag(map) {
   const cells = [...map.querySelectorAll("rect[class^=cell]")];
-  const day = (offset) => {
-    const today = new Date();
-    today.setHours(0, 0, 0, 0);
-    today.setDate(today.getDate() + offset);
-    return `${today.getFullYear()}-${String(today.getMonth() + 1).padStart(2, "0")}-${String(today.getDate()).padStart(2, "0")}T00:00`;
+  const [year, month, date] = map.closest("[data-monday]").dataset.monday.split("-").map(Number);
+  const two = (number) => String(number).padStart(2, "0");
+  const monday = (weeks) => {
+    const day = new Date(year, month - 1, date + 7 * weeks);
+    return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}T00:00`;
   };
-  const monday = (7 - ((new Date().getDay() + 6) % 7)) % 7 - (new Date().getDay() === 1 ? 0 : 7);
   const first = Math.min(...cells.map((cell) => +cell.getAttribute("x")));
-  const start = +map.dataset.weeks || 0;
   const week = (cell) => Math.round((+cell.getAttribute("x") - first) / 30);
   let from = null;
   const mark = (to) => {
@@ -152,8 +164,8 @@ function drag(map) {
     from = null;
     const form = document.querySelector("#declare form");
     if (!form) return;
-    form.elements["t.start"].value = day(monday + 7 * (low + start));
-    form.elements["t.end"].value = day(monday + 7 * (high + 1 + start));
+    form.elements["t.start"].value = monday(low);
+    form.elements["t.end"].value = monday(high + 1);
     form.elements["o.total"].focus();
   });
 }
@@ -169,7 +181,7 @@ function dress(root = document) {
     file.addEventListener("change", async () => { if (file.files[0]) input.value = await hash(file.files[0]); });
     input.before(file);
   }
-  for (const map of root.querySelectorAll("[data-weeks] svg")) drag(Object.assign(map, {}));
+  for (const map of root.querySelectorAll("[data-monday] svg")) drag(map);
   if (location.hash === "#acts") document.querySelector("#acts details")?.setAttribute("open", "");
 }
 

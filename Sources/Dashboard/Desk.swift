@@ -66,7 +66,7 @@ struct Desk: Sendable {
             return await page(visit, template, room: room, heading: heading, data)
         } catch {
             return await refused(
-                visit, DoorRefusal(any: error), back: "/", acts: [], status: .notFound)
+                visit, DoorRefusal(any: error), back: "/", again: nil, status: .notFound)
         }
     }
 
@@ -179,7 +179,7 @@ struct Desk: Sendable {
         }
         switch await commands.run(request) {
         case .failure(let refusal):
-            return await refused(visit, refusal, back: "/", acts: [])
+            return await refused(visit, refusal, back: "/", again: nil)
         case .success(let value):
             let text = value["text"]?.string ?? value.text(pretty: true)
             var response = Self.response(.ok, text, type: "application/octet-stream")
@@ -196,16 +196,17 @@ struct Desk: Sendable {
         let verb = one("verb")
         guard DoorKey.same(one("form-token"), visit.session.token) else {
             return await refused(
-                visit, Self.words("form_token", "stale_form"), back: back, acts: [],
+                visit, Self.words("form_token", "stale_form"), back: back, again: nil,
                 status: .forbidden)
         }
         guard !visit.session.isReader else {
             return await refused(
-                visit, Self.words("read_only", "reader"), back: back, acts: [], status: .forbidden)
+                visit, Self.words("read_only", "reader"), back: back, again: nil, status: .forbidden
+            )
         }
         guard await commands.knows(verb), Manual.action(of: verb) != .reads else {
             return await refused(
-                visit, Self.words("verb_unknown", "lost_says"), back: back, acts: [],
+                visit, Self.words("verb_unknown", "lost_says"), back: back, again: nil,
                 status: .notFound)
         }
         let zone = Figures(visit.language, now: commands.clock()).zone
@@ -216,7 +217,7 @@ struct Desk: Sendable {
             switch await commands.run(request) {
             case .success(let answer): return await preview(visit, form, verb, back, answer)
             case .failure(let refusal):
-                return await refused(visit, refusal, back: back, acts: [])
+                return await refused(visit, refusal, back: back, again: (verb, form))
             }
         }
         let key = one("key").isEmpty ? Entropy.bytes(16).hex : String(one("key").prefix(64))
@@ -226,9 +227,9 @@ struct Desk: Sendable {
         switch done?.answer {
         case nil:
             return await refused(
-                visit, Self.words("idempotency_key_reused", "stale_form"), back: back, acts: [])
+                visit, Self.words("idempotency_key_reused", "stale_form"), back: back, again: nil)
         case .failure(let refusal):
-            return await refused(visit, refusal, back: back, acts: [])
+            return await refused(visit, refusal, back: back, again: (verb, form))
         case .success(let answer):
             sessions.leave(
                 ["tone": "good", "what": .string(signs ? "done" : "kept")], for: visit.session)
@@ -280,12 +281,7 @@ struct Desk: Sendable {
             (try? await rooms(visit) { rooms in
                 shown.compactMap { name, value -> JSON? in
                     let option = String(name.dropFirst(2))
-                    guard
-                        ![
-                            "contract", "record", "transition", "offer", "line", "template",
-                            "request",
-                        ]
-                        .contains(option)
+                    guard !Self.fixed.contains(option)
                     else { return nil }
                     return [
                         "label": .string(rooms.label(option)),
@@ -323,20 +319,34 @@ struct Desk: Sendable {
             heading: DeskWords.all["check_title"]?[visit.language] ?? "", data)
     }
 
-    private static func isOption(_ name: String) -> Bool {
+    /// What a form is about; the reader does not fill it in.
+    static let fixed = [
+        "contract", "record", "transition", "offer", "line", "template", "request", "did",
+    ]
+
+    static func isOption(_ name: String) -> Bool {
         ["o.", "m.", "t."].contains(name.prefix(2))
     }
 
+    /// What happened, that nothing was lost, and the form once more.
     private func refused(
-        _ visit: Visit, _ refusal: DoorRefusal, back: String, acts: [JSON],
+        _ visit: Visit, _ refusal: DoorRefusal, back: String,
+        again: (verb: String, form: [(String, String)])?,
         status: HTTPResponse.Status = .unprocessableContent
     ) async -> Response {
-        await page(
+        let (words, acts) =
+            (try? await rooms(visit) { rooms in
+                (
+                    rooms.plain(refusal.message[visit.language]),
+                    again.map { [rooms.again($0.verb, $0.form, back: back)] } ?? []
+                )
+            }) ?? (refusal.message[visit.language], [])
+        return await page(
             visit, "refused", room: "refused",
             heading: DeskWords.all["refused_title"]?[visit.language] ?? "",
             [
-                "message": .string(refusal.message[visit.language]), "code": .string(refusal.code),
-                "back": .string(back), "acts": .array(acts),
+                "message": .string(words), "code": .string(refusal.code), "back": .string(back),
+                "acts": .array(acts),
             ], status: status)
     }
 

@@ -200,11 +200,16 @@ extension Rooms {
                 tip:
                     "\(name(bid.standing.author)): \(figures.units(Int128(bid.units), code)), \(label)",
                 round: 3)
-            picture.text(label, x: x + 2, y: 100 - height, index == 0 ? "strong" : "")
+            // What is too narrow for its price says it under the pointer.
+            if width >= 52 {
+                picture.text(label, x: x + 2, y: 100 - height, index == 0 ? "strong" : "")
+            }
             sum += bid.units
             x += width
-            picture.text(
-                "\(figures.grouped(Int128(sum)))", x: x - 4, y: 122, "faint", anchor: "end")
+            if width >= 34 {
+                picture.text(
+                    figures.grouped(Int128(sum)), x: x - 4, y: 122, "faint", anchor: "end")
+            }
         }
         picture.text("0", x: 0, y: 122, "faint")
         return picture.svg

@@ -90,6 +90,48 @@ struct Rooms: Sendable {
         return option
     }
 
+    /// The words of a refusal, which were made for the command line, for somebody who never saw one: options by
+    /// their labels, and nothing of commands.
+    func plain(_ refusal: String) -> String {
+        var words = refusal
+        let hints = [
+            ("; see: talea", ""), ("; talea ", ""), ("；请看 talea", ""), (" (talea", ")"),
+            ("（talea", "）"),
+        ]
+        for (opening, closing) in hints {
+            while let start = words.firstRange(of: opening) {
+                let close =
+                    closing.isEmpty ? nil : words[start.upperBound...].firstRange(of: closing)
+                words.removeSubrange(start.lowerBound..<(close?.upperBound ?? words.endIndex))
+            }
+        }
+        while let start = words.firstRange(of: "--") {
+            let name = words[start.upperBound...].prefix {
+                $0.isASCII && ($0.isLetter || $0 == "-")
+            }
+            words.replaceSubrange(start.lowerBound..<name.endIndex, with: label(String(name)))
+        }
+        return words
+    }
+
+    /// The fields of a form once more, as they were filled in.
+    func again(_ verb: String, _ form: [(String, String)], back: String) -> JSON {
+        var act = DeskAct(verb: verb, button: word("review"), back: back, isPrimary: true)
+        for (name, value) in form where Desk.isOption(name) {
+            let option = String(name.dropFirst(2))
+            if Desk.fixed.contains(option) {
+                act.hidden.append((option, value))
+                continue
+            }
+            var field = DeskField(
+                name: name, label: label(option), value: value, isRequired: false)
+            if name.hasPrefix("t.") { field.type = "datetime-local" }
+            if DID(did: value) != nil { field.choices = choices([me] + others) }
+            act.fields.append(field.json)
+        }
+        return act.json
+    }
+
     /// A typed value: people by name, times as they are read.
     func readable(_ value: String) -> String {
         if let did = DID(did: value) { return view.name(did) }

@@ -20,11 +20,15 @@ extension Manual.Page {
         var usages: [Usage] = []
         var depth = 0
         var name: String?
+        func named(_ name: String) -> String {
+            // The command line reads the code from its file.
+            name == "code-file" ? "code" : name
+        }
         func close(_ value: String, repeats: Bool) {
             guard let taken = name else { return }
             name = nil
             usages.append(
-                Usage(name: taken, value: value, isRequired: depth == 0, repeats: repeats))
+                Usage(name: named(taken), value: value, isRequired: depth == 0, repeats: repeats))
         }
         for word in words {
             switch word {
@@ -54,7 +58,7 @@ extension Manual.Page {
 
     /// Read by the command line alone.
     private static func isLocal(_ name: String) -> Bool {
-        ["code-file", "passphrase-file"].contains(name)
+        ["passphrase-file", "out"].contains(name)
     }
 
     /// Brackets stand apart.

@@ -87,6 +87,22 @@ import Testing
         #expect(english.local("(9.00 CNY) CNY and CNY 5") == "(¥9.00) CNY and CNY 5")
     }
 
+    @Test func `a refusal on a page speaks of fields, not of options and commands`() async throws {
+        let (world, _) = try await offered()
+        let door = Door(world: world, name: "alice")
+        let cases = [
+            ("--units “210”: wanted at most 200", "Quantity “210”: wanted at most 200"),
+            ("--offer “a” was withdrawn; see: talea offer list", "Offer “a” was withdrawn"),
+            ("missing: --premium, --max-units", "missing: premium, At most in all"),
+            ("they declare one first (talea line declare).", "they declare one first."),
+        ]
+        let said = try await door.read { node in
+            let rooms = Rooms(node, .en, now: World.clock)
+            return cases.map { rooms.plain($0.0) }
+        }
+        #expect(said == cases.map(\.1))
+    }
+
     @Test func `a form's fields become options, times with their zone and money without its sign`()
     {
         let options = Desk.options(

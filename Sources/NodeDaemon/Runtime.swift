@@ -25,6 +25,7 @@ final class Runtime: Service {
     private let dialer: Dialer
     private let links = Mutex(Links())
     private let watches = Watches()
+    let feed = Feed()
     private let start: Node
     private let trouble = Mutex(Trouble())
     private let scrubbed = Mutex<DoorStatus.Scrub?>(nil)
@@ -117,6 +118,7 @@ final class Runtime: Service {
         var stale = trouble.withLock { $0.takeStale() }
         for directive in directives { stale = perform(directive) || stale }
         watches.look(at: node)
+        if !changes.isEmpty { feed.note(changes) }
         return stale ? reload(&node) : true
     }
 
@@ -302,10 +304,11 @@ final class Runtime: Service {
             transport.close(doubled, reason: .byNode(code: 1))
             if doubled == id { return }
         }
-        inbox.put { node in
+        inbox.put { [feed] node in
             node.connected(
                 peer, did: certificate.did, keyEntry: certificate.keyEntry, key: certificate.key,
                 initiated: dialed)
+            feed.notePeers()
             return nil
         }
     }
@@ -319,8 +322,9 @@ final class Runtime: Service {
         }
         if let did, !others { dialer.lost(did) }
         guard let peer else { return }
-        inbox.put { node in
+        inbox.put { [feed] node in
             node.disconnected(peer)
+            feed.notePeers()
             return nil
         }
     }

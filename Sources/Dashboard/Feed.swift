@@ -115,6 +115,8 @@ public final class Feed: Sendable {
         case .template: ["market"]
         case .ownKey, .recovery, .outbox, .delivered, .peer, .witnessTerms, .standing, .hub:
             ["node"]
+        case .alliance: ["market", "partners", "node"]
+        case .chunk, .attachmentGone: ["contracts"]
         case .keepsake, .entrusted, .letter, .letterGone: []
         }
     }
@@ -131,7 +133,7 @@ public final class Feed: Sendable {
         case .profile, .key: ["partners"]
         case .lineOpening, .declare, .adjust, .grant, .firm, .split, .release: ["capacity"]
         case .offer, .withdrawal: ["market"]
-        case .founding: ["node"]
+        case .founding, .admit, .expel: ["node", "partners"]
         default: ["contracts"]
         }
     }

@@ -62,7 +62,7 @@ extension Rooms {
                 }),
             "empty": .bool(people.isEmpty), "picture": .string(network(people, connected)),
             "alliance": .string(node.alliance.founding.name),
-            "invitation": .string(Invitation.code(foundingBody: node.alliance.foundingBody)),
+            "invitation": .string(Invitation(foundingBody: node.alliance.foundingBody).code),
             "add": [
                 DeskAct(
                     verb: "peer add", button: word("connect"),

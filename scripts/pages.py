@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The pages of nodes as a browser has them: what the browser tests and the screenshots share."""
 
-import contextlib, os, shutil, subprocess, sys, tempfile, urllib.parse
+import base64, contextlib, shutil
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -9,7 +9,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from journal_story import STUDIOS, Story, Studio, hold, until
+from journal_story import Broken, hold, until
 
 
 @contextlib.contextmanager
@@ -56,7 +56,6 @@ class Pages:
         try:
             return WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(quietly)
         except Exception:
-            from journal_story import Broken
             raise Broken(f"{self.studio.name}'s page, {what}: {self.driver.current_url}\n{self.text()[:1500]}")
 
     def go(self, path):
@@ -102,7 +101,7 @@ class Pages:
         return self.wait(find, f"offers {holding}")
 
 
-def market(story):
+def season(story):
     """A season half over: things to sign, to pay, to confirm, and a market with prices."""
     z, d, s = (story.studios[n] for n in ("zhijian", "dongguan", "shouzuo"))
     story.open_the_network()
@@ -167,11 +166,18 @@ ROOMS = {"today": "/", "market": "/market", "capacity": "/capacity", "contracts"
          "partners": "/partners", "node": "/node"}
 
 
-def shoot(pages, folder, name, full=True):
+def shoot(pages, folder, name):
+    """The whole page."""
     driver = pages.driver
     size = driver.get_window_size()
-    if full:
-        tall = driver.execute_script("return document.documentElement.scrollHeight")
-        driver.set_window_size(size["width"], min(max(tall + 10, size["height"]), 3200))
+    tall = driver.execute_script("return document.documentElement.scrollHeight")
+    driver.set_window_size(size["width"], min(max(tall + 10, size["height"]), 3200))
     driver.save_screenshot(f"{folder}/{name}.png")
     driver.set_window_size(size["width"], size["height"])
+
+
+def shoot_small(pages, folder, name):
+    """What the window shows, in few bytes."""
+    shot = pages.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "webp", "quality": 82})
+    with open(f"{folder}/{name}.webp", "wb") as file:
+        file.write(base64.b64decode(shot["data"]))

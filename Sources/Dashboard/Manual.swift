@@ -38,7 +38,9 @@ public enum Manual {
     /// Verbs of the program that ask no node.
     static let alone: Set<String> = [
         "init", "run", "open", "verify", "template check", "template new", "template diff",
-        "simulate market", "simulate canary",
+        "simulate market", "simulate canary", "simulate gossip",
+        // These read or write a file here, and ask the node in parts.
+        "sync", "attachment add", "attachment get",
     ]
 
     /// The page of words that are no verb: whatever the templates add.

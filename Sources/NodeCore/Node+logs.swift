@@ -115,8 +115,9 @@ extension Node {
         }
     }
 
-    mutating func openLines(of author: DID) {
-        for opening in book[author]?.openings ?? []
+    mutating func openLines(of author: DID, _ which: Range<Int>? = nil) {
+        let openings = book[author]?.openings ?? []
+        for opening in openings[which ?? openings.indices]
         where opening.clashesWith == nil && lines[opening.log] == nil {
             lines[opening.log] = LineLog(issuer: author, terms: opening.terms)
             // Opened before, above a fork of the public log, and now once more.

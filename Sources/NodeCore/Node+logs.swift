@@ -318,10 +318,12 @@ extension Node {
             return
         }
         // Outsiders have a bound of their own: however many come, members' logs still find a place.
+        // And in each, whoever named most makes room.
         let isOutside = until.isAdmission
-        let same = waitingLogs.count { $0.until.isAdmission == isOutside }
-        guard same < (isOutside ? outsidersMax : waitingMax) else { return }
         waitingLogs.append(WaitingLog(peer: peer, log: log, upTo: upTo, until: until))
+        let same = waitingLogs.indices.filter { waitingLogs[$0].until.isAdmission == isOutside }
+        guard same.count > (isOutside ? outsidersMax : waitingMax) else { return }
+        waitingLogs.remove(at: same[heaviest(same.map { waitingLogs[$0].peer })])
     }
 
     mutating func retryWaiting(ofTimeOnly: Bool = false) {

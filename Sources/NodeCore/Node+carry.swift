@@ -94,7 +94,9 @@ extension Node {
         guard let first = wires.first.flatMap({ try? Entry(strict: $0) }),
             let log = first.header.log?.log
         else { return }
-        if let topic = first.header.topic, !isAlliance(topic), !contractTopics.contains(topic) {
+        if let topic = first.header.topic, !isAlliance(topic), keptTopics[topic] == nil,
+            !takesPart(in: topic)
+        {
             return
         }
         // The file says again what is held: only what goes on from it is looked at.

@@ -135,9 +135,8 @@ extension Node {
         guard connections[id]?.isOurHub == true else { return }
         var isKept = true
         if let plain = own.key.open(bytes), let sealed = try? Sealed(strict: plain) {
-            receive(sealed)
-            // What still waits for a key or a contract is in memory alone.
-            isKept = !waitingStatements.contains { $0.statement.id == sealed.statement.id }
+            // What still waits for a key or a contract is in memory alone, or found no room there.
+            isKept = receive(sealed, from: connections[id]?.did)
         }
         directives.append(
             .send(id, Message.mail(.collected(number: number, isKept: isKept)).frame))
@@ -146,7 +145,10 @@ extension Node {
     // MARK: - As a hub
 
     private func mayBeServed(_ did: DID) -> Bool {
-        standing.contains(.hub) && alliances.contains { takesPart(did, in: $0.topic) }
+        standing.contains(.hub)
+            && alliances.contains {
+                takesPart(did, in: $0.topic) && !isExpelled(did, from: $0.topic)
+            }
     }
 
     private mutating func keep(_ topics: [TopicID], for did: DID, _ id: PeerID) {
@@ -244,10 +246,11 @@ extension Node {
         recountKept()
     }
 
-    private mutating func recountKept() {
+    mutating func recountKept() {
         var kept: [TopicID: KeptTopic] = [:]
         for (member, topics) in sorted(entrusted) {
-            for topic in topics {
+            // An alliance that we joined since is ours, and no guest's.
+            for topic in topics where !isAlliance(topic) {
                 kept[topic, default: KeptTopic(bytes: keptTopics[topic]?.bytes ?? 0)].members
                     .append(member)
             }
@@ -277,7 +280,7 @@ extension Node {
     }
 
     /// Whether we are named in `topic` ourselves: then quotas for guests do not count.
-    private func takesPart(in topic: TopicID) -> Bool {
+    func takesPart(in topic: TopicID) -> Bool {
         contracts.values.contains { $0.key.topic == topic }
             || witnessing.values.contains { $0.topic == topic }
     }

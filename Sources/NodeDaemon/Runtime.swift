@@ -219,12 +219,12 @@ final class Runtime: Service {
     }
 
     private func serve(_ request: Message.RangeRequest, to peer: PeerID) {
-        let to = min(request.to, request.from + ReplicationLimit.rangeEntries - 1)
         var wires: [[UInt8]] = []
         var last: Int64 = 0
         do {
             let entries = try database.entries(
-                log: request.log, from: Int64(clamping: request.from), to: Int64(clamping: to),
+                log: request.log, from: Int64(clamping: request.from),
+                to: Int64(clamping: request.toAtOnce),
                 maxBytes: ReplicationLimit.answerBytes)
             for entry in entries {
                 wires.append(entry.wire)

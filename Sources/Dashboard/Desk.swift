@@ -132,6 +132,7 @@ struct Desk: Sendable {
         filter.most = Int64(visit.value("most").split(separator: ".").first ?? "").map {
             $0.multipliedReportingOverflow(by: 100).partialValue
         }
+        filter.from = CivilTime.read(visit.value("from") + "T00:00Z")?.instant
         filter.completed = Int64(visit.value("completed"))
         return filter
     }

@@ -92,6 +92,7 @@ enum DeskWords {
         ("field_resource", "Resource", "资源"),
         ("field_kind", "Kind of contract", "合同种类"),
         ("field_units", "Quantity", "数量"),
+        ("field_from", "Work from", "时段自"),
         ("field_units_least", "At least", "至少"),
         ("field_most", "Price up to", "单价不超过"),
         ("field_total", "Declared", "申报总量"),

@@ -98,6 +98,7 @@ extension Rooms {
                 }),
             "units": .string(filter.units.map { "\($0)" } ?? ""),
             "most": .string(filter.most.map { "\($0 / 100)" } ?? ""),
+            "from": .string(filter.from.map { CivilTime($0, offsetMinutes: 0).date } ?? ""),
             "completed": .bool(filter.completed != nil),
             "kinds": .array(
                 templates.filter { !$0.roles.isEmpty }.map {

@@ -155,7 +155,11 @@ extension Node {
         guard mayBeServed(did),
             entrusted[did] != nil || entrusted.count < HubLimit.members
         else { return }
-        let wanted = Set(topics).filter { !isAlliance($0) }.sorted()
+        // Nothing that was kept ever goes: what it takes up stays theirs, or their share would have no end.
+        let held = (entrusted[did] ?? []).filter { keptTopics[$0]?.bytes ?? 0 > 0 }
+        let fresh = Set(topics).subtracting(held).filter { !isAlliance($0) }.sorted()
+        let room = max(ReplicationLimit.topicsEntrusted - held.count, 0)
+        let wanted = (held + fresh.prefix(room)).sorted()
         if entrusted[did] != wanted {
             entrusted[did] = wanted
             changes.append(.entrusted(by: did, wanted))

@@ -380,4 +380,31 @@ import Testing
         #expect(waiting() == 1_024)
         #expect(market.network["relay"].mailboxes[market.did("bob")]?.count == 1)
     }
+
+    @Test func `what a guest no longer names still counts towards its share`() throws {
+        var market = try Self.guests()
+        let own = try #require(market.network.own("alice"))
+        func entrust(_ topics: [TopicID]) {
+            market.network.inject(
+                Message.mail(.entrust(topics)).frame, from: "alice", to: "relay")
+            market.network.settle()
+        }
+        let (full, next) = (TopicID(SHA256.hash([1])), TopicID(SHA256.hash([2])))
+        entrust([full])
+        let body = Array("something sealed".utf8)
+        let entry = try ValidEntry(
+            signing: Header(
+                kind: Kind.lineOpening.rawValue, author: own.did, key: own.keyEntry, topic: full,
+                time: market.network.now, bodyHash: SHA256.hash(body),
+                bodySize: Int64(body.count),
+                place: .log(.init(log: LogID(SHA256.hash(body)), sequence: 1, previous: nil))),
+            body: body, by: own.key
+        ).entry
+        market.network.inject(Message.push(entry.wire).frame, from: "alice", to: "relay")
+        entrust([next])
+        let kept = market.network["relay"].entrusted[market.did("alice")]
+        #expect(kept == [full, next].sorted())
+        entrust([])
+        #expect(market.network["relay"].entrusted[market.did("alice")] == [full])
+    }
 }

@@ -122,7 +122,7 @@ private struct DoorService: Service {
 
     func run() async throws {
         let token = DoorKey.freshToken()
-        let reader = try DoorKey.readerToken(home: home)
+        let reader = DoorKey.readerToken(home: home)
         let (home, onRunning) = (home, onRunning)
         try await DoorServer(door, port: port, token: token, reader: reader, logger: logger).run {
             port in

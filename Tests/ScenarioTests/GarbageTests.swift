@@ -142,6 +142,8 @@ import Testing
         }
         for type in Self.newer { #expect(seeds[type]?.isEmpty == false, "\(type)") }
 
+        let carried = market.network.recorded.map(\.frame).filter { [8, 34].contains($0.type) }
+
         var noise = Noise(state: 11)
         for number in 0..<3_300 {
             let type = Self.newer[number % Self.newer.count]
@@ -155,6 +157,13 @@ import Testing
             if number % 300 == 0 { try AttachmentTests.fetch(&market, "judge", contract) }
             market.network.inject(
                 Self.mutated(two[0], two[1], &noise), from: ends[0], to: ends[1])
+            // And from a file that somebody left.
+            if let one = carried.randomElement(using: &noise),
+                let two = carried.randomElement(using: &noise)
+            {
+                let frame = Self.mutated(one, two, &noise)
+                _ = try market.network.command(ends[1]) { try? $0.take(carried: frame) }
+            }
             if number % 50 == 0 { market.network.tick() }
         }
         market.network.settle()

@@ -27,7 +27,7 @@ import Testing
             let fate = try Seeds.run(seed, hasGuild: true)
             guard !Self.stuck.contains(seed) else {
                 // Nothing unsafe; one contract finds no end after all is healed (docs/RELIABILITY.md).
-                #expect(fate.violation?.check == .stuck, "seed \(seed) is mended: take it off the list")
+                #expect(fate.violation?.check == .stuck, "seed \(seed) is mended")
                 continue
             }
             #expect(fate.violation == nil, "seed \(seed): \(String(describing: fate.violation))")

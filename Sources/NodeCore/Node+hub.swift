@@ -52,7 +52,10 @@ extension Node {
     /// At which hubs a statement waits for its recipient.
     public func hubs(holding key: OutboxKey) -> [DID] {
         ourHubs.compactMap { id in
-            connections[id].flatMap { $0.outcomes[key] == .kept ? $0.did : nil }
+            connections[id].flatMap { connection in
+                connection.deposits.values.contains { $0.key == key && $0.outcome == .kept }
+                    ? connection.did : nil
+            }
         }
     }
 
@@ -74,7 +77,7 @@ extension Node {
                 .send(id, Message.mail(.deposited(tag: tag, outcome)).frame))
             if outcome == .kept, let peer = connection(to: recipient) { sendLetters(peer) }
         case .deposited(let tag, let outcome):
-            if let key = connections[id]?.deposits[tag] { connections[id]?.outcomes[key] = outcome }
+            connections[id]?.deposits[tag]?.answered(outcome, at: now)
         case .letter(let number, let sealed): open(letter: number, sealed, from: id)
         case .collected(let number, let isKept): collected(number, isKept, by: did, id)
         }
@@ -110,14 +113,17 @@ extension Node {
         }
     }
 
-    /// Once for each connection to a hub, and again over the next: it may have lost it.
+    /// Once for each connection to a hub, and again over the next: it may have lost it. What it turned away
+    /// is offered again after a pause: the recipient may have come to it since, or its mailbox be emptier.
     mutating func deposit(_ item: OutboxItem) {
         guard let key = keyLogs.inForce(item.recipient)?.key, now <= item.expires else { return }
         let head = letterhead(item)
         let kept = OutboxKey(statement: item.statement.id, recipient: item.recipient)
         for id in ourHubs where connections[id]?.did != item.recipient {
-            guard connections[id]?.deposits[head.tag] == nil else { continue }
-            connections[id]?.deposits[head.tag] = kept
+            var deposit = connections[id]?.deposits[head.tag] ?? Deposit(key: kept)
+            guard deposit.isDue(at: now) else { continue }
+            deposit.sent()
+            connections[id]?.deposits[head.tag] = deposit
             directives.append(.deposit(id, head, sealed(item), key: key))
         }
     }
@@ -287,6 +293,32 @@ extension Node {
     func takesPart(in topic: TopicID) -> Bool {
         contracts.values.contains { $0.key.topic == topic }
             || witnessing.values.contains { $0.topic == topic }
+    }
+}
+
+/// A letter that was left with a hub, or offered to it, over one connection.
+struct Deposit: Sendable {
+    let key: Node.OutboxKey
+    /// None while the answer is on its way.
+    private(set) var outcome: Mail.Outcome?
+    private var pause: Int64 = 2_000
+    /// When it may go; none while it is with the hub.
+    private var due: Instant? = .earliest
+
+    init(key: Node.OutboxKey) { self.key = key }
+
+    func isDue(at now: Instant) -> Bool { due.map { $0 <= now } ?? false }
+
+    mutating func sent() {
+        outcome = nil
+        due = nil
+    }
+
+    mutating func answered(_ outcome: Mail.Outcome, at now: Instant) {
+        self.outcome = outcome
+        guard outcome != .kept, due == nil else { return }
+        due = now.advanced(by: pause)
+        pause = min(pause * 2, 5 * 60_000)
     }
 }
 

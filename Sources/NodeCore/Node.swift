@@ -173,8 +173,7 @@ public struct Node: Sendable {
         /// What it was asked to keep.
         var entrusted: [TopicID]?
         /// Letters left there over this connection, and what became of them.
-        var deposits: [Hash32: OutboxKey] = [:]
-        public internal(set) var outcomes: [OutboxKey: Mail.Outcome] = [:]
+        var deposits: [Hash32: Deposit] = [:]
         /// Letters of its mailbox that are on their way to it.
         var lettersSent: Set<UInt64> = []
         var lettersInFlight = 0

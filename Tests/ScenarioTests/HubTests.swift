@@ -163,6 +163,47 @@ import Testing
         #expect(market.network.stores["relay"]?.letters.count == 2, "judge's, and bob's receipt")
     }
 
+    @Test func `what a hub turned away is left there once its recipient came to it`() throws {
+        var (market, line) = try Self.market()
+        let relay = market.did("relay")
+        // Bob was never seen by the hub: it keeps no mailbox for him yet.
+        try Self.visit(&market, "judge")
+        market.network.start("alice")
+        market.network.connect("alice", "relay")
+        market.network.settle()
+        let draft = try Self.draft(market, line)
+        let id = try market.network.command("alice") { try $0.propose(draft) }
+        market.network.settle()
+        #expect(Self.outcomes(market, to: "alice").contains(.unknown))
+        try Self.visit(&market, "bob")
+        market.network.pass(milliseconds: 5_000)
+        market.network.tick()
+        market.network.settle()
+        // Alice is connected all along, and has not been told of bob's visit.
+        let waiting = market.network["alice"].outbox.keys
+        #expect(waiting.allSatisfy { market.network["alice"].hubs(holding: $0) == [relay] })
+        market.network.stop("alice")
+        try Self.visit(&market, "bob")
+        market.network.start("bob")
+        #expect(market.network["bob"].contracts[id] != nil)
+    }
+
+    @Test func `a hub that keeps turning a letter away is asked less and less`() throws {
+        var (market, line) = try Self.market()
+        market.network.start("alice")
+        market.network.connect("alice", "relay")
+        market.network.settle()
+        let draft = try Self.draft(market, line)
+        _ = try market.network.command("alice") { try $0.propose(draft) }
+        for _ in 0..<600 {
+            market.network.pass(milliseconds: 1_000)
+            market.network.tick()
+            market.network.settle()
+        }
+        // Two letters; after pauses of 2, 4, 8 … 256 seconds and the first try.
+        #expect(Self.outcomes(market, to: "alice").count { $0 == .unknown } == 2 * 9)
+    }
+
     @Test func `letters nobody collects go when they are over`() throws {
         var (market, line) = try Self.market()
         try Self.visit(&market, "bob")

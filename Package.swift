@@ -37,6 +37,12 @@ let pureRooms: [Target] = [
     .executableTarget(
         name: "talea-negentropy-harness", dependencies: ["Replication", "Identity"],
         exclude: ["README.md"], swiftSettings: settings),
+    .executableTarget(
+        name: "talea-bench",
+        dependencies: [
+            "Simulation", "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger",
+            "Entries", "Capacity", "Identity",
+        ], exclude: ["README.md"], swiftSettings: settings),
     room(
         "Simulation",
         [

@@ -29,6 +29,7 @@ import Testing
             "UnixSignals", "Logging",
         ]),
         "talea-negentropy-harness": ["Replication", "Identity"],
+        "talea-bench": made.union(["NodeCore", "Replication", "Simulation"]),
         "talea": made.union(["NodeDaemon", "Dashboard", "Simulation", "ArgumentParser"]),
     ]
     /// What a node is made of.

@@ -1,0 +1,67 @@
+import Foundation
+import Identity
+
+/// One subject of a benchmark, by its name and numbers.
+@main struct Main {
+    static func main() {
+        _ = Sodium.start()
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let numbers = arguments.dropFirst().compactMap { Int($0) }
+        do {
+            switch (arguments.first, numbers.count) {
+            case ("entries", 2) where arguments.count == 4:
+                try Rows.write(founding: bytes(ofHex: arguments[1]), numbers[0], numbers[1])
+            case ("sync", 2): try tell(Sync.run(authors: numbers[0], each: numbers[1]))
+            case ("calm", 2): try tell(Calm.run(contracts: numbers[0], alliances: numbers[1]))
+            case ("logs", 1): try tell(Sync.memory(logs: numbers[0]))
+            case ("steps", 2): try tell(Steps.run(contracts: numbers[0], each: numbers[1]))
+            default: throw BenchRefusal.usage
+            }
+        } catch {
+            FileHandle.standardError.write(Data("\(error)\n".utf8))
+            exit(1)
+        }
+    }
+
+    private static func tell(_ figures: [String: Double]) throws {
+        let data = try JSONSerialization.data(withJSONObject: figures, options: [.sortedKeys])
+        print(String(decoding: data, as: UTF8.self))
+    }
+
+    private static func bytes(ofHex text: String) -> [UInt8] {
+        let digits = text.compactMap(\.hexDigitValue)
+        return stride(from: 0, to: digits.count - 1, by: 2).map {
+            UInt8(digits[$0] * 16 + digits[$0 + 1])
+        }
+    }
+}
+
+enum BenchRefusal: Error {
+    case usage
+    case setUp(String)
+}
+
+/// Processor seconds of this process so far.
+func cpu() -> Double {
+    var used = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used)
+    return Double(used.tv_sec) + Double(used.tv_nsec) / 1e9
+}
+
+/// Bytes of this process in memory now.
+func resident() -> Double {
+    let status = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+    let pages = status.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0
+    return pages * 4096
+}
+
+/// The middle one of some runs, each in processor seconds.
+func median(of runs: Int, _ work: () throws -> Void) rethrows -> Double {
+    var all: [Double] = []
+    for _ in 0..<runs {
+        let begun = cpu()
+        try work()
+        all.append(cpu() - begun)
+    }
+    return all.sorted()[runs / 2]
+}

@@ -29,6 +29,14 @@ public struct Chains: Sendable {
 
         public var head: Int64 { Int64(ids.count) }
 
+        fileprivate mutating func append(_ valid: ValidEntry) {
+            ids.append(valid.id)
+            if let key = valid.header.key, keys.last?.key != key {
+                keys.append(.init(from: head, key: key))
+            }
+            newestTime = valid.header.time
+        }
+
         public func id(at sequence: Int64) -> EntryID? {
             sequence >= 1 && sequence <= head ? ids[Int(sequence) - 1] : nil
         }
@@ -133,16 +141,12 @@ public struct Chains: Sendable {
     /// Takes a decided, or freshly signed, entry at the end of its log.
     public mutating func apply(_ valid: ValidEntry) {
         guard let place = valid.header.log else { return }
-        var chain =
-            chains[place.log] ?? Chain(author: valid.header.author, topic: valid.header.topic)
-        assert(place.sequence == chain.head + 1)
-        guard place.sequence == chain.head + 1 else { return }
-        chain.ids.append(valid.id)
-        if let key = valid.header.key, chain.keys.last?.key != key {
-            chain.keys.append(.init(from: place.sequence, key: key))
-        }
-        chain.newestTime = valid.header.time
-        chains[place.log] = chain
+        let isNext = place.sequence == head(place.log) + 1
+        assert(isNext)
+        guard isNext else { return }
+        // In its place: a copy for each entry would make a long log cost its square.
+        let fresh = Chain(author: valid.header.author, topic: valid.header.topic)
+        chains[place.log, default: fresh].append(valid)
     }
 
     /// Marks a decided fork; the lowest one counts.

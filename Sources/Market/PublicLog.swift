@@ -62,7 +62,7 @@ public struct PublicLog: Sendable {
                     time: entry.header.time, withdrawn: false))
         case .withdrawal:
             guard let body = try? entry.read(Withdrawal.self),
-                let index = offers.firstIndex(where: { $0.id == body.offer })
+                let index = offers.lastIndex(where: { $0.id == body.offer })
             else { return }
             offers[index].withdrawn = true
         case .founding, .admit, .expel, .continue, .cut: break
@@ -104,11 +104,13 @@ public struct PublicWord: Sendable {
     }
 
     fileprivate mutating func fold(_ entry: Entry, _ alliance: TopicID) -> Range<Int> {
-        var log = logs[alliance] ?? PublicLog(author: entry.header.author, alliance: alliance)
-        let known = log.openings.count
-        log.fold(entry)
-        logs[alliance] = log
-        guard log.openings.count > known, let opening = log.openings.last else { return 0..<0 }
+        let known = logs[alliance]?.openings.count ?? 0
+        // In its place: a copy for each entry would make a long log cost its square.
+        logs[alliance, default: PublicLog(author: entry.header.author, alliance: alliance)]
+            .fold(entry)
+        guard let openings = logs[alliance]?.openings, openings.count > known,
+            let opening = openings.last
+        else { return 0..<0 }
         return insert(opening)
     }
 

@@ -17,12 +17,24 @@ extension Node {
 
     /// Sends the snapshot as it is now to each partner that has not got it, at most once a minute.
     mutating func pushKeepsake() {
-        guard recovery.reason == nil, let due = keepsakeDue, !due.isEmpty else { return }
+        guard recovery.reason == nil, !contracts.isEmpty else { return }
+        if !changes.isEmpty { keepsakeNow = nil }
+        let waited = connections.keys.sorted().filter(hasWaited)
+        guard !waited.isEmpty else { return }
+        var current = keepsakeNow ?? KeepsakeNow(partners: partners)
+        defer { keepsakeNow = current }
+        func lacksIt(_ id: PeerID) -> Bool {
+            guard let did = connections[id]?.did else { return false }
+            return current.partners.contains(did)
+                && (current.hash == nil || keepsakesSent[did]?.hash != current.hash)
+        }
+        guard waited.contains(where: lacksIt) else { return }
         let content = keepsake()
         var plain = content
         plain.time = .earliest
         let hash = SHA256.hash(plain.wire)
-        let stale = due.filter { keepsakesSent[connections[$0]?.did ?? .zero]?.hash != hash }
+        current.hash = hash
+        let stale = waited.filter(lacksIt)
         guard !stale.isEmpty,
             let sealed = content.sealed(
                 for: own.did, key: own.keepsakeKey,
@@ -35,19 +47,19 @@ extension Node {
         }
     }
 
-    /// Connections to partners whose turn it is.
-    private var keepsakeDue: [PeerID]? {
-        guard !contracts.isEmpty else { return nil }
-        let partners = Set(
-            contracts.values.filter { !$0.isOver }.flatMap(\.proposal.participants))
-        return connections.keys.sorted().filter { id in
-            guard let connection = connections[id], connection.isProven,
-                connection.session.isEstablished, partners.contains(connection.did)
-            else { return false }
-            return keepsakesSent[connection.did].map {
-                $0.at.advanced(by: keepsakeEveryMilliseconds) <= now
-            } ?? true
-        }
+    /// Whether a connection was not sent one within the last minute.
+    private func hasWaited(_ id: PeerID) -> Bool {
+        guard let connection = connections[id], connection.isProven,
+            connection.session.isEstablished
+        else { return false }
+        return keepsakesSent[connection.did].map {
+            $0.at.advanced(by: keepsakeEveryMilliseconds) <= now
+        } ?? true
+    }
+
+    /// Everyone named in a contract that is not over.
+    private var partners: Set<DID> {
+        Set(contracts.values.filter { !$0.isOver }.flatMap(\.proposal.participants))
     }
 
     /// What matters most first; what does not fit any more is left out: an ended contract's key can be
@@ -142,6 +154,13 @@ extension Node {
         keepsakesTaken[did] = now
         changes.append(.keepsake(of: did, sealed))
     }
+}
+
+/// Built again for each change, and not for each second.
+struct KeepsakeNow: Sendable {
+    let partners: Set<DID>
+    /// `nil` while nobody waited for it.
+    var hash: Hash32?
 }
 
 extension [Keepsake.Head] {

@@ -108,19 +108,20 @@ extension Node {
     /// delivered is used up and never returns.
     mutating func releaseLapsed() {
         guard maySign else { return }
-        for id in contracts.keys.sorted() where !released.contains(id) {
+        for id in contracts.awake.sorted() where !released.contains(id) {
             guard let fold = contracts[id]?.fold, fold.isSequenced,
                 fold.state.isEnded || planted(.heldUnitsReleased)
             else {
                 continue
             }
             var waits = false
+            var until = Instant.latest
             for (index, grant) in fold.grants.enumerated() where grant.issuer == own.did {
                 guard let held = lines[grant.line]?.line.grants[grant.grant], held.units > 0 else {
                     continue
                 }
                 guard held.until < now || planted(.heldUnitsReleased) else {
-                    waits = true
+                    until = min(until, held.until)
                     continue
                 }
                 let resource = fold.proposal.lines[index].resource
@@ -143,7 +144,12 @@ extension Node {
                         remaining: remaining + units)
                 }
             }
-            if !waits { released.insert(id) }
+            guard !waits else { continue }
+            if until == .latest {
+                released.insert(id)
+            } else if contracts[id]?.requests.isEmpty == true, fold.takeover?.isInForce ?? true {
+                contracts.letRest(id, until: until)
+            }
         }
     }
 }

@@ -261,7 +261,7 @@ extension Node {
         if first.kind == .key { keysCame() }
         if let contract = contractOfLog[place.log] { advance(contract) }
         if let log = witnessed[place.log] { receiptSteps(of: log) }
-        if isLine(place.log) { for id in contracts.keys.sorted() { advance(id) } }
+        if isLine(place.log) { for id in contracts.awake.sorted() { advance(id) } }
     }
 
     private mutating func ingestKeys(_ entries: [Entry], from peer: PeerID) throws(LogRefusal) {
@@ -368,10 +368,12 @@ extension Node {
     private mutating func announce(
         _ entry: Entry, _ place: Header.LogPlace, in topics: [TopicID], from source: PeerID?
     ) {
+        let others = connections.keys.filter { $0 != source }.sorted()
+        if others.isEmpty { return }
         let wire = entry.wire
         let head = Message.Head(
             log: place.log, sequence: UInt64(place.sequence), id: entry.id)
-        for id in connections.keys.sorted() where id != source {
+        for id in others {
             converse(id) { $0.added(wire, head, in: topics) }
         }
     }

@@ -140,33 +140,40 @@ extension Node {
     }
 
     public mutating func received(_ frame: Frame, from id: PeerID) {
-        guard var session = connections[id]?.session else { return }
         if connections[id]?.isProven == false, !Message.mayComeUnproven(frame) {
             directives.append(.close(id, "the peer's key is not the one in force"))
             return
         }
-        let shared = session.shared
-        let orders = session.received(frame, now: now.milliseconds, self)
-        connections[id]?.session = session
-        perform(orders, for: id)
-        if session.shared != shared { ask(id) }
+        let moment = now.milliseconds
+        var isNews = false
+        converse(id) { session, node in
+            let shared = session.shared
+            defer { isNews = session.shared != shared }
+            return session.received(frame, now: moment, node)
+        }
+        if isNews { ask(id) }
     }
 
-    /// One input to one session, and what it orders. The session is put back before its orders run, for
-    /// they may speak to it again.
-    mutating func converse(_ id: PeerID, _ input: (inout Session) -> [Session.Directive]) {
-        guard var session = connections[id]?.session else { return }
-        let orders = input(&session)
-        connections[id]?.session = session
+    /// One input to one session, and what it orders. The session is moved out, so that nothing of it is
+    /// copied, and put back before its orders run, for they may speak to it again.
+    mutating func converse(
+        _ id: PeerID, _ input: (inout Session, borrowing Node) -> [Session.Directive]
+    ) {
+        guard let place = connections.index(forKey: id) else { return }
+        var session = Session(isInitiator: false, nonce: .zero, now: 0)
+        swap(&session, &connections.values[place].session)
+        let orders = input(&session, self)
+        swap(&session, &connections.values[place].session)
         perform(orders, for: id)
+    }
+
+    mutating func converse(_ id: PeerID, _ input: (inout Session) -> [Session.Directive]) {
+        converse(id) { session, _ in input(&session) }
     }
 
     mutating func topicsChanged() {
         for id in connections.keys.sorted() {
-            guard var session = connections[id]?.session else { continue }
-            let orders = session.topicsChanged(self)
-            connections[id]?.session = session
-            perform(orders, for: id)
+            converse(id) { $0.topicsChanged($1) }
             // What is shared now may have been here before, and only its peers can tell.
             ask(id)
         }

@@ -261,7 +261,7 @@ extension Node {
         guard !sure.isEmpty else { return }
         greet()
         goOnUnderNewKey()
-        for id in contracts.keys.sorted() { advance(id) }
+        for id in contracts.awake.sorted() { advance(id) }
     }
 
     private mutating func trust(_ log: LogID) {
@@ -293,6 +293,6 @@ extension Node {
         }
         greet()
         goOnUnderNewKey()
-        for id in contracts.keys.sorted() { advance(id) }
+        for id in contracts.awake.sorted() { advance(id) }
     }
 }

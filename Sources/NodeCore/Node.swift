@@ -32,7 +32,7 @@ public struct Node: Sendable {
     public internal(set) var lines: [LogID: LineLog] = [:]
     /// Entries of line logs that contracts may still have to embed.
     var lineEntries: [LogID: [Entry]] = [:]
-    public internal(set) var contracts: [ContractID: HeldContract] = [:]
+    public internal(set) var contracts = HeldContracts()
     var contractOfLog: [LogID: ContractID] = [:]
     /// Contracts this node witnesses, by the log that all call them by.
     public internal(set) var witnessing: [LogID: Witnessing] = [:]
@@ -67,6 +67,8 @@ public struct Node: Sendable {
     /// Our snapshot as each partner has it, and when each partner's last came.
     var keepsakesSent: [DID: (hash: Hash32, at: Instant)] = [:]
     var keepsakesTaken: [DID: Instant] = [:]
+    /// What is known of our snapshot as it would be now; `nil` once anything changed.
+    var keepsakeNow: KeepsakeNow?
     /// Child proposals of ours and the act to request once they are accepted.
     var transfers: [EntryID: PendingTransfer] = [:]
     var statementsSeen: Set<EntryID> = []
@@ -206,6 +208,7 @@ public struct Node: Sendable {
     }
 
     public mutating func takeChanges() -> [Change] {
+        if !changes.isEmpty { keepsakeNow = nil }
         defer { changes = [] }
         return changes
     }
@@ -218,12 +221,9 @@ public struct Node: Sendable {
     public mutating func tick() {
         let moment = now.milliseconds
         for id in connections.keys.sorted() {
-            guard var session = connections[id]?.session else { continue }
-            let orders = session.tick(now: moment, self)
-            connections[id]?.session = session
-            perform(orders, for: id)
+            converse(id) { $0.tick(now: moment, $1) }
         }
-        for (key, item) in sorted(outbox) where item.expires < now { settle(key) }
+        for (key, _) in sorted(outbox.filter { $0.value.expires < now }) { settle(key) }
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()
@@ -231,11 +231,17 @@ public struct Node: Sendable {
         goOnFetching()
         dropOldLetters()
         settleRecovery()
+        contracts.wake(at: now)
+        let awake = contracts.awake.sorted()
         // What ended and gave its units back moves only when somebody asks.
-        for id in contracts.keys.sorted() where !released.contains(id) { advance(id) }
-        for id in contracts.keys.sorted() { askForRuled(id) }
+        for id in awake where !released.contains(id) { advance(id) }
+        for id in awake { askForRuled(id) }
         for log in witnessing.keys.sorted() { receiptSteps(of: log) }
         releaseLapsed()
+        for id in awake
+        where contracts[id]?.rests(isReleased: released.contains(id), at: now) ?? true {
+            contracts.letRest(id)
+        }
         pushKeepsake()
     }
 

@@ -186,6 +186,7 @@ extension Node {
             switch order {
             case .send(let message): directives.append(.send(id, message.frame))
             case .established(let agent, let time): established(id, agent: agent, time: time)
+            case .clock(let time): compare(time, id)
             case .ingest(let entries, let run): ingest(entries, run: run, from: id)
             case .serve(let request): directives.append(.serve(id, request))
             case .open(let sealed): receive(sealed: sealed, from: id)
@@ -213,8 +214,13 @@ extension Node {
     private mutating func established(_ id: PeerID, agent: String, time: UInt64) {
         directives.append(.raiseFrameLimit(id))
         connections[id]?.agent = agent
-        connections[id]?.skew = Int64(clamping: time) - now.milliseconds
+        compare(time, id)
         if connections[id]?.isProven == true { proven(id) }
+    }
+
+    /// Their clock less ours.
+    private mutating func compare(_ time: UInt64, _ id: PeerID) {
+        connections[id]?.skew = Int64(clamping: time) - now.milliseconds
     }
 
     /// The peer is who it says, and its hello is in.

@@ -40,8 +40,9 @@ public enum Message: Hashable, Sendable {
     /// What do these items of the reconciliation with this number stand for?
     case resolve(UInt32, [ItemID])
     case resolved(UInt32, [Head])
-    case ping
-    case pong
+    /// Milliseconds by the sender's clock.
+    case ping(time: UInt64)
+    case pong(time: UInt64)
     case goodbye(code: UInt8, text: String)
 
     public struct Hello: Hashable, Sendable {
@@ -171,7 +172,7 @@ public enum ReplicationLimit {
     public static let lettersInFlight = 16
     /// A sealed chunk of a file: 64 KiB and its tag.
     public static let chunkBytes = 64 * 1024 + 16
-    public static let pingAfterMilliseconds: Int64 = 60_000
+    public static let pingEveryMilliseconds: Int64 = 60_000
 
     // Live push (Overlay, BroadcastTree).
     /// Links of the overlay that a node keeps open.
@@ -278,8 +279,10 @@ extension Message {
             out.append(bigEndian: number)
             for head in heads { Self.write(head, to: &out) }
             return Frame(type: 21, payload: out)
-        case .ping: return Frame(type: 18, payload: [])
-        case .pong: return Frame(type: 19, payload: [])
+        case .ping(let time), .pong(let time):
+            out.append(bigEndian: time)
+            if case .ping = self { return Frame(type: 18, payload: out) }
+            return Frame(type: 19, payload: out)
         case .goodbye(let code, let text):
             return Frame(type: 17, payload: [code] + Self.cut(text, to: 512))
         }
@@ -432,8 +435,9 @@ extension Message {
             else { throw malformed() }
             self = .goodbye(code: code, text: text)
         case 18, 19:
-            guard frame.payload.isEmpty else { throw malformed() }
-            self = frame.type == 18 ? .ping : .pong
+            let time = try number(8)
+            guard rest.isEmpty else { throw malformed() }
+            self = frame.type == 18 ? .ping(time: time) : .pong(time: time)
         case 40:
             self = .fetch(blob: try id(), index: UInt32(try number(4)))
             guard rest.isEmpty else { throw malformed() }

@@ -42,6 +42,8 @@ public struct Session: Sendable {
         case send(Message)
         /// The hello is in: larger frames may come.
         case established(agent: String, time: UInt64)
+        /// The peer's clock, milliseconds, as it is now.
+        case clock(UInt64)
         /// Wire bytes of entries, ascending and of one log where `run`, to be checked and kept.
         case ingest([[UInt8]], run: Bool)
         /// Fetch and send these entries, at most `answerBytes` of them.
@@ -91,7 +93,8 @@ public struct Session: Sendable {
     private var proofsAsked: Set<LogID> = []
     private var theirForks: Set<EntryID> = []
     private(set) var lastHeard: Int64
-    private var lastPinged: Int64 = 0
+    /// When the clocks were last compared.
+    private var lastPinged: Int64
 
     var talks: Talks
 
@@ -102,6 +105,7 @@ public struct Session: Sendable {
         talks = Talks(rehashes: rehashes)
         self.nonce = nonce
         lastHeard = now
+        lastPinged = now
     }
 
     public var isEstablished: Bool { remoteNonce != nil }
@@ -164,8 +168,10 @@ public struct Session: Sendable {
             guard talks.resolving > 0 else { return [.close(.outOfOrder(type: frame.type))] }
             talks.resolving -= 1
             return headsReceived(heads, catalogue)
-        case .ping: return [.send(.pong)]
-        case .pong: return []
+        case .ping(let time):
+            lastPinged = now
+            return [.clock(time), .send(.pong(time: UInt64(max(now, 0))))]
+        case .pong(let time): return [.clock(time)]
         }
     }
 
@@ -237,11 +243,11 @@ public struct Session: Sendable {
         guard isEstablished else { return [] }
         if open.isEmpty, waiting.isEmpty { talks.lookAgain() }
         let directives = goOn(catalogue)
-        guard now - max(lastHeard, lastPinged) >= ReplicationLimit.pingAfterMilliseconds else {
-            return directives
-        }
+        // A clock that was set right, back as well, is told at once: what was measured by it is wrong.
+        let since = lastPinged...(lastPinged + ReplicationLimit.pingEveryMilliseconds)
+        guard !since.contains(now) else { return directives }
         lastPinged = now
-        return directives + [.send(.ping)]
+        return directives + [.send(.ping(time: UInt64(max(now, 0))))]
     }
 
     // MARK: - Inputs

@@ -34,7 +34,8 @@ import Testing
                 bytes: [0x61, 0])),
         .resolve(1, [hash(1), hash(2)]),
         .resolved(1, [.init(log: hash(1), sequence: 7, id: hash(2))]),
-        .branch([]), .branch([[1], [2, 3]]), .ping, .pong, .goodbye(code: 1, text: "符契"),
+        .branch([]), .branch([[1], [2, 3]]), .ping(time: 7), .pong(time: .max),
+        .goodbye(code: 1, text: "符契"),
     ]
 
     @Test(arguments: all)

@@ -297,17 +297,23 @@ import Testing
         #expect(one.added([2], old, in: [Self.alliance]) == [])
     }
 
-    @Test func `a push is handed on as it is, and silence is broken by a ping`() {
+    @Test func `a push is handed on as it is, and clocks are compared once a minute`() {
         var (one, _, _) = Self.pair(Shelf(), Shelf())
         #expect(
             one.received(Message.push([1, 2]).frame, now: 5, Shelf())
                 == [.ingest([[1, 2]], run: false)])
         #expect(one.received(Message.put([3]).frame, now: 5, Shelf()) == [.open(sealed: [3])])
-        #expect(one.received(Message.ping.frame, now: 5, Shelf()) == [.send(.pong)])
-        #expect(one.tick(now: 60_004, Shelf()) == [])
-        #expect(one.tick(now: 60_005, Shelf()) == [.send(.ping)])
-        #expect(one.received(Message.pong.frame, now: 60_006, Shelf()) == [])
-        #expect(one.tick(now: 60_007, Shelf()) == [])
+        let every = ReplicationLimit.pingEveryMilliseconds
+        #expect(
+            one.received(Message.ping(time: 9).frame, now: 5, Shelf())
+                == [.clock(9), .send(.pong(time: 5))])
+        #expect(one.tick(now: every + 5, Shelf()) == [])
+        #expect(one.tick(now: every + 6, Shelf()) == [.send(.ping(time: UInt64(every + 6)))])
+        #expect(
+            one.received(Message.pong(time: 8).frame, now: every + 7, Shelf()) == [.clock(8)])
+        #expect(one.tick(now: every + 8, Shelf()) == [])
+        // Its own clock went back.
+        #expect(one.tick(now: 20, Shelf()) == [.send(.ping(time: 20))])
     }
 
     // MARK: - Forks

@@ -377,6 +377,14 @@ extension NodeRefusal {
                 "contract \(contract.short) names no witnesses, so nobody can take it over; the other "
                     + "parties may settle among themselves",
                 "合同 \(contract.short) 没有见证，无人可接管；其他各方可自行了结")
+        case .tooManyStatements(let contract, let count):
+            return Wording(
+                "too_many_statements", "contract", contract.short,
+                "you said \(count) things about contract \(contract.short), and the others keep no more "
+                    + "until a step stands; nothing was lost: wait for \(contract.short) to go on, or "
+                    + "ask its sequencer why it does not",
+                "您就合同 \(contract.short) 已发出 \(count) 条声明，在新步骤成立前各方不再保存更多；没有丢失任何内容："
+                    + "请等待合同继续，或询问其排序方为何停滞")
         case .hasWitnesses(let contract):
             return Wording(
                 "has_witnesses", "contract", contract.short,

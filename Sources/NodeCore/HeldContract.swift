@@ -20,6 +20,8 @@ public struct HeldContract: Sendable {
     public internal(set) var refused: [RefusedRequest] = []
     /// Consents to requests that have not come yet.
     var earlyConsents: [EntryID: [Entry]] = [:]
+    /// How many statements each identity made about it that are kept.
+    var statementCounts: [DID: Int] = [:]
     /// Acknowledgements of steps, for defaults.
     var acknowledgements: [Entry] = []
     /// Log entries held while the fold is missing.
@@ -52,6 +54,16 @@ public struct HeldContract: Sendable {
     public var sequencer: DID { fold?.sequencer ?? proposal.sequencer }
     /// The log by which all call the contract, whoever writes.
     public var log: LogID { .contract(proposal.contract, author: proposal.sequencer) }
+
+    /// Whether one more statement of `author` is kept. Whoever sequences answers all, and may say as much
+    /// as all.
+    func mayHear(_ author: DID) -> Bool {
+        let steps = fold?.head.sequence ?? 0
+        let answers = author == proposal.sequencer || author == sequencer || author == fold?.arbiter
+        let each = statementsMax(steps: steps)
+        let most = answers ? each * (proposal.participants.count + 1) : each
+        return statementCounts[author] ?? 0 < most
+    }
 
     public func hasAccepted(_ did: DID) -> Bool {
         did == proposalEntry.header.author || acceptances[did] != nil

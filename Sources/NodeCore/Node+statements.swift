@@ -7,6 +7,12 @@ internal import Logs
 /// How long a statement is offered to its recipient where nothing shorter is due: 30 days.
 let statementLifeMilliseconds: Int64 = 30 * 86_400_000
 
+/// How many statements of one identity are kept about a contract with so many steps: room for what is
+/// asked and agreed to, and for some that came to nothing.
+func statementsMax(steps: Int64) -> Int {
+    Int(clamping: min(steps, 1_000_000)) * 8 + 256
+}
+
 extension Node {
     // MARK: - Sending
 
@@ -27,9 +33,15 @@ extension Node {
         expires: Instant, basis: EntryID? = nil, versions: [RecordVersion] = [],
         withKey: Bool = false
     ) throws(NodeRefusal) -> Entry {
+        // The others would not keep it either.
+        let isCounted = kind != .acknowledgement
+        if isCounted, let held = contracts[contract.id], !held.mayHear(own.did) {
+            throw .tooManyStatements(held.id, held.statementCounts[own.did] ?? 0)
+        }
         let entry = try sign(
             kind, body, topic: contract.key.topic,
             place: .init(expires: expires, about: contract.log, basis: basis, versions: versions))
+        if isCounted { contracts[contract.id]?.statementCounts[own.did, default: 0] += 1 }
         if !planted(.statementUnkept) {
             changes.append(.statement(entry, contract: contract.id))
         }
@@ -232,6 +244,16 @@ extension Node {
             let held = contracts[id], held.key.topic == valid.header.topic,
             (held.proposal.participants + held.witnesses).contains(valid.header.author)
         else { return }
+        if valid.entry.kind == .acknowledgement {
+            guard isOfUse(valid.entry, held) else { return }
+        } else {
+            // Not acknowledged it stays in its author's outbox, and comes again.
+            guard held.mayHear(valid.header.author) else {
+                unkept = valid.id
+                return
+            }
+            contracts[id]?.statementCounts[valid.header.author, default: 0] += 1
+        }
         if !planted(.acknowledgeUnkept) { changes.append(.statement(valid, contract: id)) }
         statementsSeen.insert(valid.id)
         keep(valid.entry, contract: id, key: held.key)
@@ -243,6 +265,18 @@ extension Node {
         if valid.entry.kind == .acceptance || valid.entry.kind == .refusal || pending {
             acknowledge(valid.entry, to: valid.header.author)
         }
+    }
+
+    /// It answers what waits here, or is the first of its author to say that it knows a step.
+    private func isOfUse(_ entry: Entry, _ held: HeldContract) -> Bool {
+        guard let body = try? entry.read(Acknowledgement.self) else { return false }
+        let author = entry.header.author
+        if outbox[OutboxKey(statement: body.entry, recipient: author)] != nil { return true }
+        return held.fold?.steps.contains { $0.id == body.entry } == true
+            && !held.acknowledgements.contains {
+                $0.header.author == author
+                    && (try? $0.read(Acknowledgement.self))?.entry == body.entry
+            }
     }
 
     /// "I hold this." Sent once and never kept: who misses it says the statement again.

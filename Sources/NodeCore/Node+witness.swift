@@ -75,6 +75,9 @@ extension Node {
     mutating func keepAsWitness(_ entry: Entry) {
         guard let log = entry.header.statement?.about, witnessing[log] != nil else { return }
         statementsSeen.insert(entry.id)
+        if entry.header.author != own.did {
+            witnessing[log]?.heard[entry.header.author, default: 0] += 1
+        }
         switch entry.kind {
         case .acceptance where entry.header.author == own.did: witnessing[log]?.isAccepted = true
         case .request: witnessing[log]?.requests.append(entry)
@@ -93,7 +96,8 @@ extension Node {
             settle(OutboxKey(statement: body.entry, recipient: author))
         case .request, .acceptance:
             guard serves(duty), now <= entry.header.statement?.expires ?? .earliest,
-                isWithinDay(duty, author)
+                isWithinDay(duty, author),
+                duty.heard[author] ?? 0 < statementsMax(steps: chains.head(log))
             else { return wait(for: sealed, from: bearer) }
             changes.append(.statement(valid, contract: nil))
             keepAsWitness(entry)

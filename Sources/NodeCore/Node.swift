@@ -284,6 +284,9 @@ public struct Node: Sendable {
             statementsSeen.insert(valid.id)
             keepAsWitness(valid.entry)
             keep(valid.entry, contract: contract, key: contract.flatMap { keyOf[$0] })
+            if ![.proposal, .acknowledgement].contains(valid.entry.kind), let contract {
+                contracts[contract]?.statementCounts[valid.header.author, default: 0] += 1
+            }
         }
         // Logs of parties first: a ruling or settlement has to be known before the steps it leaves behind,
         // and what those steps say against it before it ends anything.

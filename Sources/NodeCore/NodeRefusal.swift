@@ -86,6 +86,8 @@ public indirect enum NodeRefusal: Error, Sendable {
     case notTheArbiter(DID)
     case takenOver(ContractID)
     case nothingUnanswered(ContractID)
+    /// We said so much about it that the others keep no more until a step stands.
+    case tooManyStatements(ContractID, Int)
     case notSilentYet(until: Instant)
     /// A node is no hub to itself.
     case ownHub

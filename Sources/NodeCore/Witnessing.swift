@@ -12,6 +12,8 @@ public struct Witnessing: Sendable {
     /// What this node said about it.
     public internal(set) var said = WitnessLog()
     public internal(set) var isAccepted = false
+    /// How many statements of each party were receipted.
+    var heard: [DID: Int] = [:]
     /// Receipted requests, whole and sealed to others, in the order of receipt.
     var requests: [Entry] = []
     /// The arbiter's claim, as it came.

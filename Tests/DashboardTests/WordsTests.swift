@@ -88,7 +88,7 @@ import Testing
                     log: log, reason: nil, missing: [], behind: [], oneIsEnough: true, patience: nil
                 )),
             .clockOff(peers: 3, milliseconds: 700_000), .lineUnknown("abc"),
-            .notYourLine(log), .lineClash(with: log),
+            .notYourLine(log), .lineClash(with: log), .tooManyStatements(contract, 256),
             .lineForked(log), .offerUnknown(entry), .notYourOffer(entry), .templateUnknown("t"),
             .parameterMissing("p"), .parameterUnknown("p"),
             .valueUnreadable(field: "f", value: "v", expected: "1"), .roleMissing("r"),

@@ -99,6 +99,63 @@ import Testing
         #expect(try story.market.digests(story.child, "alice", "bob", "carol", "judge").count == 1)
     }
 
+    @Test func `whoever talks without end about a contract is heard so long and no longer`() throws
+    {
+        var story = try Self.story(OptionStory.transferred)
+        let held = try story.market.held("carol", story.child)
+        let version = try #require(held.fold?.state.record(1)?.version)
+        func kept() -> Int { story.market.network.stores["bob"]?.snapshot.statements.count ?? 0 }
+        let before = kept()
+        // Consents to requests that nobody made, and words about steps that do not exist.
+        for number in 0..<400 {
+            let nothing = EntryID(SHA256.hash([UInt8(number % 251), UInt8(number / 251)]))
+            let consent = try story.market.statement(
+                by: "carol",
+                Acceptance(salt: story.market.salt, statement: nothing, releaseKey: nil),
+                about: held,
+                basis: held.fold?.head.id, versions: [.init(record: 1, version: version)])
+            let word = try story.market.statement(
+                by: "carol",
+                Acknowledgement(
+                    salt: story.market.salt, entry: nothing, purpose: .delivered),
+                about: held)
+            for statement in [consent, word] {
+                story.market.network.inject(statement, from: "carol", to: "bob")
+            }
+            story.market.network.settle()
+        }
+        let room = kept() - before
+        #expect((200..<300).contains(room))
+        // The same after a restart; and the contract goes on among the others.
+        story.market.restart("bob")
+        let more = try story.market.statement(
+            by: "carol",
+            Acceptance(salt: story.market.salt, statement: held.proposalEntry.id, releaseKey: nil),
+            about: held)
+        story.market.network.inject(more, from: "carol", to: "bob")
+        story.market.network.settle()
+        #expect(kept() - before == room)
+        try story.market.act("alice", story.parent, "exercise", ["n": Market.units(10)])
+        #expect(try story.market.digests(story.parent, "alice", "bob", "judge").count == 1)
+    }
+
+    @Test func `one's own node says when it has asked too often`() throws {
+        var story = try Self.story(OptionStory.transferred)
+        story.market.network.stop("bob")
+        var asked = 0
+        let refusal = #expect(throws: NodeRefusal.self) {
+            while asked < 1_000 {
+                try story.market.act("alice", story.parent, "exercise", ["n": Market.units(10)])
+                asked += 1
+            }
+        }
+        guard case .tooManyStatements(story.parent, let count) = refusal else {
+            Issue.record("\(String(describing: refusal))")
+            return
+        }
+        #expect(count > asked && asked > 200)
+    }
+
     // MARK: - Lines
 
     static func draft(_ market: Market, _ line: LineTerms, units: Int64) throws

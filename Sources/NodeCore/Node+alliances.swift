@@ -153,12 +153,15 @@ extension Node {
 
     mutating func foldPublic(_ entry: Entry, _ topic: TopicID) {
         let isAct = entry.kind == .admit || entry.kind == .expel
-        let before = isAct ? memberships[topic] : nil
+        let former = isAct ? memberships[topic] : nil
         let isNews = memberships[topic]?.fold(entry) ?? false
         if isRestoring { return unread.append(entry) }
+        let author = entry.header.author
+        let before = entry.kind == .profile ? listed(of: author) : []
         read(entry, topic)
+        if entry.kind == .profile { hear(of: author, before: before) }
         if entry.kind == .lineOpening { linesOpened(by: entry.header.author) }
-        if isNews, let before { standingsChanged(in: topic, before) }
+        if isNews, let former { standingsChanged(in: topic, former) }
         // Somebody new who can be asked for what we said here.
         if entry.header.log?.sequence == 1 { settleRecovery() }
     }

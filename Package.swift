@@ -18,9 +18,12 @@ let settings: [SwiftSetting] =
         .treatAllWarnings(as: .error),
     ] + (isPlanted ? [.define("PLANTED")] : [])
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func room(
+    _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
     .target(
-        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: settings)
+        name: name, dependencies: dependencies, exclude: ["README.md"] + exclude,
+        swiftSettings: settings)
 }
 
 func tests(
@@ -126,11 +129,13 @@ let edges: [Target] = [
             "NodeCore", "Replication", "Contracts", "Market", "Logs", "Ledger", "Entries",
             "Capacity", "Identity",
             .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "Mustache", package: "swift-mustache"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "Logging", package: "swift-log"),
-        ]),
+        ], exclude: ["Page"]),
 ]
 
 let edgeTests: [Target] = [
@@ -189,6 +194,8 @@ let package = Package(
                 .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
                 .package(
                     url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+                .package(
+                    url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
                 .package(
                     url: "https://github.com/swift-server/swift-service-lifecycle",
                     exact: "2.13.0"),

@@ -541,8 +541,11 @@ def main(story_class):
                 studio.start()
             for studio in story.studios.values():
                 studio.ready()
+            print("\nThe nodes go on running. Their pages, each link good once and for ten minutes:")
+            for studio in story.studios.values():
+                print(f"  {studio.name:<10} {studio('open')['link']}")
             first = next(iter(story.studios))
-            print(f"\nThe nodes go on running. Try: {given.talea} --home {folder}/{first} status")
+            print(f"More links: {given.talea} --home {folder}/{first} open")
         print(f"\nEvery rule held. {time.monotonic() - story.begun:.1f} s.")
         return 0
     except Broken as broken:

@@ -406,6 +406,7 @@ extension Commands {
     static func listContracts(_ view: View, _ options: inout Options) throws -> JSON {
         let template = try options.one("template").map { try view.node.template($0) }
         let grade = try options.one("grade")
+        let page = try options.page()
         try options.finish()
         let grades = HeldContract.Grade.allCases.map(\.rawValue)
         if let grade, !grades.contains(grade) {
@@ -417,7 +418,8 @@ extension Commands {
                 && (grade == nil || $0.grade.rawValue == grade)
         }
         .sorted { ($0.proposalEntry.header.time, $0.id) < ($1.proposalEntry.header.time, $1.id) }
-        return ["contracts": .array(found.map(view.contractLine))]
+        let (shown, next) = page.cut(found, id: \.id.hex)
+        return ["contracts": .array(shown.map(view.contractLine)), "next": next]
     }
 }
 

@@ -21,21 +21,26 @@ extension Commands {
 
     static func statement(_ view: View, _ options: inout Options) throws -> JSON {
         let contract = try options.one("contract").map { try view.node.contractID($0) }
+        let page = try options.page()
         try options.finish()
         let own = view.node.own.did
-        let rows = view.node.ledger.rows.filter { row in
+        let all = view.node.ledger.rows.filter { row in
             (contract == nil || row.transfer.cause.contract == contract)
                 && (row.transfer.from == own || row.transfer.to == own
                     || row.released.contains { $0.depositor == own })
         }
         .map { (view.time($0.transfer.cause), $0) }
         .sorted { ($0.0, $0.1.transfer.cause) < ($1.0, $1.1.transfer.cause) }
+        let (rows, next) = page.cut(all) { row in
+            let cause = row.1.transfer.cause
+            return "\(cause.contract.hex)/\(cause.step)/\(cause.index)"
+        }
         let shown = Set(rows.map(\.1.transfer.cause.contract)).union(contract.map { [$0] } ?? [])
         let contracts = shown.sorted().compactMap { view.node.contracts[$0] }
         return [
             "owner": .string(own.did), "owner_name": .string(view.name(own)),
             "rows": .array(rows.map { view.row($1, at: $0) }),
-            "contracts": .array(contracts.map(view.statementHead)),
+            "contracts": .array(contracts.map(view.statementHead)), "next": next,
         ]
     }
 

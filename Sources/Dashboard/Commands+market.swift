@@ -54,6 +54,7 @@ extension Commands {
         let resource = try options.one("resource")
         let line = try options.one("line").map { try view.node.lineID($0) }
         let alliance = try options.alliance(of: view.node)
+        let page = try options.page()
         try options.finish()
         let logs = view.node.lines.values.filter { one in
             let opened = view.node.book[one.issuer]?.opening(of: one.log)?.alliance
@@ -62,7 +63,8 @@ extension Commands {
                 && (resource.map { Self.lies(one.terms.resource.path, under: $0) } ?? true)
         }
         .sorted { ($0.terms.resource, $0.log) < ($1.terms.resource, $1.log) }.map(\.log)
-        return ["lines": .array(logs.map(view.line))]
+        let (shown, next) = page.cut(logs, id: \.hex)
+        return ["lines": .array(shown.map(view.line)), "next": next]
     }
 
     static func lies(_ path: String, under wanted: String) -> Bool {
@@ -145,6 +147,7 @@ extension Commands {
         let issuer = try options.one("issuer").map { try view.node.party($0, field: "issuer") }
         let template = try options.one("template").map { try view.node.template($0) }
         let alliance = try options.alliance(of: view.node)
+        let page = try options.page()
         try options.finish()
         let offers = view.node.book.standing(at: view.now).filter { standing in
             // Of an alliance that was left nothing is offered any more.
@@ -156,7 +159,8 @@ extension Commands {
                 && (resource.map { wanted in path.map { Self.lies($0, under: wanted) } ?? false }
                     ?? true)
         }
-        return ["offers": .array(offers.map(view.offer))]
+        let (shown, next) = page.cut(offers, id: \.id.hex)
+        return ["offers": .array(shown.map(view.offer)), "next": next]
     }
 
     static func showOffer(_ view: View, _ options: inout Options) throws -> JSON {

@@ -93,12 +93,14 @@ extension Commands {
         guard let data = Data(base64Encoded: text), let frames = SyncFile.frames([UInt8](data))
         else { throw NodeRefusal.fileUnreadable }
         let before = node.held
-        for frame in frames { try node.take(carried: frame) }
+        var waiting = 0
+        for frame in frames where try node.take(carried: frame) { waiting += 1 }
         let after = node.held
         return Done(
             value: [
                 "entries": .number(after.entries - before.entries),
                 "statements": .number(after.statements - before.statements),
+                "waiting": .number(waiting),
             ])
     }
 }

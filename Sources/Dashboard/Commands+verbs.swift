@@ -1,26 +1,12 @@
 public import Contracts
+import NodeCore
 
 // Which words are commands, and which ones a mistyped word may have meant.
 
 extension Commands {
     /// Every verb that no template brings, also those that need no node.
-    public static let verbs: Set<String> = [
-        "init", "run", "id", "status", "peer add", "peer list", "peer remove", "name", "name list",
-        "alliance found", "alliance join", "alliance list", "alliance leave", "alliance invite",
-        "alliance admit", "alliance expel", "line declare", "line adjust", "line show",
-        "offer publish", "offer withdraw",
-        "offer list", "offer show", "contract propose", "contract accept", "contract decline",
-        "contract cancel", "contract request", "contract settle", "contract takeover",
-        "contract show",
-        "contract list", "template list", "template show", "template check", "template new",
-        "template diff", "witness list",
-        "witness accept", "witness on", "witness off", "hub list", "hub use", "hub leave", "sync",
-        "hub on",
-        "hub off", "sync", "attachment list", "attachment add", "attachment get", "ledger balance",
-        "ledger statement",
-        "ledger export", "ledger rebuild", "proof export", "verify", "reputation show",
-        "key show", "key rotate", "recover", "cut", "simulate market", "simulate canary",
-    ]
+    public static let verbs = Set(Manual.groups.flatMap(\.1).map(\.verb))
+        .subtracting([Manual.anyTemplateVerb])
 
     /// The verbs of payments and disputes, the same in every contract, with what they may mean.
     static let builtIn: [String: [String]] = [
@@ -37,6 +23,19 @@ extension Commands {
             words.formUnion(template.transitions.filter { !$0.isDefault }.map(\.verb))
         }
         return words
+    }
+
+    /// Whether a node may answer it: built in, or of a template here.
+    func knows(_ verb: String) async -> Bool {
+        if Self.verbs.contains(verb) || verb == "proof" { return !Manual.alone.contains(verb) }
+        await door.refreshTemplates()
+        let added = try? await door.read { Self.verbs(of: $0.templates.values) }
+        return added?.contains(verb) == true
+    }
+
+    func openAPI() async -> JSON {
+        let templates = (try? await door.read { Array($0.templates.values) }) ?? []
+        return OpenAPI.description(version: Self.wireVersion, templates: templates)
     }
 
     /// The refusal of a verb that is none, with those it may have meant.

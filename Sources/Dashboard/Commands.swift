@@ -312,12 +312,14 @@ public struct Commands: Sendable {
     }
 
     static func listNames(_ view: View, _ options: inout Options) throws -> JSON {
+        let page = try options.page()
         try options.finish()
         let node = view.node
         let everyone = Set(node.book.authors + Array(node.petnames.keys)).sorted()
+        let (shown, next) = page.cut(everyone, id: \.did)
         return [
             "names": .array(
-                everyone.map { did in
+                shown.map { did in
                     [
                         "did": .string(did.did), "short": .string(did.shortDID),
                         "petname": .text(node.petnames[did]),
@@ -327,7 +329,7 @@ public struct Commands: Sendable {
                             node.keyLogs.entries(of: did).dropFirst().last?.time),
                         "own": .bool(did == node.own.did),
                     ]
-                })
+                }), "next": next,
         ]
     }
 }

@@ -33,6 +33,18 @@ public struct DoorClient: Sendable {
         throw .refused(status: status, json["error"]?.string ?? "")
     }
 
+    /// The address of a page that opens once, in whichever browser asks for it first.
+    public func link(isReader: Bool) async throws(Failure) -> String {
+        let body: JSON = ["reader": .bool(isReader)]
+        let (status, answer) = try await send(.POST, "/v1/link", body.text())
+        guard status == 200, let json = try? JSON(reading: answer),
+            let path = json["ok"]?["path"]?.string
+        else {
+            throw .refused(status: status, String(decoding: answer.prefix(200), as: UTF8.self))
+        }
+        return "http://127.0.0.1:\(key.port)\(path)"
+    }
+
     /// Whether the node of this key answers.
     public func isAlive() async -> Bool { (try? await send(.GET, "/v1/health", nil).0) == 200 }
 

@@ -30,18 +30,36 @@ public struct DoorKey: Hashable, Sendable {
 
     /// Replaces the file in one step; nobody else can read it at any moment.
     public func write(home: String) throws {
-        let path = home + "/" + Self.fileName
+        try Self.write(
+            ["port": .number(port), "token": .string(token)], to: home + "/" + Self.fileName)
+    }
+
+    private static func write(_ json: JSON, to path: String) throws {
         let draft = path + ".new"
         unlink(draft)
         let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw Failure(path: draft, code: errno) }
         defer { close(file) }
-        let bytes = Array(
-            (["port": .number(port), "token": .string(token)] as JSON).text().utf8)
+        let bytes = json.bytes()
         guard Glibc.write(file, bytes, bytes.count) == bytes.count else {
             throw Failure(path: draft, code: errno)
         }
         guard rename(draft, path) == 0 else { throw Failure(path: path, code: errno) }
+    }
+
+    /// The token of whoever may look and do nothing: an accountant's program. Made at the first start and
+    /// kept in `reader.json`, so that what was set up once goes on; another is made where the file is gone.
+    /// On a full disk it is good for this run alone: a node does not stay away for want of a reader.
+    public static func readerToken(home: String) -> String {
+        let path = home + "/reader.json"
+        if let data = try? Data(contentsOf: URL(filePath: path)),
+            let token = (try? JSON(reading: data))?["token"]?.string, token.utf8.count == 64
+        {
+            return token
+        }
+        let token = freshToken()
+        try? write(["token": .string(token)], to: path)
+        return token
     }
 
     public static func remove(home: String) { unlink(home + "/" + fileName) }

@@ -36,6 +36,9 @@ public protocol NodeDoor: Sendable {
 
     func status() async -> DoorStatus
 
+    /// What changed, told after each commit.
+    var feed: Feed { get }
+
     /// Reads `contracts` in the home again, so that a template put there is known at the next command.
     /// What is new is explored first; those that do not hold are not taken and come back with why.
     @discardableResult

@@ -89,6 +89,12 @@ public struct Books: Sendable {
 
     public func row(_ cause: Cause) -> TransferRow? { rowOf[cause] }
 
+    /// Those of one contract, sorted by cause.
+    public func rows(of contract: ContractID) -> [TransferRow] {
+        rowOf.values.filter { $0.transfer.cause.contract == contract }
+            .sorted { $0.transfer.cause < $1.transfer.cause }
+    }
+
     /// Sorted by account. Accounts where nothing stands in either column are left out.
     public func balances() -> [(account: Account, balance: Balance)] {
         balanceOf.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }

@@ -97,28 +97,30 @@ public struct Membership: Sendable {
         if !expels.isEmpty { recount() }
     }
 
-    /// Takes an `admit` or `expel`; other entries say nothing here. True where somebody's standing may be
-    /// another now.
-    public mutating func fold(_ entry: Entry) -> Bool {
-        guard let place = entry.header.log else { return false }
+    /// Takes an `admit` or `expel`; other entries say nothing here. Those whose standing is another now.
+    @discardableResult
+    public mutating func fold(_ entry: Entry) -> Set<DID> {
+        guard let place = entry.header.log else { return [] }
         let author = entry.header.author
         switch entry.kind {
         case .admit:
-            guard let admit = try? entry.read(Admit.self) else { return false }
+            guard let admit = try? entry.read(Admit.self) else { return [] }
             let act = Act(sequence: number(place), admit: admit)
             admits[author, default: []].append(act)
-            guard counts(act, by: author), !members.contains(admit.member) else { return false }
-            spread(from: [admit.member])
-            return true
+            guard counts(act, by: author) else { return [] }
+            let fresh = spread(from: [admit.member])
+            return isOpen ? [] : fresh
         case .expel:
             guard let expel = try? entry.read(Expel.self), rules.stewards.contains(author),
                 !rules.stewards.contains(expel.member)
-            else { return false }
+            else { return [] }
+            let before = self
             expels[expel.member, default: [:]][author, default: []]
                 .append((expel.log, expel.sequence))
             recount()
-            return true
-        default: return false
+            let all = before.members.symmetricDifference(members).union([expel.member])
+            return all.filter { before.standing(of: $0) != standing(of: $0) }
+        default: return []
         }
     }
 
@@ -129,14 +131,18 @@ public struct Membership: Sendable {
         return cuts[author].map { act.sequence <= $0 } ?? true
     }
 
-    private mutating func spread(from newcomers: [DID]) {
+    @discardableResult
+    private mutating func spread(from newcomers: [DID]) -> Set<DID> {
         var next = newcomers
+        var fresh: Set<DID> = []
         while let did = next.popLast() {
             guard members.insert(did).inserted else { continue }
+            fresh.insert(did)
             for act in admits[did] ?? [] where counts(act, by: did) {
                 next.append(act.admit.member)
             }
         }
+        return fresh
     }
 
     private mutating func recount() {

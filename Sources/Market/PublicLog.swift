@@ -103,30 +103,38 @@ public struct PublicWord: Sendable {
         }?.log
     }
 
-    fileprivate mutating func fold(_ entry: Entry, _ alliance: TopicID) {
+    fileprivate mutating func fold(_ entry: Entry, _ alliance: TopicID) -> Range<Int> {
         var log = logs[alliance] ?? PublicLog(author: entry.header.author, alliance: alliance)
         let known = log.openings.count
         log.fold(entry)
         logs[alliance] = log
-        if log.openings.count > known, let opening = log.openings.last { insert(opening) }
+        guard log.openings.count > known, let opening = log.openings.last else { return 0..<0 }
+        return insert(opening)
     }
 
-    private mutating func insert(_ opening: PublicLog.Opening) {
+    private mutating func insert(_ opening: PublicLog.Opening) -> Range<Int> {
         let place =
             openings.lastIndex {
                 ($0.time, $0.alliance) <= (opening.time, opening.alliance)
             }.map { $0 + 1 } ?? 0
         openings.insert(opening, at: place)
-        // An earlier one may undo a later one that undid a third.
-        for index in place..<openings.count {
-            let (terms, log) = (openings[index].terms, openings[index].log)
-            let twice = openings[..<index].contains { $0.log == log }
-            openings[index].clashesWith =
-                twice
-                ? log
-                : Self.clash(
-                    of: terms, source: openings[index].source, after: openings[..<index])
+        openings[place].clashesWith = clash(at: place)
+        // An earlier one may undo a later one that undid a third. What none of these touches stays.
+        var changed = [openings[place]]
+        for index in place + 1..<openings.count {
+            let one = openings[index]
+            guard changed.contains(where: { $0.log == one.log || $0.terms.overlaps(one.terms) })
+            else { continue }
+            openings[index].clashesWith = clash(at: index)
+            if openings[index] != one { changed.append(one) }
         }
+        return place..<openings.count
+    }
+
+    private func clash(at index: Int) -> LogID? {
+        let (one, earlier) = (openings[index], openings[..<index])
+        if earlier.contains(where: { $0.log == one.log }) { return one.log }
+        return Self.clash(of: one.terms, source: one.source, after: earlier)
     }
 }
 
@@ -139,9 +147,11 @@ public struct Book: Sendable {
     public subscript(author: DID) -> PublicWord? { words[author] }
     public var authors: [DID] { words.keys.sorted() }
 
-    public mutating func fold(_ entry: Entry) {
-        guard let topic = entry.header.topic else { return }
-        words[entry.header.author, default: PublicWord()].fold(entry, topic)
+    /// Which openings of its author are new, or may count otherwise than before.
+    @discardableResult
+    public mutating func fold(_ entry: Entry) -> Range<Int> {
+        guard let topic = entry.header.topic else { return 0..<0 }
+        return words[entry.header.author, default: PublicWord()].fold(entry, topic)
     }
 
     /// Offers that can still be taken at `now`, by author and age.

@@ -44,6 +44,10 @@ extension Node {
         return chains.chain(.publicLog(author: author, alliance: topic)) != nil
     }
 
+    func isExpelled(_ did: DID, from topic: TopicID) -> Bool {
+        if case .expelled = memberships[topic]?.standing(of: did) { true } else { false }
+    }
+
     /// Whether an entry of `author` under `own` topic, or its key log, is an item of `topic`.
     func isItem(_ own: TopicID?, _ author: DID, in topic: TopicID) -> Bool {
         if let own { return own == topic }
@@ -152,58 +156,59 @@ extension Node {
     // MARK: - What public entries mean
 
     mutating func foldPublic(_ entry: Entry, _ topic: TopicID) {
-        let isAct = entry.kind == .admit || entry.kind == .expel
-        let former = isAct ? memberships[topic] : nil
-        let isNews = memberships[topic]?.fold(entry) ?? false
+        let people = memberships[topic]?.fold(entry) ?? []
         if isRestoring { return unread.append(entry) }
         let author = entry.header.author
         let before = entry.kind == .profile ? listed(of: author) : []
-        read(entry, topic)
+        let openings = read(entry, topic)
         if entry.kind == .profile { hear(of: author, before: before) }
-        if entry.kind == .lineOpening { linesOpened(by: entry.header.author) }
-        if isNews, let former { standingsChanged(in: topic, former) }
+        if !openings.isEmpty { linesOpened(by: author, openings) }
+        if !people.isEmpty { standingsChanged(of: people, in: topic) }
         // Somebody new who can be asked for what we said here.
         if entry.header.log?.sequence == 1 { settleRecovery() }
     }
 
-    private mutating func read(_ entry: Entry, _ topic: TopicID) {
+    @discardableResult
+    private mutating func read(_ entry: Entry, _ topic: TopicID) -> Range<Int> {
         let author = entry.header.author
-        guard let place = entry.header.log, let membership = memberships[topic] else { return }
-        let isExpelled = if case .expelled = membership.standing(of: author) { true } else { false }
+        guard let place = entry.header.log, let membership = memberships[topic] else {
+            return 0..<0
+        }
         // What we say ourselves is here before anybody admits us.
-        guard membership.stands(author, at: place) || author == own.did && !isExpelled else {
-            return
+        guard
+            membership.stands(author, at: place)
+                || author == own.did && !isExpelled(author, from: topic)
+        else {
+            return 0..<0
         }
         let base = base(of: place.log)
         if var pace = paces[base] ?? Pace(membership.rules) {
             pace.fold(entry)
             paces[base] = pace
         }
-        book.fold(entry)
+        return book.fold(entry)
     }
 
-    private mutating func linesOpened(by author: DID) {
-        for opening in book[author]?.openings ?? [] {
+    private mutating func linesOpened(by author: DID, _ changed: Range<Int>) {
+        for opening in book[author]?.openings[changed] ?? [] {
             guard let line = lines[opening.log] else { continue }
-            let isFirst = book[author]?.opening(of: opening.log) == opening
+            let isFirst = opening.clashesWith != opening.log
             let isOther =
                 opening.clashesWith != nil
                 || line.folded > 0 && chains.chain(opening.log)?.topic != opening.alliance
             // An earlier line came to be known, and this one was sold a second time.
             if isFirst, isOther { return directives.append(.reload) }
         }
-        openLines(of: author)
+        openLines(of: author, changed)
     }
 
-    /// Somebody was admitted or expelled.
-    private mutating func standingsChanged(in topic: TopicID, _ before: Membership) {
+    /// Some were admitted or expelled.
+    private mutating func standingsChanged(of people: Set<DID>, in topic: TopicID) {
         guard let after = memberships[topic] else { return }
-        let people = Set(before.admitted + after.admitted + before.expelled + after.expelled)
-        for did in people.sorted() where before.standing(of: did) != after.standing(of: did) {
+        for did in people.sorted() {
             let log = current(.publicLog(author: did, alliance: topic))
             let head = Header.LogPlace(log: log, sequence: chains.head(log), previous: nil)
-            let isExpelled =
-                if case .expelled = after.standing(of: did) { true } else { false }
+            let isExpelled = isExpelled(did, from: topic)
             // What was read of it counts no more, or what was not does now.
             if did != own.did || isExpelled, chains.head(log) > 0,
                 !(isExpelled && after.stands(did, at: head))

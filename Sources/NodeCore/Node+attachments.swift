@@ -1,3 +1,4 @@
+internal import Capacity
 internal import Entries
 public import Identity
 internal import Logs
@@ -42,8 +43,12 @@ struct Fetching: Sendable {
     /// Whom it is asked of, and up to which chunk.
     var from: PeerID?
     var asked = 0
-    /// Those who do not hold it, or sent what it is not.
+    /// Since when nothing came.
+    var since: Instant = .earliest
+    /// Those who do not hold it, sent what it is not, or are silent.
     var without: Set<DID> = []
+    /// Those who said how large it is. What they began, others may not be able to go on with.
+    var began: Set<DID> = []
 }
 
 /// How many files of one contract are held, and how many chunks are asked for ahead.
@@ -51,6 +56,8 @@ enum AttachmentLimit {
     static let perContract = 256
     static let window = 4
     static let fetching = 16
+    /// How long one who was asked may be silent before somebody else is.
+    static let patienceMilliseconds: Int64 = 30_000
 }
 
 extension Node {
@@ -125,16 +132,36 @@ extension Node {
     /// Asks on where nobody is asked, or whoever was has gone.
     mutating func goOnFetching() {
         for blob in fetching.keys.sorted() {
-            guard let one = attachments[blob], let topic = contracts[one.contract]?.key.topic,
+            guard var one = attachments[blob], let topic = contracts[one.contract]?.key.topic,
                 var fetch = fetching[blob]
             else { continue }
+            if now > fetch.since.advanced(by: AttachmentLimit.patienceMilliseconds),
+                let silent = fetch.from.flatMap({ connections[$0]?.did })
+            {
+                fetch.without.insert(silent)
+                fetch.from = nil
+            }
             if fetch.from.map({ connections[$0] == nil }) ?? true {
-                fetch.from = connections.keys.sorted().first { id in
-                    guard let connection = connections[id] else { return false }
-                    return connection.isProven && connection.session.shared.contains(topic)
-                        && !fetch.without.contains(connection.did)
+                let sharing = connections.keys.sorted().filter { id in
+                    connections[id]?.isProven == true
+                        && connections[id]?.session.shared.contains(topic) == true
                 }
+                func isLeft(_ id: PeerID) -> Bool {
+                    connections[id].map { !fetch.without.contains($0.did) } ?? false
+                }
+                // Who began it may have lied about its size: then the others are asked for all of it.
+                if one.held > 0, !fetch.began.isEmpty, !sharing.isEmpty,
+                    !sharing.contains(where: isLeft)
+                {
+                    one.size = 0
+                    one.held = 0
+                    attachments[blob] = one
+                    changes.append(.attachmentGone(blob))
+                    fetch.without = fetch.began
+                }
+                fetch.from = sharing.first(where: isLeft)
                 fetch.asked = one.held
+                fetch.since = now
             }
             let end = min(
                 one.held + AttachmentLimit.window,
@@ -181,6 +208,8 @@ extension Node {
             fetching[blob]?.from = nil
             return goOnFetching()
         }
+        if one.held == 0 { fetching[blob]?.began.insert(did) }
+        fetching[blob]?.since = now
         one.size = size
         keep(sealed, of: one)
         goOnFetching()

@@ -75,27 +75,32 @@ extension Node {
     }
 
     /// One frame of a file: a run of entries, or a letter. What is not ours is passed over; what is wrong is
-    /// not taken. Nobody stands behind a file, so nobody is asked for what it lacks.
-    public mutating func take(carried frame: Frame) throws(NodeRefusal) {
+    /// not taken. Nobody stands behind a file, so nobody is asked for what it lacks. True: what is in it may be
+    /// taken once more of the file was, as where its author is admitted further down.
+    @discardableResult
+    public mutating func take(carried frame: Frame) throws(NodeRefusal) -> Bool {
         guard let message = try? Message(frame) else { throw .fileUnreadable }
         switch message {
-        case .entries(let wires, _): takeRun(wires)
+        case .entries(let wires, _): return takeRun(wires)
         case .mail(.deposit(own.did, _, _, let bytes)):
             guard let plain = own.key.open(bytes), let sealed = try? Sealed(strict: plain) else {
-                return
+                return false
             }
             receive(sealed)
-        case .mail(.deposit): break
+            return false
+        case .mail(.deposit): return false
         default: throw .fileUnreadable
         }
     }
 
-    private mutating func takeRun(_ wires: [[UInt8]]) {
+    private mutating func takeRun(_ wires: [[UInt8]]) -> Bool {
         guard let first = wires.first.flatMap({ try? Entry(strict: $0) }),
             let log = first.header.log?.log
-        else { return }
-        if let topic = first.header.topic, !isAlliance(topic), !contractTopics.contains(topic) {
-            return
+        else { return false }
+        if let topic = first.header.topic, !isAlliance(topic), keptTopics[topic] == nil,
+            !takesPart(in: topic)
+        {
+            return false
         }
         // The file says again what is held: only what goes on from it is looked at.
         let rest = wires.drop { wire in
@@ -103,10 +108,12 @@ extension Node {
             return place.sequence <= chains.head(log)
                 && chains.chain(log)?.id(at: place.sequence) == (try? Entry(strict: wire))?.id
         }
-        guard !rest.isEmpty else { return }
+        guard !rest.isEmpty else { return false }
         ingest(Array(rest), run: true, from: .nobody)
+        let waits = waitingLogs.contains { $0.peer == .nobody }
         waitingLogs.removeAll { $0.peer == .nobody }
         waitingProofs.removeAll { $0.peer == .nobody }
+        return waits
     }
 }
 

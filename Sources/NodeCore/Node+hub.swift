@@ -52,7 +52,10 @@ extension Node {
     /// At which hubs a statement waits for its recipient.
     public func hubs(holding key: OutboxKey) -> [DID] {
         ourHubs.compactMap { id in
-            connections[id].flatMap { $0.outcomes[key] == .kept ? $0.did : nil }
+            connections[id].flatMap { connection in
+                connection.deposits.values.contains { $0.key == key && $0.outcome == .kept }
+                    ? connection.did : nil
+            }
         }
     }
 
@@ -74,7 +77,7 @@ extension Node {
                 .send(id, Message.mail(.deposited(tag: tag, outcome)).frame))
             if outcome == .kept, let peer = connection(to: recipient) { sendLetters(peer) }
         case .deposited(let tag, let outcome):
-            if let key = connections[id]?.deposits[tag] { connections[id]?.outcomes[key] = outcome }
+            connections[id]?.deposits[tag]?.answered(outcome, at: now)
         case .letter(let number, let sealed): open(letter: number, sealed, from: id)
         case .collected(let number, let isKept): collected(number, isKept, by: did, id)
         }
@@ -110,14 +113,17 @@ extension Node {
         }
     }
 
-    /// Once for each connection to a hub, and again over the next: it may have lost it.
+    /// Once for each connection to a hub, and again over the next: it may have lost it. What it turned away
+    /// is offered again after a pause: the recipient may have come to it since, or its mailbox be emptier.
     mutating func deposit(_ item: OutboxItem) {
         guard let key = keyLogs.inForce(item.recipient)?.key, now <= item.expires else { return }
         let head = letterhead(item)
         let kept = OutboxKey(statement: item.statement.id, recipient: item.recipient)
         for id in ourHubs where connections[id]?.did != item.recipient {
-            guard connections[id]?.deposits[head.tag] == nil else { continue }
-            connections[id]?.deposits[head.tag] = kept
+            var deposit = connections[id]?.deposits[head.tag] ?? Deposit(key: kept)
+            guard deposit.isDue(at: now) else { continue }
+            deposit.sent()
+            connections[id]?.deposits[head.tag] = deposit
             directives.append(.deposit(id, head, sealed(item), key: key))
         }
     }
@@ -135,9 +141,8 @@ extension Node {
         guard connections[id]?.isOurHub == true else { return }
         var isKept = true
         if let plain = own.key.open(bytes), let sealed = try? Sealed(strict: plain) {
-            receive(sealed)
-            // What still waits for a key or a contract is in memory alone.
-            isKept = !waitingStatements.contains { $0.statement.id == sealed.statement.id }
+            // What still waits for a key or a contract is in memory alone, or found no room there.
+            isKept = receive(sealed, from: connections[id]?.did)
         }
         directives.append(
             .send(id, Message.mail(.collected(number: number, isKept: isKept)).frame))
@@ -146,14 +151,21 @@ extension Node {
     // MARK: - As a hub
 
     private func mayBeServed(_ did: DID) -> Bool {
-        standing.contains(.hub) && alliances.contains { takesPart(did, in: $0.topic) }
+        standing.contains(.hub)
+            && alliances.contains {
+                takesPart(did, in: $0.topic) && !isExpelled(did, from: $0.topic)
+            }
     }
 
     private mutating func keep(_ topics: [TopicID], for did: DID, _ id: PeerID) {
         guard mayBeServed(did),
             entrusted[did] != nil || entrusted.count < HubLimit.members
         else { return }
-        let wanted = Set(topics).filter { !isAlliance($0) }.sorted()
+        // Nothing that was kept ever goes: what it takes up stays theirs, or their share would have no end.
+        let held = (entrusted[did] ?? []).filter { keptTopics[$0]?.bytes ?? 0 > 0 }
+        let fresh = Set(topics).subtracting(held).filter { !isAlliance($0) }.sorted()
+        let room = max(ReplicationLimit.topicsEntrusted - held.count, 0)
+        let wanted = (held + fresh.prefix(room)).sorted()
         if entrusted[did] != wanted {
             entrusted[did] = wanted
             changes.append(.entrusted(by: did, wanted))
@@ -244,10 +256,11 @@ extension Node {
         recountKept()
     }
 
-    private mutating func recountKept() {
+    mutating func recountKept() {
         var kept: [TopicID: KeptTopic] = [:]
         for (member, topics) in sorted(entrusted) {
-            for topic in topics {
+            // An alliance that we joined since is ours, and no guest's.
+            for topic in topics where !isAlliance(topic) {
                 kept[topic, default: KeptTopic(bytes: keptTopics[topic]?.bytes ?? 0)].members
                     .append(member)
             }
@@ -277,9 +290,35 @@ extension Node {
     }
 
     /// Whether we are named in `topic` ourselves: then quotas for guests do not count.
-    private func takesPart(in topic: TopicID) -> Bool {
+    func takesPart(in topic: TopicID) -> Bool {
         contracts.values.contains { $0.key.topic == topic }
             || witnessing.values.contains { $0.topic == topic }
+    }
+}
+
+/// A letter that was left with a hub, or offered to it, over one connection.
+struct Deposit: Sendable {
+    let key: Node.OutboxKey
+    /// None while the answer is on its way.
+    private(set) var outcome: Mail.Outcome?
+    private var pause: Int64 = 2_000
+    /// When it may go; none while it is with the hub.
+    private var due: Instant? = .earliest
+
+    init(key: Node.OutboxKey) { self.key = key }
+
+    func isDue(at now: Instant) -> Bool { due.map { $0 <= now } ?? false }
+
+    mutating func sent() {
+        outcome = nil
+        due = nil
+    }
+
+    mutating func answered(_ outcome: Mail.Outcome, at now: Instant) {
+        self.outcome = outcome
+        guard outcome != .kept, due == nil else { return }
+        due = now.advanced(by: pause)
+        pause = min(pause * 2, 5 * 60_000)
     }
 }
 

@@ -111,6 +111,7 @@ extension Node {
             memberships[alliance.topic] = Membership(topic: alliance.topic, rules: alliance.rules)
         }
         changes.append(.alliance(foundingBody: alliance.foundingBody, isLeft: false))
+        recountKept()
         let log = LogID.publicLog(author: own.did, alliance: alliance.topic)
         if chains.head(log) == 0, !alliance.rules.stewards.contains(own.did) {
             recovery.unsure.insert(log)
@@ -200,7 +201,7 @@ extension Node {
 
     /// A newcomer shows an invitation of ours: the first one that does is admitted with it. Who comes later,
     /// or shows none of ours, is not answered.
-    mutating func receive(joining entry: Entry) {
+    mutating func receive(joining entry: Entry, from bearer: DID?) {
         let author = entry.header.author
         guard let topic = entry.header.topic, let membership = memberships[topic],
             membership.mayAdmit(own.did), membership.isOutsider(author),
@@ -222,10 +223,7 @@ extension Node {
             (try? ValidEntry(entry, by: key, checker: checker)) != nil
         else { return }
         guard isReady(joining: entry) else {
-            if waitingStatements.count < waitingMax {
-                waitingStatements.append(Sealed(statement: entry, contractKey: nil))
-            }
-            return
+            return wait(for: Sealed(statement: entry, contractKey: nil), from: bearer)
         }
         for valid in fresh { take(valid, from: nil) }
         try? admit(author, to: topic, with: invitation)

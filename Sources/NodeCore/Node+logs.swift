@@ -115,8 +115,9 @@ extension Node {
         }
     }
 
-    mutating func openLines(of author: DID) {
-        for opening in book[author]?.openings ?? []
+    mutating func openLines(of author: DID, _ which: Range<Int>? = nil) {
+        let openings = book[author]?.openings ?? []
+        for opening in openings[which ?? openings.indices]
         where opening.clashesWith == nil && lines[opening.log] == nil {
             lines[opening.log] = LineLog(issuer: author, terms: opening.terms)
             // Opened before, above a fork of the public log, and now once more.
@@ -317,10 +318,12 @@ extension Node {
             return
         }
         // Outsiders have a bound of their own: however many come, members' logs still find a place.
+        // And in each, whoever named most makes room.
         let isOutside = until.isAdmission
-        let same = waitingLogs.count { $0.until.isAdmission == isOutside }
-        guard same < (isOutside ? outsidersMax : waitingMax) else { return }
         waitingLogs.append(WaitingLog(peer: peer, log: log, upTo: upTo, until: until))
+        let same = waitingLogs.indices.filter { waitingLogs[$0].until.isAdmission == isOutside }
+        guard same.count > (isOutside ? outsidersMax : waitingMax) else { return }
+        waitingLogs.remove(at: same[heaviest(same.map { waitingLogs[$0].peer })])
     }
 
     mutating func retryWaiting(ofTimeOnly: Bool = false) {

@@ -7,8 +7,13 @@ public import Replication
 extension Node: Catalogue {
     public var allianceTopics: [TopicID] { alliances.map(\.topic) }
     public var contractTopics: [TopicID] {
-        let ours = contracts.values.map(\.key.topic) + witnessing.values.map(\.topic)
-        return Set(ours).union(keptTopics.keys).sorted()
+        let open = Set(
+            contracts.values.filter { !$0.isOver }.map(\.key.topic)
+                + witnessing.values.map(\.topic))
+        let over = Set(contracts.values.map(\.key.topic)).subtracting(open)
+        let kept = Set(keptTopics.keys).subtracting(open).subtracting(over)
+        // Where not all can be named, the first are.
+        return open.sorted() + over.sorted() + kept.sorted()
     }
 
     public func heads(in topic: TopicID) -> [Message.Head] {

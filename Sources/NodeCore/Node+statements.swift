@@ -101,7 +101,7 @@ extension Node {
             directives.append(.close(peer, "a sealed box that does not open"))
             return
         }
-        receive(sealed)
+        receive(sealed, from: connections[peer]?.did)
         // Forwarded by a witness: whoever brought it is told as well as its author.
         if let bearer = connections[peer]?.did, bearer != sealed.statement.header.author,
             statementsSeen.contains(sealed.statement.id)
@@ -115,11 +115,12 @@ extension Node {
     mutating func retryStatements() {
         let all = waitingStatements
         waitingStatements = []
-        for sealed in all where now <= sealed.statement.header.statement?.expires ?? .earliest {
-            if isReady(sealed.statement) {
-                receive(sealed)
+        for one in all
+        where now <= one.sealed.statement.header.statement?.expires ?? .earliest {
+            if isReady(one.sealed.statement) {
+                receive(one.sealed, from: one.bearer)
             } else {
-                waitingStatements.append(sealed)
+                waitingStatements.append(one)
             }
         }
     }
@@ -137,18 +138,35 @@ extension Node {
         return contractOfLog[about] != nil
     }
 
-    mutating func receive(_ sealed: Sealed) {
+    /// Waits in memory for a key, a contract or its time. Where there is no room, whoever brought most of
+    /// what waits makes some.
+    mutating func wait(for sealed: Sealed, from bearer: DID?) {
+        unkept = sealed.statement.id
+        guard !waitingStatements.contains(where: { $0.sealed.statement.id == unkept }) else {
+            return
+        }
+        waitingStatements.append(WaitingStatement(sealed: sealed, bearer: bearer))
+        guard waitingStatements.count > waitingMax, !planted(.waitingUnbounded) else { return }
+        waitingStatements.remove(at: heaviest(waitingStatements.map(\.bearer)))
+    }
+
+    /// False: it may be worth something later, and is not kept.
+    @discardableResult
+    mutating func receive(_ sealed: Sealed, from bearer: DID? = nil) -> Bool {
+        unkept = nil
+        take(sealed, from: bearer)
+        return unkept != sealed.statement.id
+    }
+
+    private mutating func take(_ sealed: Sealed, from bearer: DID?) {
         let entry = sealed.statement
         guard entry.header.statement != nil, entry.header.author != own.did,
             let keyID = entry.header.key
         else { return }
-        if entry.kind == .joining { return receive(joining: entry) }
+        if entry.kind == .joining { return receive(joining: entry, from: bearer) }
         guard let key = keyLogs.key(entry.header.author, keyID),
             entry.header.time <= now.advanced(by: futureSkewMilliseconds)
-        else {
-            if waitingStatements.count < waitingMax { waitingStatements.append(sealed) }
-            return
-        }
+        else { return wait(for: sealed, from: bearer) }
         if statementsSeen.contains(entry.id) {
             // Our acknowledgement may have been lost with its connection: say it again.
             return acknowledge(entry, to: entry.header.author)
@@ -164,17 +182,14 @@ extension Node {
             return receiveWitnessTerms(terms, of: valid)
         }
         if let about = entry.header.statement?.about, witnessing[about] != nil {
-            return receiveAsWitness(valid, sealed)
+            return receiveAsWitness(valid, sealed, from: bearer)
         }
         switch entry.kind {
         case .proposal: receiveProposal(valid, key: sealed.contractKey)
         case .acceptance, .request, .refusal, .acknowledgement:
             // An answer may overtake the proposal that it is about.
             if let about = entry.header.statement?.about, contractOfLog[about] == nil {
-                if waitingStatements.count < waitingMax || planted(.waitingUnbounded) {
-                    waitingStatements.append(sealed)
-                }
-                return
+                return wait(for: sealed, from: bearer)
             }
             receiveAnswer(valid)
         default: break
@@ -198,7 +213,10 @@ extension Node {
                 == .contract(proposal.contract, author: proposal.sequencer)
         else { return }
         // Not acknowledged it stays in its author's outbox, and comes again.
-        guard openProposals(of: valid.header.author) < proposalsMax else { return }
+        guard openProposals(of: valid.header.author) < proposalsMax else {
+            unkept = valid.id
+            return
+        }
         changes.append(.contractKey(key.contract, key.bytes))
         changes.append(.statement(valid, contract: key.contract))
         statementsSeen.insert(valid.id)

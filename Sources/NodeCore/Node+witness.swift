@@ -82,7 +82,7 @@ extension Node {
         }
     }
 
-    mutating func receiveAsWitness(_ valid: ValidEntry, _ sealed: Sealed) {
+    mutating func receiveAsWitness(_ valid: ValidEntry, _ sealed: Sealed, from bearer: DID?) {
         let (entry, author) = (valid.entry, valid.header.author)
         guard let log = entry.header.statement?.about, let duty = witnessing[log],
             entry.header.topic == duty.topic, duty.terms.participants.contains(author)
@@ -94,14 +94,14 @@ extension Node {
         case .request, .acceptance:
             guard serves(duty), now <= entry.header.statement?.expires ?? .earliest,
                 isWithinDay(duty, author)
-            else { return wait(sealed) }
+            else { return wait(for: sealed, from: bearer) }
             changes.append(.statement(valid, contract: nil))
             keepAsWitness(entry)
             append(Receipt(subject: entry.id), in: duty)
             acknowledge(entry, to: author)
         case .closingRequest:
             guard let body = try? entry.read(ClosingRequest.self) else { return }
-            guard serves(duty), now > body.deadline else { return wait(sealed) }
+            guard serves(duty), now > body.deadline else { return wait(for: sealed, from: bearer) }
             close(body, for: author, duty)
             statementsSeen.insert(entry.id)
             acknowledge(entry, to: author)
@@ -114,10 +114,6 @@ extension Node {
         guard serves(duty) else { return false }
         guard let ask = try? entry.read(ClosingRequest.self) else { return true }
         return now > ask.deadline
-    }
-
-    private mutating func wait(_ sealed: Sealed) {
-        if waitingStatements.count < waitingMax { waitingStatements.append(sealed) }
     }
 
     private func isWithinDay(_ duty: Witnessing, _ author: DID) -> Bool {

@@ -81,7 +81,9 @@ public struct Node: Sendable {
     /// Finished contracts of which our lines wait for nothing more.
     var released: Set<ContractID> = []
     /// Sealed statements whose author's key log has not come yet.
-    var waitingStatements: [Sealed] = []
+    var waitingStatements: [WaitingStatement] = []
+    /// The one that came last, where it may be worth something later and is not kept yet.
+    var unkept: EntryID?
     /// Logs that could not be taken until another log comes.
     var waitingLogs: [WaitingLog] = []
     /// The lowest sequence at which a log is known to part, with one proof of it to show.
@@ -119,6 +121,12 @@ public struct Node: Sendable {
         let contract: ContractID
         let admission: Fold.Admission
         let step: Step
+    }
+
+    struct WaitingStatement: Sendable {
+        let sealed: Sealed
+        /// Who brought it; `nil`: a file.
+        let bearer: DID?
     }
 
     struct WaitingLog: Hashable, Sendable {
@@ -173,8 +181,7 @@ public struct Node: Sendable {
         /// What it was asked to keep.
         var entrusted: [TopicID]?
         /// Letters left there over this connection, and what became of them.
-        var deposits: [Hash32: OutboxKey] = [:]
-        public internal(set) var outcomes: [OutboxKey: Mail.Outcome] = [:]
+        var deposits: [Hash32: Deposit] = [:]
         /// Letters of its mailbox that are on their way to it.
         var lettersSent: Set<UInt64> = []
         var lettersInFlight = 0
@@ -325,6 +332,14 @@ public struct Node: Sendable {
         }
         directives = []
     }
+}
+
+/// The last index of the one that is named most often.
+func heaviest<Name: Hashable>(_ names: [Name]) -> Int {
+    var shares: [Name: Int] = [:]
+    for name in names { shares[name, default: 0] += 1 }
+    let most = shares.values.max() ?? 0
+    return names.lastIndex { shares[$0] == most } ?? names.count - 1
 }
 
 /// A dictionary's pairs in the order of its keys: nothing may depend on hashing.

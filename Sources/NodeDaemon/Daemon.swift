@@ -133,8 +133,10 @@ private struct DoorService: Service {
 
     func run() async throws {
         let token = DoorKey.freshToken()
+        let reader = DoorKey.readerToken(home: home)
         let (home, onRunning) = (home, onRunning)
-        try await DoorServer(door, port: port, token: token, logger: logger).run { port in
+        try await DoorServer(door, port: port, token: token, reader: reader, logger: logger).run {
+            port in
             try? DoorKey(port: port, token: token).write(home: home)
             onRunning(port)
         }

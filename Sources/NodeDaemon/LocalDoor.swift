@@ -128,6 +128,8 @@ final class LocalDoor: NodeDoor {
         }
     }
 
+    var feed: Feed { runtime.feed }
+
     /// New peers are dialed at once.
     private func follow(_ changes: [Change]) {
         for change in changes {
@@ -160,6 +162,8 @@ actor OfflineDoor: NodeDoor {
     private let node: Node
     private let database: Database
     private let home: Home
+    /// Silent: nothing happens here.
+    nonisolated let feed = Feed()
 
     init(node: Node, database: Database, home: Home) {
         self.node = node

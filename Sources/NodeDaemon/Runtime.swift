@@ -25,6 +25,7 @@ final class Runtime: Service {
     private let dialer: Dialer
     private let links = Mutex(Links())
     private let watches = Watches()
+    let feed = Feed()
     private let start: Node
     private let trouble = Mutex(Trouble())
     private let scrubbed = Mutex<DoorStatus.Scrub?>(nil)
@@ -117,6 +118,7 @@ final class Runtime: Service {
         var stale = trouble.withLock { $0.takeStale() }
         for directive in directives { stale = perform(directive) || stale }
         watches.look(at: node)
+        if !changes.isEmpty { feed.note(changes) }
         return stale ? reload(&node) : true
     }
 
@@ -219,12 +221,12 @@ final class Runtime: Service {
     }
 
     private func serve(_ request: Message.RangeRequest, to peer: PeerID) {
-        let to = min(request.to, request.from + ReplicationLimit.rangeEntries - 1)
         var wires: [[UInt8]] = []
         var last: Int64 = 0
         do {
             let entries = try database.entries(
-                log: request.log, from: Int64(clamping: request.from), to: Int64(clamping: to),
+                log: request.log, from: Int64(clamping: request.from),
+                to: Int64(clamping: request.toAtOnce),
                 maxBytes: ReplicationLimit.answerBytes)
             for entry in entries {
                 wires.append(entry.wire)
@@ -309,10 +311,11 @@ final class Runtime: Service {
             transport.close(doubled, reason: .byNode(code: 1))
             if doubled == id { return }
         }
-        inbox.put { node in
+        inbox.put { [feed] node in
             node.connected(
                 peer, did: certificate.did, keyEntry: certificate.keyEntry, key: certificate.key,
                 initiated: dialed)
+            feed.notePeers()
             return nil
         }
     }
@@ -326,8 +329,9 @@ final class Runtime: Service {
         }
         if let did, !others { dialer.lost(did) }
         guard let peer else { return }
-        inbox.put { node in
+        inbox.put { [feed] node in
             node.disconnected(peer)
+            feed.notePeers()
             return nil
         }
     }

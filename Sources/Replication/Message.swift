@@ -116,6 +116,13 @@ public enum Message: Hashable, Sendable {
             self.from = from
             self.to = to
         }
+
+        /// The end of what is answered at once. `from` may be any number, so nothing is added to it before
+        /// it is known to have room.
+        public var toAtOnce: UInt64 {
+            to - from < ReplicationLimit.rangeEntries
+                ? to : from + ReplicationLimit.rangeEntries - 1
+        }
     }
 }
 
@@ -141,6 +148,8 @@ public enum ReplicationLimit {
     /// A sealed snapshot fits one frame.
     public static let snapshotBytes = 200 * 1024
     public static let topics = 4_096
+    /// Topics that we name to one peer: a frame less its own overhead.
+    public static let topicsNamed = 8_000
     /// Logs whose heads we remember of one peer.
     public static let logs = 262_144
     /// Range requests we have in the air with one peer.

@@ -132,7 +132,11 @@ extension Session {
     private mutating func begin(_ talk: Talk, _ catalogue: some Catalogue) -> [Directive] {
         var talk = talk
         let tree = catalogue.items(in: talk.topic)
-        let items = FirstItems(tree, upTo: talk.opening.horizon)
+        var items = FirstItems(tree, upTo: talk.opening.horizon)
+        // A horizon far below makes one short frame cost us the heads of everything.
+        if tree.count - items.count > ReplicationLimit.resolvedPerFrame {
+            items = FirstItems(tree, upTo: Item.endOfTime)
+        }
         // What is above the horizon already is not pushed any more: it is told.
         var above: [ItemID] = []
         tree.visit(items.count..<tree.count) {

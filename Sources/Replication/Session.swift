@@ -81,6 +81,8 @@ public struct Session: Sendable {
     private var remoteContracts: Set<Hash32> = []
     /// Topics both sides named.
     public private(set) var shared: Set<TopicID> = []
+    /// What the peer was told of, where all would not fit into one frame.
+    private var named: Set<TopicID> = []
     private var theirHeads: [LogID: UInt64] = [:]
     private var wanted: [LogID: UInt64] = [:]
     private var waiting: [Message.RangeRequest] = []
@@ -131,7 +133,7 @@ public struct Session: Sendable {
         case .topics(let alliances, let contracts):
             remoteAlliances = alliances
             remoteContracts = Set(contracts)
-            return match(catalogue)
+            return nameMore(catalogue) + match(catalogue)
         case .heads(let heads): return headsReceived(heads, catalogue)
         case .range(let request):
             let lawful = shared.contains { catalogue.contains(request.log, in: $0) }
@@ -263,10 +265,7 @@ public struct Session: Sendable {
     private mutating func match(_ catalogue: some Catalogue) -> [Directive] {
         let named = Set(remoteAlliances)
         var both = Set(catalogue.allianceTopics.filter(named.contains))
-        for topic in catalogue.contractTopics
-        where remoteContracts.contains(keyed(topic, byInitiator: !isInitiator)) {
-            both.insert(topic)
-        }
+        for topic in catalogue.contractTopics where isTheirs(topic) { both.insert(topic) }
         let fresh = both.subtracting(shared).sorted()
         shared = both
         var heads: [Message.Head] = []
@@ -348,7 +347,7 @@ public struct Session: Sendable {
         var directives: [Directive] = []
         while open.count < ReplicationLimit.rangesOpen, !waiting.isEmpty {
             var request = waiting.removeFirst()
-            request.to = min(request.to, request.from + ReplicationLimit.rangeEntries - 1)
+            request.to = request.toAtOnce
             open.append(request)
             directives.append(.send(.range(request)))
         }
@@ -361,12 +360,32 @@ public struct Session: Sendable {
             ? Hash32(topic) : keyed(topic, byInitiator: byInitiator)
     }
 
-    private func topics(_ catalogue: some Catalogue) -> Directive {
-        .send(
+    private mutating func topics(_ catalogue: some Catalogue) -> Directive {
+        let alliances = catalogue.allianceTopics
+        var contracts = catalogue.contractTopics
+        let room = max(ReplicationLimit.topicsNamed - alliances.count, 0)
+        if contracts.count > room {
+            // What the peer named itself comes first: a frame with more would end the connection.
+            let (theirs, others) = (contracts.filter(isTheirs), contracts.filter { !isTheirs($0) })
+            contracts = Array((theirs + others).prefix(room))
+            named.formUnion(contracts)
+        }
+        return .send(
             .topics(
-                alliances: catalogue.allianceTopics,
-                contracts: catalogue.contractTopics.map { keyed($0, byInitiator: isInitiator) }
-            ))
+                alliances: alliances,
+                contracts: contracts.map { keyed($0, byInitiator: isInitiator) }))
+    }
+
+    /// The peer named what it was not told of for want of room.
+    private mutating func nameMore(_ catalogue: some Catalogue) -> [Directive] {
+        guard !named.isEmpty,
+            catalogue.contractTopics.contains(where: { isTheirs($0) && !named.contains($0) })
+        else { return [] }
+        return [topics(catalogue)]
+    }
+
+    private func isTheirs(_ topic: TopicID) -> Bool {
+        remoteContracts.contains(keyed(topic, byInitiator: !isInitiator))
     }
 
     /// SHA-256("talea.topic.session.v1" ‖ initiator nonce ‖ responder nonce ‖ u8 sender ‖ topic)

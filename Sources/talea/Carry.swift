@@ -62,15 +62,23 @@ extension Remote {
         }
         let client = try DoorClient(home: line.home)
         var (entries, statements): (Int64, Int64) = (0, 0)
-        for page in pages {
-            let answer = try await client.run(
-                CommandRequest(
-                    verb: "sync import",
-                    options: ["frames": [Data(page).base64EncodedString()]], dryRun: false)
-            ).get()
-            entries += answer["entries"]?.number ?? 0
-            statements += answer["statements"]?.number ?? 0
-        }
+        // What waits for somebody's admission further down comes with the next pass. Each brings news, or is
+        // the last.
+        var (news, waiting): (Int64, Int64) = (0, 0)
+        repeat {
+            (news, waiting) = (0, 0)
+            for page in pages {
+                let answer = try await client.run(
+                    CommandRequest(
+                        verb: "sync import",
+                        options: ["frames": [Data(page).base64EncodedString()]], dryRun: false)
+                ).get()
+                entries += answer["entries"]?.number ?? 0
+                statements += answer["statements"]?.number ?? 0
+                news += answer["entries"]?.number ?? 0
+                waiting += answer["waiting"]?.number ?? 0
+            }
+        } while news > 0 && waiting > 0
         say(
             [
                 "file": .string(file), "entries": .number(entries),

@@ -78,7 +78,9 @@ enum Daemon {
                 home: home, listen: listen, httpPort: http, passphrase: passphrase, asHub: asHub,
                 announcing: announcing, verbose: false
             ) { did, peers, door in
-                Terminal.tell("\(did)\npeers    \(peers)\ndoor     \(door)")
+                Terminal.tell(
+                    "\(did)\npeers    \(peers)\ndoor     \(door)\n"
+                        + "pages    http://\(door)/   (talea open --home \(home))")
             }
         } catch {
             throw failure(error)

@@ -35,11 +35,13 @@ enum Main {
         }
         if line.has("help") || line.words.isEmpty || line.words.first == "help" {
             let words = line.words.filter { $0 != "help" }
-            print(Manual.text(words.joined(separator: " "), line.language))
+            print(
+                Manual.text(words.joined(separator: " "), version: version, line.language))
             return 0
         }
         switch line.words.first {
         case "init", "run", "verify", "simulate": return await Local.run(arguments, line)
+        case "open": return await Open.run(line)
         case "recover" where line.options["accept-risk"] == nil:
             return await Local.run(arguments, line)
         case "template" where ["check", "new", "diff"].contains(line.words.dropFirst().first):

@@ -165,7 +165,7 @@ struct Remote {
         }
     }
 
-    private func unreachable(_ failure: DoorClient.Failure) -> Int32 {
+    func unreachable(_ failure: DoorClient.Failure) -> Int32 {
         switch failure {
         case .notRunning:
             do {

@@ -174,11 +174,6 @@ import Testing
         #expect(await Main.run(["--version"]) == 0)
     }
 
-    @Test func `every verb built in has its page`() {
-        let pages = Manual.groups.flatMap(\.1).map(\.verb)
-        #expect(Commands.verbs == Set(pages).subtracting(["TWO WORDS"]))
-    }
-
     @Test func `a command line comes apart into words, options and flags`() throws {
         let line = try Line([
             "--json", "option", "--home", "/h", "buy", "--line", "a", "--line=b", "--yes", "-o",

@@ -143,6 +143,7 @@ actor World {
 struct Door: NodeDoor {
     let world: World
     let name: String
+    let feed = Feed()
 
     func read<T: Sendable>(_ body: @escaping @Sendable (Node) throws -> T) async throws -> T {
         try await world.read(name, body)
@@ -151,7 +152,9 @@ struct Door: NodeDoor {
     func perform<T: Sendable>(
         dryRun: Bool, _ body: @escaping @Sendable (inout Node) throws -> T
     ) async throws -> (value: T, changes: [Change]) {
-        try await world.perform(name, dryRun: dryRun, body)
+        let done = try await world.perform(name, dryRun: dryRun, body)
+        if !dryRun { feed.note(done.changes) }
+        return done
     }
 
     func watch<T: Sendable>(

@@ -259,4 +259,29 @@ import Testing
             if Self.closes(orders) { return }
         }
     }
+
+    @Test func `more topics than fit are named in part, the other side's first`() {
+        let topics: [TopicID] = (0..<9_000).map(Self.wide).sorted()
+        var (left, right) = (Shelf(), Shelf())
+        left.contractTopics = topics
+        // None of them would be among those that fit.
+        right.contractTopics = Array(topics.suffix(50))
+        let meeting = Meeting(left, right)
+        for session in [meeting.one, meeting.two] {
+            #expect(session.shared == Set(right.contractTopics + [SessionTests.alliance]))
+        }
+        for case .close(let reason) in meeting.orders.joined() { Issue.record("\(reason)") }
+        #expect(meeting.count(2) == 3)
+    }
+
+    @Test func `a horizon at the beginning of time is no way to be told every head`() throws {
+        let shelf = Self.shelf(0..<2_000)
+        var meeting = Meeting(shelf, shelf)
+        let opening = Message.Opening(
+            topic: Hash32(SessionTests.alliance), horizon: 0, isRehashed: false)
+        let turn = Message.Turn(number: 99, opening: opening, bytes: [Reconciliation.version])
+        let orders = meeting.two.received(Message.reconcile(turn).frame, now: 1_000, shelf)
+        #expect(orders.count == 1)
+        for case .send(.heads(let heads)) in orders { Issue.record("\(heads.count) heads") }
+    }
 }

@@ -268,6 +268,20 @@ import Testing
         #expect(one.took(Self.hash(1), head: .max) == [])
     }
 
+    @Test func `the last number there is can be asked for, and answered, without a trap`() {
+        var (one, _, _) = Self.pair(Shelf(), Shelf())
+        let far = [Message.Head(log: Self.hash(1), sequence: .max, id: Self.hash(1))]
+        _ = one.received(Message.heads(far).frame, now: 0, Shelf())
+        _ = one.received(Message.entries([], done: true).frame, now: 0, Shelf())
+        let last = Message.RangeRequest(log: Self.hash(1), from: .max, to: .max)
+        #expect(Self.ranges(one.wantNewest(Self.hash(1))) == [last])
+        #expect(last.toAtOnce == .max)
+        for from: UInt64 in [1, .max - 256, .max - 255] {
+            let request = Message.RangeRequest(log: Self.hash(1), from: from, to: .max)
+            #expect(request.toAtOnce == from + 255)
+        }
+    }
+
     // MARK: - Pushes
 
     @Test func `a new entry is pushed to who shares its topic, once`() {

@@ -484,4 +484,38 @@ import Testing
         #expect(guild.network["carol"].book.standing(at: guild.network.now).count == 2)
         #expect(guild.network["alice"].forks.isEmpty)
     }
+
+    @Test func `a file brings all members, though some are admitted further down in it`() throws {
+        let members = ["bob", "carol", "eve", "finn"]
+        var guild = try Guild(["alice", "dora"] + members, .invitation)
+        try guild.join("dora")
+        guild.network.stop("dora")
+        for (name, inviter) in zip(members, ["alice"] + members) {
+            try guild.join(name)
+            try guild.admit(name, by: inviter)
+            try guild.declare(name, "print/\(name)")
+        }
+        let store = try #require(guild.network.stores["alice"])
+        var frames: [Frame] = []
+        for cargo in guild.network["alice"].cargo(for: []) {
+            guard case .log(let log) = cargo.content else { continue }
+            let run = store.snapshot.entries.filter { $0.header.log?.log == log }
+            frames.append(Message.entries(run.map(\.entry.wire), done: true).frame)
+        }
+        guild.network.start("dora")
+        var passes = 0
+        var waits = true
+        while waits, passes < 9 {
+            waits = false
+            passes += 1
+            for frame in frames {
+                let isWaiting = try guild.network.command("dora") { try $0.take(carried: frame) }
+                waits = isWaiting || waits
+            }
+        }
+        #expect((2...5).contains(passes))
+        for name in members {
+            #expect(guild.lines(of: name, at: "dora") == ["print/\(name)"], "\(name)")
+        }
+    }
 }

@@ -169,4 +169,30 @@ import Testing
         try market.network.command("alice") { $0.forget(attachment: blob) }
         #expect(market.network.stores["alice"]?.chunks[blob] == nil)
     }
+
+    @Test func `who begins a file and lies about its size keeps nobody from the true one`() throws {
+        var (market, id) = try Self.market()
+        // Alice, who is asked first, holds one chunk of something larger under the photo's name.
+        let chunk = [UInt8](repeating: 9, count: 65_536)
+        try market.network.command("alice") {
+            try $0.attach(chunk, at: 0, of: Self.name, size: 8_000_000, to: id)
+        }
+        try Self.fetch(&market, "judge", id)
+        market.network.settle()
+        #expect(try Self.file(market, "judge", id) == Self.photo)
+    }
+
+    @Test func `who is asked and says nothing is not waited for`() throws {
+        var (market, id) = try Self.market()
+        try Self.fetch(&market, "judge", id)
+        // What goes to alice is on its way for longer than half a minute.
+        market.network.pass(milliseconds: 31_000)
+        let mark = market.network.recorded.count
+        market.network.tick()
+        market.network.settle()
+        let asked = market.network.recorded.dropFirst(mark).filter { $0.frame.type == 40 }
+        #expect(asked.first?.to == "alice")
+        #expect(asked.contains { $0.to == "bob" })
+        #expect(try Self.file(market, "judge", id) == Self.photo)
+    }
 }

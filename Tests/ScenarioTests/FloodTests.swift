@@ -3,6 +3,7 @@ import Contracts
 import Entries
 import Identity
 import NodeCore
+import Replication
 import Simulation
 import Testing
 
@@ -64,5 +65,59 @@ import Testing
         market.restart("alice")
         market.settle()
         #expect(market.network["bob"].contracts.count == 258)
+    }
+
+    @Test func `what came before waits once, however often it comes`() throws {
+        var market = try Market("alice", "bob", only: "capacity-option")
+        let own = try #require(market.network.own("alice"))
+        let hash = SHA256.hash([1])
+        let body = Acceptance(salt: hash, statement: EntryID(hash), releaseKey: nil).wire
+        let answer = try ValidEntry(
+            signing: Header(
+                kind: Kind.acceptance.rawValue, author: own.did, key: own.keyEntry,
+                topic: TopicID(hash), time: market.network.now, bodyHash: SHA256.hash(body),
+                bodySize: Int64(body.count),
+                place: .statement(.init(expires: market.at(days: 1), about: LogID(hash)))),
+            body: body, by: own.key
+        ).entry
+        for _ in 0..<3 { market.network.inject(answer, from: "alice", to: "bob") }
+        #expect(
+            market.network["bob"].footprint.first { $0.name == "waiting statements" }?.count == 1)
+    }
+
+    /// Each of the two names lines that were never opened; of those of the first there are too many.
+    @Test func `of logs that wait the one who named most makes room for others`() throws {
+        var market = try Market("alice", "bob", "carol", only: "capacity-option")
+        func stray(_ name: String, _ number: Int) throws -> Entry {
+            let own = try #require(market.network.own(name))
+            let body = Array("\(name) \(number)".utf8)
+            return try ValidEntry(
+                signing: Header(
+                    kind: Kind.lineOpening.rawValue, author: own.did, key: own.keyEntry,
+                    topic: market.network[name].alliance.topic, time: market.network.now,
+                    bodyHash: SHA256.hash(body), bodySize: Int64(body.count),
+                    place: .log(.init(log: LogID(SHA256.hash(body)), sequence: 1, previous: nil))),
+                body: body, by: own.key
+            ).entry
+        }
+        for number in 0..<1_030 {
+            let entry = try stray("alice", number)
+            market.network.inject(Message.push(entry.wire).frame, from: "alice", to: "bob")
+        }
+        let late = try stray("carol", 0)
+        market.network.inject(Message.push(late.wire).frame, from: "carol", to: "bob")
+        let limit = market.network["bob"].footprint.first { $0.name == "waiting logs" }
+        #expect(limit?.count == limit?.limit)
+        // Whatever comes into the alliance lets all that waits be asked for again.
+        let mark = market.network.recorded.count
+        _ = try market.declare("alice", "print/offset", 10)
+        market.network.settle()
+        let asked = market.network.recorded.dropFirst(mark).contains { flight in
+            guard flight.from == "bob", flight.to == "carol",
+                case .range(let range) = try? Message(flight.frame)
+            else { return false }
+            return range.log == late.header.log?.log
+        }
+        #expect(asked)
     }
 }

@@ -93,4 +93,89 @@ import Testing
         }
         #expect(story.market.traces == before)
     }
+
+    // MARK: - Reconciliations, mail, attachments
+
+    private static let newer: [UInt8] = [16, 20, 21, 32, 33, 34, 35, 36, 37, 40, 41]
+
+    /// Frames with a few bytes changed for those that break arithmetic, cut, prolonged, or put together
+    /// from two.
+    private static func mutated(
+        _ frame: Frame, _ other: Frame, _ noise: inout Noise
+    ) -> Frame {
+        var payload = frame.payload
+        for _ in 0...Int.random(in: 0...2, using: &noise) {
+            let at = payload.isEmpty ? 0 : Int.random(in: payload.indices, using: &noise)
+            switch Int.random(in: 0...5, using: &noise) {
+            case 0 where !payload.isEmpty:
+                payload[at] ^= 1 << UInt8.random(in: 0...7, using: &noise)
+            case 1:
+                // Whole numbers at their ends.
+                let byte: UInt8 = [0x00, 0x7f, 0x80, 0xff].randomElement(using: &noise) ?? 0
+                for index in at..<min(at + 8, payload.count) { payload[index] = byte }
+            case 2: payload = Array(payload.prefix(at))
+            case 3: payload += noise.bytes(Int.random(in: 1...72, using: &noise))
+            case 4: payload = Array(payload.prefix(at) + other.payload.dropFirst(at))
+            default: break
+            }
+        }
+        return Frame(type: frame.type, payload: payload)
+    }
+
+    @Test func `whatever comes in the middle of a real session, nobody stops and nothing grows`()
+        throws
+    {
+        var (market, line) = try HubTests.market()
+        let contract = try HubTests.trade(&market, line)
+        for name in HubTests.people { market.back(name) }
+        let names = HubTests.people + ["eve", "relay"]
+        market.network.stop("eve")
+        for number in 0..<40 { _ = try market.declare("bob", "paper/\(number)", 100) }
+        market.back("eve")
+        try AttachmentTests.add(&market, "bob", contract, AttachmentTests.photo)
+        try AttachmentTests.fetch(&market, "alice", contract)
+        market.network.settle()
+        let digests = try market.digests(contract, "alice", "bob", "judge")
+        var seeds: [UInt8: [Frame]] = [:]
+        for flight in market.network.recorded where Self.newer.contains(flight.frame.type) {
+            seeds[flight.frame.type, default: []].append(flight.frame)
+        }
+        for type in Self.newer { #expect(seeds[type]?.isEmpty == false, "\(type)") }
+
+        let carried = market.network.recorded.map(\.frame).filter { [8, 34].contains($0.type) }
+
+        var noise = Noise(state: 11)
+        for number in 0..<3_300 {
+            let type = Self.newer[number % Self.newer.count]
+            let two = (0..<2).compactMap { _ in seeds[type]?.randomElement(using: &noise) }
+            let ends = names.shuffled(using: &noise)
+            if !market.network.isConnected(ends[0], ends[1]) {
+                market.network.connect(ends[0], ends[1])
+                // Mostly not to the end.
+                market.network.settle(limit: Int.random(in: 2...20, using: &noise))
+            }
+            if number % 300 == 0 { try AttachmentTests.fetch(&market, "judge", contract) }
+            market.network.inject(
+                Self.mutated(two[0], two[1], &noise), from: ends[0], to: ends[1])
+            // And from a file that somebody left.
+            if let one = carried.randomElement(using: &noise),
+                let two = carried.randomElement(using: &noise)
+            {
+                let frame = Self.mutated(one, two, &noise)
+                _ = try market.network.command(ends[1]) { try? $0.take(carried: frame) }
+            }
+            if number % 50 == 0 { market.network.tick() }
+        }
+        market.network.settle()
+        for name in names {
+            for (what, count, limit) in market.network[name].footprint {
+                #expect(count <= limit, "\(name): \(what)")
+            }
+        }
+        #expect(try market.digests(contract, "alice", "bob", "judge") == digests)
+        for name in names { market.restart(name) }
+        try AttachmentTests.fetch(&market, "judge", contract)
+        market.network.settle()
+        #expect(try AttachmentTests.file(market, "judge", contract) == AttachmentTests.photo)
+    }
 }

@@ -4,6 +4,7 @@ import Entries
 import Identity
 import Ledger
 import Logs
+import Market
 import NodeCore
 import Replication
 import Simulation
@@ -162,6 +163,47 @@ import Testing
         #expect(market.network.stores["relay"]?.letters.count == 2, "judge's, and bob's receipt")
     }
 
+    @Test func `what a hub turned away is left there once its recipient came to it`() throws {
+        var (market, line) = try Self.market()
+        let relay = market.did("relay")
+        // Bob was never seen by the hub: it keeps no mailbox for him yet.
+        try Self.visit(&market, "judge")
+        market.network.start("alice")
+        market.network.connect("alice", "relay")
+        market.network.settle()
+        let draft = try Self.draft(market, line)
+        let id = try market.network.command("alice") { try $0.propose(draft) }
+        market.network.settle()
+        #expect(Self.outcomes(market, to: "alice").contains(.unknown))
+        try Self.visit(&market, "bob")
+        market.network.pass(milliseconds: 5_000)
+        market.network.tick()
+        market.network.settle()
+        // Alice is connected all along, and has not been told of bob's visit.
+        let waiting = market.network["alice"].outbox.keys
+        #expect(waiting.allSatisfy { market.network["alice"].hubs(holding: $0) == [relay] })
+        market.network.stop("alice")
+        try Self.visit(&market, "bob")
+        market.network.start("bob")
+        #expect(market.network["bob"].contracts[id] != nil)
+    }
+
+    @Test func `a hub that keeps turning a letter away is asked less and less`() throws {
+        var (market, line) = try Self.market()
+        market.network.start("alice")
+        market.network.connect("alice", "relay")
+        market.network.settle()
+        let draft = try Self.draft(market, line)
+        _ = try market.network.command("alice") { try $0.propose(draft) }
+        for _ in 0..<600 {
+            market.network.pass(milliseconds: 1_000)
+            market.network.tick()
+            market.network.settle()
+        }
+        // Two letters; after pauses of 2, 4, 8 … 256 seconds and the first try.
+        #expect(Self.outcomes(market, to: "alice").count { $0 == .unknown } == 2 * 9)
+    }
+
     @Test func `letters nobody collects go when they are over`() throws {
         var (market, line) = try Self.market()
         try Self.visit(&market, "bob")
@@ -285,5 +327,125 @@ import Testing
             !market.network.recorded.contains {
                 $0.to == "eve" && (33...34).contains($0.frame.type)
             })
+    }
+
+    @Test func `guests with more topics than a frame holds cut nobody off from the hub`() throws {
+        var (market, _) = try Self.market()
+        for name in Self.people {
+            market.network.start(name)
+            market.network.connect(name, "relay")
+            market.network.settle()
+        }
+        for (number, name) in Self.people.enumerated() {
+            let topics = (0..<ReplicationLimit.topicsEntrusted).map {
+                TopicID(SHA256.hash([UInt8(number), UInt8($0 >> 8), UInt8($0 & 255)]))
+            }
+            market.network.inject(Message.mail(.entrust(topics)).frame, from: name, to: "relay")
+            market.network.settle()
+        }
+        market.restart("eve")
+        #expect(market.network["relay"].contractTopics.count == 3 * 4_096)
+        #expect(market.network.closed.isEmpty)
+    }
+
+    @Test func `who was expelled from the alliance is a guest no more`() throws {
+        var market = try Market("alice", "bob", "relay", only: "capacity-option")
+        let (bob, relay) = (market.did("bob"), market.did("relay"))
+        try market.network.command("relay") { $0.set(.hub, true) }
+        for name in ["alice", "bob"] {
+            try market.network.command(name) { try $0.use(hub: relay) }
+            market.network.disconnect(name, "relay")
+            market.network.connect(name, "relay")
+        }
+        market.settle()
+        Self.deposit(&market, from: "bob", to: market.did("alice"), number: 1)
+        try market.network.command("alice") { try $0.expel(bob, from: $0.alliance.topic) }
+        market.settle()
+        Self.deposit(&market, from: "bob", to: market.did("alice"), number: 2)
+        #expect(Self.outcomes(market, to: "bob") == [.kept, .unknown])
+    }
+
+    @Test func `an alliance that a guest named before the hub joined it is the hub's own`() throws {
+        var guild = try AllianceTests.Guild(["alice", "bob", "relay"], .anyone)
+        try guild.network.command("relay") { $0.set(.hub, true) }
+        let topic = guild.topic
+        guild.network.inject(Message.mail(.entrust([topic])).frame, from: "bob", to: "relay")
+        guild.market.settle()
+        try guild.join("relay")
+        for number in 0..<66 { try guild.declare("alice", "print/\(number)") }
+        #expect(
+            Set(guild.network["relay"].heads(in: topic))
+                == Set(guild.network["alice"].heads(in: topic)))
+    }
+
+    /// An acceptance of something that nobody here knows.
+    private static func answer(_ market: Market, by name: String, _ number: Int) throws -> Entry {
+        let own = try #require(market.network.own(name))
+        let hash = SHA256.hash(Array("answer \(number)".utf8))
+        let body = Acceptance(salt: hash, statement: EntryID(hash), releaseKey: nil).wire
+        return try ValidEntry(
+            signing: Header(
+                kind: Kind.acceptance.rawValue, author: own.did, key: own.keyEntry,
+                topic: TopicID(hash), time: market.network.now, bodyHash: SHA256.hash(body),
+                bodySize: Int64(body.count),
+                place: .statement(.init(expires: market.at(days: 1), about: LogID(hash)))),
+            body: body, by: own.key
+        ).entry
+    }
+
+    @Test func `a letter that finds no room to wait in stays with the hub`() throws {
+        var market = try Self.guests()
+        let letter = try Self.answer(market, by: "alice", 9_999)
+        let key = try #require(market.network.own("bob")).key.publicKey
+        let sealed = try #require(
+            SealedBox.seal(Sealed(statement: letter, contractKey: nil).wire, to: key))
+        market.network.inject(
+            Message.mail(
+                .deposit(
+                    recipient: market.did("bob"), tag: SHA256.hash([1]),
+                    expires: UInt64(market.at(days: 1).milliseconds), sealed: sealed)
+            ).frame, from: "alice", to: "relay")
+        market.network.start("bob")
+        market.network.connect("eve", "bob")
+        market.network.settle()
+        func waiting() -> Int {
+            market.network["bob"].footprint.first { $0.name == "waiting statements" }?.count ?? 0
+        }
+        for number in 0..<1_030 {
+            let junk = try Self.answer(market, by: "eve", number)
+            market.network.inject(junk, from: "eve", to: "bob")
+        }
+        #expect(waiting() == 1_024)
+        market.network.connect("bob", "relay")
+        market.network.settle()
+        #expect(waiting() == 1_024)
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.count == 1)
+    }
+
+    @Test func `what a guest no longer names still counts towards its share`() throws {
+        var market = try Self.guests()
+        let own = try #require(market.network.own("alice"))
+        func entrust(_ topics: [TopicID]) {
+            market.network.inject(
+                Message.mail(.entrust(topics)).frame, from: "alice", to: "relay")
+            market.network.settle()
+        }
+        let (full, next) = (TopicID(SHA256.hash([1])), TopicID(SHA256.hash([2])))
+        entrust([full])
+        let body = Array("something sealed".utf8)
+        let entry = try ValidEntry(
+            signing: Header(
+                kind: Kind.lineOpening.rawValue, author: own.did, key: own.keyEntry, topic: full,
+                time: market.network.now, bodyHash: SHA256.hash(body),
+                bodySize: Int64(body.count),
+                place: .log(.init(log: LogID(SHA256.hash(body)), sequence: 1, previous: nil))),
+            body: body, by: own.key
+        ).entry
+        market.network.inject(Message.push(entry.wire).frame, from: "alice", to: "relay")
+        entrust([next])
+        let kept = market.network["relay"].entrusted[market.did("alice")]
+        #expect(kept == [full, next].sorted())
+        entrust([])
+        #expect(market.network["relay"].entrusted[market.did("alice")] == [full])
     }
 }

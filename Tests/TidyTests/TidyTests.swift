@@ -20,8 +20,8 @@ import Testing
         ],
         "Storage": made.union(["NodeCore", "Replication", "GRDB"]),
         "Dashboard": made.union([
-            "NodeCore", "Replication", "Hummingbird", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1",
-            "HTTPTypes",
+            "NodeCore", "Replication", "Hummingbird", "Mustache", "ServiceLifecycle", "Logging",
+            "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes",
         ]),
         "Simulation": made.union(["NodeCore", "Replication"]),
         "NodeDaemon": made.union([

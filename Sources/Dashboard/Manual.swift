@@ -1,23 +1,24 @@
-import Contracts
-import Dashboard
+public import Contracts
 
-/// What `--help` shows, in both languages. One line per verb; which options a template's own verbs take,
-/// the template says (`talea template show`).
-enum Manual {
-    struct Page {
-        let verb: String
-        let options: String
-        let says: Localized
+/// The one table of verbs: the command line's manual, the paths of the API and their description come from
+/// it. One page per verb; which options a template's own verbs take, the template says.
+public enum Manual {
+    public struct Page: Sendable {
+        public let verb: String
+        /// As the manual shows them, and `Usage` reads them.
+        public let options: String
+        public let says: Localized
 
         init(_ verb: String, _ options: String, _ en: String, _ zh: String) {
             self.verb = verb
-            self.options = options
+            self.options =
+                Manual.paged.contains(verb) ? options + " [--limit N] [--after CURSOR]" : options
             says = Localized(en: en, zh: zh)
         }
     }
 
     /// Verbs of the node that sign nothing and so ask nothing; every other one confirms.
-    static let unsigned: Set<String> = [
+    public static let unsigned: Set<String> = [
         "id", "status", "key show", "peer add", "peer list", "peer remove", "name", "name list",
         "line show",
         "offer list", "offer show", "template list", "template show", "contract show",
@@ -26,7 +27,26 @@ enum Manual {
         "alliance list",
     ]
 
-    static let groups: [(Localized, [Page])] = [
+    /// Of these, the ones that change what this home keeps for itself.
+    static let changing: Set<String> = ["peer add", "peer remove", "name", "ledger rebuild"]
+
+    /// Lists that can be read a part at a time: `[--limit N] [--after CURSOR]`.
+    static let paged: Set<String> = [
+        "contract list", "offer list", "line show", "name list", "ledger statement",
+    ]
+
+    /// Verbs of the program that ask no node.
+    static let alone: Set<String> = [
+        "init", "run", "open", "verify", "template check", "template new", "template diff",
+        "simulate market", "simulate canary", "simulate gossip",
+        // These read or write a file here, and ask the node in parts.
+        "sync", "attachment add", "attachment get",
+    ]
+
+    /// The page of words that are no verb: whatever the templates add.
+    static let anyTemplateVerb = "TWO WORDS"
+
+    public static let groups: [(Localized, [Page])] = [
         (
             Localized(en: "Node", zh: "节点"),
             [
@@ -38,6 +58,10 @@ enum Manual {
                     "run",
                     "[--listen HOST:PORT] [--announce HOST:PORT | none] [--http PORT] [--passphrase-file F] [--hub]",
                     "run the node of a home", "运行主目录的节点"),
+                Page(
+                    "open", "[--reader]",
+                    "a link that opens your pages in a browser, once; --reader: to look only",
+                    "打开您的页面的一次性链接；--reader：只读"),
                 Page("id", "", "who you are, and the invitation code", "您的身份与邀请码"),
                 Page(
                     "key show", "[--of WHO]", "a key and when it changed", "密钥及其更换时间"),
@@ -146,7 +170,7 @@ enum Manual {
                     "新建自己的模板"),
                 Page("template diff", "OLD NEW", "in what two differ", "比较两个模板"),
                 Page(
-                    "TWO WORDS",
+                    anyTemplateVerb,
                     "--contract ID [--record N] [--units N] [--ARG V …] [--evidence FILE] [--wait SECONDS]",
                     "a template's own verb, as option exercise; pay state|receive|deny, rule, agree, discharge, default are everywhere",
                     "模板自带的命令，如 option exercise；pay state|receive|deny、rule、agree、discharge、default 通用"
@@ -233,12 +257,12 @@ enum Manual {
     ]
 
     /// The pages that `words` begins; all, where none does.
-    static func text(_ words: String, _ language: Language) -> String {
+    public static func text(_ words: String, version: String, _ language: Language) -> String {
         let english = language == .en
         var lines = [
             english
-                ? "talea \(Main.version): trade production capacity, peer to peer."
-                : "talea \(Main.version)：点对点交换产能。"
+                ? "talea \(version): trade production capacity, peer to peer."
+                : "talea \(version)：点对点交换产能。"
         ]
         func fits(_ page: Page) -> Bool { (page.verb + " ").hasPrefix(words + " ") }
         let fitting = groups.contains { $0.1.contains(where: fits) }

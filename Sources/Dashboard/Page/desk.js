@@ -1,0 +1,202 @@
+// What makes the pages quick: they work without any of it.
+const words = document.documentElement.lang.startsWith("zh")
+  ? { fresh: "有新内容", away: "节点没有应答。本页显示的是最后所知。", file: "选择文件" }
+  : { fresh: "Something new came in", away: "The node does not answer. This page shows what was known last.", file: "Choose a file" };
+const live = document.getElementById("live");
+const room = () => document.getElementById("main").dataset.room;
+
+const parse = (text) => new DOMParser().parseFromString(text, "text/html");
+
+// MARK: live updates
+
+// Rooms of an event that this room shows too.
+const shows = {
+  today: ["contracts"], market: ["market", "capacity"], capacity: ["capacity", "contracts", "ledger"],
+  contracts: ["contracts"], contract: ["contracts", "ledger"], ledger: ["ledger", "contracts"],
+  partners: ["partners", "contracts", "node"], node: ["node"],
+};
+
+// Nobody loses what she is typing or reading in a dialog.
+const isBusy = () => {
+  const main = document.getElementById("room");
+  if (document.querySelector("dialog[open]")) return true;
+  if (main.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
+  return [...main.querySelectorAll("form.act input:not([type=hidden])")].some((input) => input.value !== input.defaultValue);
+};
+
+// Puts another state of a page in the place of this one.
+function show(page) {
+  for (const part of ["#room", ".side nav"]) {
+    const [old, now] = [document.querySelector(part), page.querySelector(part)];
+    if (old && now) old.replaceWith(document.adoptNode(now));
+  }
+  const main = page.getElementById("main");
+  if (main) document.getElementById("main").dataset.room = main.dataset.room;
+  dress();
+}
+
+let waits = false;
+let runs = false;
+let again = false;
+async function refresh() {
+  if (isBusy()) { waits = true; return; }
+  if (runs) { again = true; return; }
+  runs = true;
+  waits = false;
+  try {
+    // What was said on this page once stays until another page is opened.
+    const answer = await fetch(location.href, { headers: { "X-Refresh": "yes" } });
+    if (!answer.ok) return;
+    const page = parse(await answer.text());
+    if (isBusy()) { waits = true; return; }
+    const said = document.querySelector("#room > .notice[role=status]");
+    const open = [...document.querySelectorAll("#room details[open] > summary")].map((one) => one.textContent);
+    show(page);
+    if (said) document.querySelector("#room > h1").after(said);
+    for (const one of document.querySelectorAll("#room details > summary")) {
+      if (open.includes(one.textContent)) one.parentElement.open = true;
+    }
+    live.textContent = words.fresh;
+  } catch { /* the feed says when the node is there again */ } finally {
+    runs = false;
+    if (again) { again = false; refresh(); }
+  }
+}
+
+function listen() {
+  const feed = new EventSource("/api/v1/events");
+  let lost = false;
+  feed.addEventListener("change", (event) => {
+    const about = JSON.parse(event.data).about;
+    const wanted = shows[room()] || [];
+    if (room() === "today" || about.some((one) => wanted.includes(one))) refresh();
+  });
+  feed.addEventListener("anew", refresh);
+  feed.addEventListener("error", () => { lost = true; live.textContent = words.away; });
+  feed.addEventListener("open", () => { document.documentElement.dataset.live = "yes"; if (lost) { lost = false; refresh(); } });
+}
+document.addEventListener("focusout", () => setTimeout(() => { if (waits) refresh(); }, 200));
+
+// MARK: previews in a dialog
+
+async function preview(form) {
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "follow" });
+    const page = parse(await answer.text());
+    if (answer.redirected) {
+      history.pushState(null, "", answer.url);
+      show(page);
+      document.title = page.title;
+      return;
+    }
+    const found = page.getElementById("room");
+    if (!found) { location.href = answer.url; return; }
+    const dialog = document.createElement("dialog");
+    dialog.setAttribute("aria-label", page.title);
+    dialog.append(...document.adoptNode(found).childNodes);
+    for (const link of dialog.querySelectorAll("a.button")) {
+      link.addEventListener("click", (event) => { event.preventDefault(); dialog.close(); });
+    }
+    dialog.addEventListener("close", () => { dialog.remove(); if (waits) refresh(); });
+    document.body.append(dialog);
+    dress(dialog);
+    dialog.showModal();
+  } catch {
+    live.textContent = words.away;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// Signing twice by an impatient finger is impossible: the key of a preview counts once.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || !form.reportValidity()) return;
+  if (form.elements.sign) {
+    for (const button of form.querySelectorAll("button")) setTimeout(() => { button.disabled = true; });
+    return;
+  }
+  event.preventDefault();
+  const old = form.closest("dialog");
+  if (old) old.close();
+  preview(form);
+});
+
+// MARK: evidence: the file stays here, its hash is signed
+
+async function hash(file) {
+  const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// MARK: weeks of the calendar, drawn with the pointer
+
+function drag(map) {
+  const cells = [...map.querySelectorAll("rect[class^=cell]")];
+  const [year, month, date] = map.closest("[data-monday]").dataset.monday.split("-").map(Number);
+  const two = (number) => String(number).padStart(2, "0");
+  const monday = (weeks) => {
+    const day = new Date(year, month - 1, date + 7 * weeks);
+    return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}T00:00`;
+  };
+  const first = Math.min(...cells.map((cell) => +cell.getAttribute("x")));
+  const week = (cell) => Math.round((+cell.getAttribute("x") - first) / 30);
+  let from = null;
+  const mark = (to) => {
+    const [low, high] = [Math.min(from, to), Math.max(from, to)];
+    for (const cell of cells) cell.classList.toggle("cell-drag", week(cell) >= low && week(cell) <= high);
+    return [low, high];
+  };
+  map.addEventListener("pointerdown", (event) => {
+    const cell = event.target.closest("rect[class^=cell]");
+    if (cell) { from = week(cell); mark(from); event.preventDefault(); }
+  });
+  map.addEventListener("pointerover", (event) => {
+    const cell = event.target.closest("rect[class^=cell]");
+    if (cell && from !== null) mark(week(cell));
+  });
+  addEventListener("pointerup", (event) => {
+    if (from === null) return;
+    const cell = event.target.closest && event.target.closest("rect[class^=cell]");
+    const [low, high] = mark(cell ? week(cell) : from);
+    from = null;
+    const form = document.querySelector("#declare form");
+    if (!form) return;
+    form.elements["t.start"].value = monday(low);
+    form.elements["t.end"].value = monday(high + 1);
+    form.elements["o.total"].focus();
+  });
+}
+
+// MARK: everything that a new part of the page needs
+
+function dress(root = document) {
+  for (const input of root.querySelectorAll("input[data-evidence]:not([data-dressed])")) {
+    input.dataset.dressed = "yes";
+    const file = document.createElement("input");
+    file.type = "file";
+    file.setAttribute("aria-label", words.file);
+    file.addEventListener("change", async () => { if (file.files[0]) input.value = await hash(file.files[0]); });
+    input.before(file);
+  }
+  for (const map of root.querySelectorAll("[data-monday] svg")) drag(map);
+  if (location.hash === "#acts") document.querySelector("#acts details")?.setAttribute("open", "");
+}
+
+// MARK: keys: g and a letter goes to a room
+
+let begun = 0;
+addEventListener("keydown", (event) => {
+  if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "g") { begun = event.timeStamp; return; }
+  if (event.timeStamp - begun < 1500) {
+    const link = document.querySelector(`.side a[data-key="${CSS.escape(event.key)}"]`);
+    if (link) location.href = link.href;
+  }
+  begun = 0;
+});
+
+dress();
+listen();

@@ -1,0 +1,59 @@
+/// A picture in SVG, made of marks with classes that the style sheet colours. It says in words what it
+/// shows; the table beside it says the rest.
+struct Picture: Sendable {
+    private var marks = ""
+    private let width: Int
+    private let height: Int
+    private let says: String
+
+    init(width: Int, height: Int, says: String) {
+        self.width = width
+        self.height = height
+        self.says = says
+    }
+
+    var svg: String {
+        "<svg class=\"picture\" viewBox=\"0 0 \(width) \(height)\" role=\"img\" aria-label=\"\(Self.safe(says))\">"
+            + marks + "</svg>"
+    }
+
+    mutating func box(
+        _ style: String, x: Int, y: Int, width: Int, height: Int, tip: String = "", round: Int = 2
+    ) {
+        guard width > 0, height > 0 else { return }
+        marks +=
+            "<rect class=\"\(style)\" x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(height)\" rx=\"\(round)\">"
+            + (tip.isEmpty ? "" : "<title>\(Self.safe(tip))</title>") + "</rect>"
+    }
+
+    mutating func text(
+        _ text: String, x: Int, y: Int, _ style: String = "", anchor: String = "start"
+    ) {
+        marks +=
+            "<text class=\"\(style)\" x=\"\(x)\" y=\"\(y)\" text-anchor=\"\(anchor)\">\(Self.safe(text))</text>"
+    }
+
+    mutating func line(_ style: String, _ x1: Int, _ y1: Int, _ x2: Int, _ y2: Int) {
+        marks += "<line class=\"\(style)\" x1=\"\(x1)\" y1=\"\(y1)\" x2=\"\(x2)\" y2=\"\(y2)\"/>"
+    }
+
+    mutating func dot(_ style: String, x: Int, y: Int, radius: Int, tip: String) {
+        marks +=
+            "<circle class=\"\(style)\" cx=\"\(x)\" cy=\"\(y)\" r=\"\(radius)\"><title>\(Self.safe(tip))</title></circle>"
+    }
+
+    static func safe(_ text: String) -> String {
+        var safe = ""
+        for character in text {
+            switch character {
+            case "<": safe += "&lt;"
+            case ">": safe += "&gt;"
+            case "&": safe += "&amp;"
+            case "\"": safe += "&quot;"
+            case "'": safe += "&#39;"
+            default: safe.append(character)
+            }
+        }
+        return safe
+    }
+}

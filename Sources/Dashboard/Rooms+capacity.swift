@@ -1,0 +1,193 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Ledger
+import Logs
+import NodeCore
+
+extension Rooms {
+    /// Weeks that the calendar shows: half a year.
+    private static let weeks = 26
+
+    func capacity() -> JSON {
+        let mine = node.lines.values.filter { $0.issuer == me }
+            .sorted {
+                ($0.terms.window.start, $0.terms.resource, $0.log)
+                    < ($1.terms.window.start, $1.terms.resource, $1.log)
+            }
+        return [
+            "empty": .bool(mine.isEmpty), "map": .string(mine.isEmpty ? "" : heatMap(mine)),
+            "monday": .string(iso(firstWeek(mine))),
+            "rows": .array(mine.map(row)),
+            "elastic": .array(elasticity(mine)),
+            "declare": [declareAct.json],
+        ]
+    }
+
+    private var declareAct: DeskAct {
+        var unit = DeskField(name: "o.unit", label: word("field_unit"), value: "C62")
+        unit.choices = [
+            ("C62", word("unit_C62")), ("HUR", word("unit_HUR")), ("KGM", word("unit_KGM")),
+        ]
+        return DeskAct(
+            verb: "line declare", button: word("review"),
+            fields: [
+                DeskField(
+                    name: "o.resource", label: word("field_resource"),
+                    help: "print/notebook/a5"
+                ).json,
+                DeskField(name: "t.start", label: word("field_start"), type: "datetime-local").json,
+                DeskField(name: "t.end", label: word("field_end"), type: "datetime-local").json,
+                DeskField(name: "o.total", label: word("field_total"), mode: "numeric").json,
+                unit.json,
+            ], back: "/capacity", isPrimary: true)
+    }
+
+    private func iso(_ instant: Instant) -> String { figures.civil(instant).date }
+
+    struct Use {
+        var free: Int64 = 0
+        var granted: Int64 = 0
+        var exercised: Int64 = 0
+        var delivered: Int64 = 0
+    }
+
+    func use(_ line: LineLog) -> Use {
+        var use = Use(free: line.line.remaining)
+        for grant in line.line.grants.values {
+            use.granted += grant.looseUnits
+            use.exercised += grant.firmUnits
+        }
+        // What was delivered out of it stands in the books of the contracts on this line.
+        let contracts = node.contracts.values.filter { held in
+            held.proposal.lines.contains { LogID.line(author: me, $0) == line.log }
+        }
+        for held in contracts {
+            for row in node.ledger.rows(of: held.id) where row.transfer.from == me {
+                guard case .posted(let amount, _) = row.state,
+                    case .capacity(let resource, _) = row.transfer.commodity,
+                    resource == line.terms.resource
+                else { continue }
+                use.delivered += amount
+            }
+        }
+        use.exercised = max(use.exercised - use.delivered, 0)
+        return use
+    }
+
+    private func row(_ line: LineLog) -> JSON {
+        let use = use(line)
+        let code = line.terms.unit.code
+        func text(_ units: Int64) -> JSON { .string(figures.units(Int128(units), code)) }
+        let fault = line.fault.map { DoorRefusal($0.reason).message[language] } ?? ""
+        return [
+            "resource": .string(line.terms.resource.path),
+            "window": .string(
+                figures.date(line.terms.window.start) + " – " + figures.date(line.terms.window.end)),
+            "total": text(line.line.total ?? 0), "free": text(use.free),
+            "granted": text(use.granted), "exercised": text(use.exercised),
+            "delivered": text(use.delivered), "fault": .string(fault),
+            "acts": [
+                DeskAct(
+                    verb: "line adjust", button: word("review"), hidden: [("line", line.log.hex)],
+                    fields: [
+                        DeskField(
+                            name: "o.total", label: word("field_total"), mode: "numeric",
+                            value: "\(line.line.total ?? 0)"
+                        ).json, DeskField(name: "o.reason", label: word("reason")).json,
+                    ], back: "/capacity"
+                ).json.merging([.init("says", .string(word("adjust")))])
+            ],
+        ]
+    }
+
+    /// This week, or up to four earlier where lines still stand there.
+    private func firstWeek(_ lines: [LineLog]) -> Instant {
+        let first = figures.monday(of: min(now, lines.first?.terms.window.start ?? now))
+        return max(first, figures.monday(of: now).advanced(by: -4 * Figures.week))
+    }
+
+    /// Resources down, weeks across; the darker, the more of it is promised.
+    private func heatMap(_ lines: [LineLog]) -> String {
+        let start = firstWeek(lines)
+        let resources = Set(lines.map(\.terms.resource.path)).sorted()
+        let (left, cell, tall) = (180, 30, 34)
+        var picture = Picture(
+            width: left + Self.weeks * cell + 10, height: 40 + resources.count * tall + 6,
+            says: word("heat_says"))
+        var month = Int64(0)
+        for week in 0..<Self.weeks {
+            let monday = start.advanced(by: Int64(week) * Figures.week)
+            let time = figures.civil(monday)
+            let x = left + week * cell
+            picture.text("\(time.day)", x: x + cell / 2 - 1, y: 34, "faint", anchor: "middle")
+            if time.month != month {
+                month = time.month
+                picture.text(figures.month(monday), x: x + 4, y: 16, "strong")
+            }
+        }
+        for (index, resource) in resources.enumerated() {
+            let y = 42 + index * tall
+            picture.text(resource, x: 0, y: y + 19)
+            for week in 0..<Self.weeks {
+                let monday = start.advanced(by: Int64(week) * Figures.week)
+                let next = monday.advanced(by: Figures.week)
+                let here = lines.filter {
+                    $0.terms.resource.path == resource
+                        && Self.lies($0.terms.window, in: monday, next)
+                }
+                let x = left + week * cell
+                guard let line = here.first else {
+                    picture.box(
+                        "cell-none", x: x, y: y, width: cell - 3, height: tall - 5, round: 4)
+                    continue
+                }
+                let total = here.reduce(0) { $0 + ($1.line.total ?? 0) }
+                let free = here.reduce(0) { $0 + $1.line.remaining }
+                let share = total > 0 ? Int((total - free) * 4 / total) : 0
+                let code = line.terms.unit.code
+                let tip =
+                    "\(resource), \(figures.weekName(monday)): "
+                    + "\(figures.units(Int128(free), code)) \(word("free")) / \(figures.units(Int128(total), code))"
+                picture.box(
+                    "cell-\(min(share + (free < total ? 1 : 0), 4))", x: x, y: y, width: cell - 3,
+                    height: tall - 5, tip: tip, round: 4)
+                picture.text(
+                    free >= 1000 ? "\(free / 1000)k" : "\(free)", x: x + (cell - 3) / 2, y: y + 19,
+                    share >= 3 ? "on-dark" : "small", anchor: "middle")
+            }
+        }
+        return picture.svg
+    }
+
+    /// A window stands in the weeks of which it covers half, or where all of it lies.
+    private static func lies(_ window: Window, in monday: Instant, _ next: Instant) -> Bool {
+        let start = max(window.start, monday)
+        let covered = min(window.end, next).milliseconds - start.milliseconds
+        let whole = window.end.milliseconds - window.start.milliseconds
+        return covered > 0 && (covered * 2 >= Figures.week || covered * 2 > whole)
+    }
+
+    /// How far a week can be stretched: (largest − smallest) / smallest of what was declared, per resource,
+    /// against the 150 % that a flexible partner should reach.
+    private func elasticity(_ lines: [LineLog]) -> [JSON] {
+        var totals: [String: [Int64]] = [:]
+        for line in lines {
+            totals[line.terms.resource.path, default: []].append(line.line.total ?? 0)
+        }
+        return totals.sorted { $0.key < $1.key }.compactMap { resource, totals in
+            guard totals.count > 1, let base = totals.min(), let most = totals.max(), base > 0
+            else { return nil }
+            let percent = (most - base) * 100 / base
+            return [
+                "resource": .string(resource), "percent": .string("\(percent) %"),
+                "enough": .bool(percent >= 150),
+                "says": .string(
+                    figures.pick(
+                        "from \(figures.grouped(Int128(base))) to \(figures.grouped(Int128(most)))",
+                        "\(figures.grouped(Int128(base))) 至 \(figures.grouped(Int128(most)))")),
+            ]
+        }
+    }
+}

@@ -1,0 +1,315 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Ledger
+import NodeCore
+
+extension Rooms {
+    private static let pageSize = 50
+
+    /// The list; `which`: open, all or ended.
+    func contractList(which: String, after: Int) -> JSON {
+        let shown = contracts.filter { which == "all" || $0.isOver == (which == "ended") }
+        let part = shown.dropFirst(after).prefix(Self.pageSize)
+        let next = after + part.count
+        return [
+            "rows": .array(
+                part.map { held in
+                    let until = deadline(held)
+                    return [
+                        "href": .string(page(held)), "title": .string(title(held)),
+                        "partners": .string(partners(held)), "grade": grade(held),
+                        "outcome": outcome(held),
+                        "mine": .bool(!held.acts(for: me).isEmpty),
+                        "left": .string(until.map { figures.left(until: $0) } ?? ""),
+                        "until": .string(until.map { figures.moment($0) } ?? ""),
+                        "urgency": .string(urgency(until)),
+                        "begun": .string(figures.date(held.proposalEntry.header.time)),
+                    ]
+                }),
+            "count": .number(shown.count), "empty": .bool(shown.isEmpty),
+            "more": next < shown.count
+                ? .string("/contracts?which=\(which)&after=\(next)") : .null,
+            "tabs": .array(
+                ["open", "ended", "all"].map { tab in
+                    [
+                        "href": .string("/contracts?which=" + tab),
+                        "text": .string(word("which_" + tab)), "here": .bool(tab == which),
+                    ]
+                }),
+        ]
+    }
+
+    /// One in full.
+    func contract(_ held: HeldContract) -> JSON {
+        let fold = held.fold
+        let proposal = held.proposal
+        let template = view.template(of: held)
+        let known = view.contract(held)
+        let grades = HeldContract.Grade.allCases.filter { held.isWitnessed || $0 != .witnessed }
+        var acts: [JSON] = []
+        if fold?.isSequenced != true, held.declined == nil {
+            if !held.hasAccepted(me) { acts.append(accept(held)) }
+            acts.append(decline(held))
+        }
+        for request in held.requests.values.sorted(by: { $0.entry.id < $1.entry.id })
+        where view.consents(to: request, held).contains(me) {
+            let says = fold.map { figures.local($0.state.says(Act(request.act), language)) } ?? ""
+            acts.append(
+                consent(held, request.entry.id).merging([
+                    .init(
+                        "says",
+                        .string(name(request.entry.header.author) + figures.pick(": ", "：") + says))
+                ]))
+        }
+        acts += self.acts(held)
+        let problem = known["problem"].flatMap { $0["message"]?[language.rawValue]?.string }
+        return [
+            "id": .string(held.id.hex), "short": .string(held.id.short),
+            "title": .string(title(held)), "partners": .string(partners(held)),
+            "prose": .string(fold.map { figures.local($0.state.prose(language)) } ?? ""),
+            "outcome": outcome(held),
+            "grade": grade(held),
+            "grades": .array(
+                grades.map { grade in
+                    [
+                        "text": .string(word("grade_" + grade.rawValue)),
+                        "done": .bool(grade <= held.grade), "here": .bool(grade == held.grade),
+                    ]
+                }),
+            "problem": .string(problem ?? ""),
+            "declined": .string(declined(held)),
+            "silent": .string(
+                held.silentSince.map { word("silent_since") + " " + figures.moment($0) } ?? ""),
+            "acts": .array(acts), "can_act": .bool(!acts.isEmpty),
+            "waiting": .array(waiting(held)),
+            "worst": .string(figures.local(known["worst"]?[language.rawValue]?.string ?? "")),
+            "may_lose": .string(loss(held)),
+            "steps": .array(steps(held)),
+            "requests": .array(
+                held.requests.values.sorted { $0.entry.id < $1.entry.id }.map { request in
+                    let waits = view.consents(to: request, held)
+                    return [
+                        "who": .string(name(request.entry.header.author)),
+                        "says": .string(
+                            fold.map {
+                                figures.local($0.state.says(Act(request.act), language))
+                            } ?? ""),
+                        "waits": .string(names(waits)),
+                    ]
+                }),
+            "people": .array(
+                proposal.roles.flatMap { holders in
+                    holders.identities.map { did in
+                        [
+                            "role": .string(
+                                template?.role(holders.role)?.title[language] ?? holders.role),
+                            "name": .string(name(did)), "did": .string(did.did),
+                            "accepted": .bool(held.hasAccepted(did)),
+                        ]
+                    }
+                }
+                    + held.witnesses.map { did in
+                        [
+                            "role": .string(word("witness")), "name": .string(name(did)),
+                            "did": .string(did.did), "accepted": .bool(held.hasAccepted(did)),
+                        ]
+                    }),
+            "clock": .string(known["clock"]?[language.rawValue]?.string ?? ""),
+            "terms": .array(terms(held, template)),
+            "notes": .array(
+                (fold?.state.notes(language) ?? []).map { .string(figures.local($0)) }),
+            "money": .string(moneyPicture(held)), "capacity": .string(capacityPicture(held)),
+            "children": .array(
+                view.children(of: held.id).map {
+                    [
+                        "href": .string("/contracts/" + $0.hex), "text": .string($0.short),
+                    ]
+                }),
+            "parent": .string(proposal.parent.map { "/contracts/" + $0.contract.hex } ?? ""),
+        ]
+    }
+
+    private func loss(_ held: HeldContract) -> String {
+        guard let fold = held.fold else { return "" }
+        let losses = view.myRoles(held).compactMap { fold.state.loss(role: $0) }
+        guard let first = losses.first else { return "" }
+        return figures.money(losses.reduce(0) { $0 + Int128($1.minor) }, first.currency)
+    }
+
+    private func declined(_ held: HeldContract) -> String {
+        guard let declined = held.declined else { return "" }
+        return name(declined.by) + figures.pick(": ", "：") + pick(declined.code.words)
+            + (declined.text.isEmpty ? "" : figures.pick(" — ", "——") + declined.text)
+    }
+
+    /// Who acts next, by when, and what follows if nobody does.
+    private func waiting(_ held: HeldContract) -> [JSON] {
+        if held.fold?.isSequenced != true {
+            guard held.declined == nil else { return [] }
+            let missing = (held.proposal.participants + held.witnesses)
+                .filter { !held.hasAccepted($0) }
+            return [
+                [
+                    "who": .string(missing.isEmpty ? name(held.sequencer) : names(missing)),
+                    "what": .string(word(missing.isEmpty ? "to_open" : "to_accept")),
+                    "left": .string(figures.left(until: held.proposal.acceptBy)),
+                    "until": .string(figures.moment(held.proposal.acceptBy)),
+                    "urgency": .string(urgency(held.proposal.acceptBy)), "otherwise": "",
+                ]
+            ]
+        }
+        guard let fold = held.fold else { return [] }
+        return fold.state.records.compactMap { record in
+            let awaited = fold.state.awaited(record.number)
+            guard !awaited.isEmpty, let until = record.until else { return nil }
+            var what = ""
+            if let pay = record.pay {
+                let amount = figures.amount(Int128(pay.amount), pay.transfer.commodity)
+                what =
+                    !record.isStated
+                    ? figures.pick("to pay \(amount)", "支付 \(amount)")
+                    : figures.pick("to confirm \(amount)", "确认收到 \(amount)")
+            }
+            let otherwise = fold.state.defaultAct(record.number).map { act in
+                sentence { fold.state.says(act, $0) }
+            }
+            return [
+                "who": .string(names(awaited.sorted())), "what": .string(what),
+                "left": .string(figures.left(until: until)),
+                "until": .string(figures.moment(until)), "urgency": .string(urgency(until)),
+                "otherwise": .string(otherwise ?? ""),
+            ]
+        }
+    }
+
+    private func steps(_ held: HeldContract) -> [JSON] {
+        guard let fold = held.fold else { return [] }
+        let told = view.told(held)
+        return fold.steps.reversed().map { step in
+            var void = ""
+            if let refusal = step.void {
+                void = DoorRefusal(refusal, name: view.name).message[language]
+            }
+            let evidence = step.act.arguments.compactMap { argument -> String? in
+                if case .hash(let hash) = argument.value { hash.hex } else { nil }
+            }.first
+            return [
+                "number": .number(step.sequence), "who": .string(name(step.actor)),
+                "mine": .bool(step.actor == me), "at": .string(figures.moment(step.time)),
+                "says": .string(
+                    told[step.sequence].map(sentence) ?? step.act.transition),
+                "void": .string(void), "evidence": .string(evidence ?? ""),
+                "proof": .string(
+                    "/contracts/\(held.id.hex)/proof?step=\(step.sequence)"),
+            ]
+        }
+    }
+
+    private func terms(_ held: HeldContract, _ template: Template?) -> [JSON] {
+        let parameters = (template?.parameters ?? []) + (template?.terms ?? [])
+        var rows: [JSON] = held.proposal.arguments.map { argument in
+            let parameter = parameters.first { $0.name == argument.name }
+            return [
+                "label": .string(parameter?.title[language] ?? argument.name),
+                "value": .string(figures.value(argument.value, parameter?.kind, view)),
+            ]
+        }
+        for line in held.proposal.lines {
+            let window = line.window
+            rows.append([
+                "label": .string(line.resource.path),
+                "value": .string(
+                    figures.date(window.start) + " – " + figures.date(window.end)),
+            ])
+        }
+        return rows
+    }
+
+    // MARK: Pictures
+
+    private func rows(of held: HeldContract) -> [TransferRow] {
+        node.ledger.rows(of: held.id)
+    }
+
+    /// Money: signed for, said and not signed, still to come.
+    private func moneyPicture(_ held: HeldContract) -> String {
+        var (done, silent, open, custody) = (Int128(0), Int128(0), Int128(0), Int128(0))
+        for row in rows(of: held) where row.transfer.kind.isPaid {
+            switch (row.state, row.transfer.kind) {
+            case (.posted(let amount, _), .deposit): custody += Int128(amount)
+            case (.posted(let amount, let signed), let kind):
+                if signed { done += Int128(amount) } else { silent += Int128(amount) }
+                if kind == .payout { custody -= Int128(amount) }
+            case (.pending, .payout): break
+            case (.pending, _): open += Int128(row.transfer.amount)
+            case (.voided, _): break
+            }
+        }
+        let currency = held.proposal.currency
+        return bar([
+            ("fill-done", done, word("money_done"), figures.money(done, currency)),
+            ("fill-soft", silent, word("money_silent"), figures.money(silent, currency)),
+            ("fill-custody", custody, word("money_custody"), figures.money(custody, currency)),
+            ("fill-open", open, word("money_open"), figures.money(open, currency)),
+        ])
+    }
+
+    private func capacityPicture(_ held: HeldContract) -> String {
+        var (done, open) = (Int128(0), Int128(0))
+        var unit: UnitCode?
+        for row in rows(of: held) where row.transfer.kind == .capacity {
+            guard case .capacity(_, let code) = row.transfer.commodity else { continue }
+            guard unit == nil || unit == code else { return "" }
+            unit = code
+            switch row.state {
+            case .posted(let amount, _): done += Int128(amount)
+            case .pending: open += Int128(row.transfer.amount)
+            case .voided: break
+            }
+        }
+        guard let unit else { return "" }
+        return bar([
+            ("fill-done", done, word("capacity_done"), figures.units(done, unit.code)),
+            ("fill-open", open, word("capacity_open"), figures.units(open, unit.code)),
+        ])
+    }
+
+    private func bar(_ parts: [(style: String, amount: Int128, label: String, text: String)])
+        -> String
+    {
+        let total = parts.reduce(0) { $0 + $1.amount }
+        guard total > 0 else { return "" }
+        let shown = parts.filter { $0.amount > 0 }
+        let says = shown.map { "\($0.label) \($0.text)" }.joined(separator: figures.pick("; ", "；"))
+        let width = 360
+        var picture = Picture(width: width, height: 26 + shown.count * 20, says: says)
+        var x = 0
+        for (index, part) in shown.enumerated() {
+            let wide = max(Int(part.amount * Int128(width) / total), 4)
+            picture.box(
+                part.style, x: x, y: 2, width: min(wide, width - x) - 2, height: 14, round: 4)
+            x += wide
+            picture.box(part.style, x: 0, y: 27 + index * 20, width: 10, height: 10, round: 3)
+            picture.text("\(part.label) \(part.text)", x: 16, y: 37 + index * 20)
+        }
+        return picture.svg
+    }
+}
+
+extension Record {
+    /// Of a payment: its payer said that it was made.
+    var isStated: Bool { state.hasSuffix(".stated") }
+}
+
+extension HeldContract {
+    /// Records that wait for `did`; 0 where the proposal does.
+    func acts(for did: DID) -> [Int64] {
+        guard let fold, fold.isSequenced else {
+            let isNamed = (proposal.participants + witnesses).contains(did)
+            return declined == nil && isNamed && !hasAccepted(did) ? [0] : []
+        }
+        return fold.state.records.map(\.number).filter { fold.state.awaited($0).contains(did) }
+    }
+}

@@ -1,0 +1,221 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Logs
+import Market
+import NodeCore
+
+extension Rooms {
+    // MARK: Partners
+
+    func partners() -> JSON {
+        let connected = Set(node.connections.values.map(\.did))
+        let people = others
+        return [
+            "rows": .array(
+                people.map { did in
+                    let profile = node.book[did]?.profile
+                    let record = node.reputation(of: did)
+                    let links: [(String, [Reputation.Link])] = [
+                        ("completed", record.completed), ("in_time", record.inTime),
+                        ("late", record.late), ("silent", record.silent),
+                        ("defaults", record.defaults), ("lost", record.lost),
+                        ("oversales", record.oversales),
+                    ]
+                    return [
+                        "name": .string(view.name(did)), "did": .string(did.did),
+                        "short": .string(did.shortDID), "role": .string(profile?.role ?? ""),
+                        "connected": .bool(connected.contains(did)),
+                        "record": .array(
+                            links.filter { !$0.1.isEmpty }.map { name, links in
+                                [
+                                    "label": .string(word("mark_" + name)),
+                                    "count": .number(links.count),
+                                    "bad": .bool(
+                                        !["completed", "in_time"].contains(name)),
+                                    "links": .array(
+                                        links.prefix(20).compactMap { link in
+                                            link.contract.map {
+                                                [
+                                                    "href": .string(
+                                                        "/contracts/\($0.hex)#step-\(link.step ?? 1)"
+                                                    ), "text": .string($0.short),
+                                                ]
+                                            }
+                                        }),
+                                ]
+                            }),
+                        "no_record": .bool(links.allSatisfy { $0.1.isEmpty }),
+                        "acts": [
+                            DeskAct(
+                                verb: "name", button: word("save"), hidden: [("did", did.did)],
+                                fields: [
+                                    DeskField(
+                                        name: "o.name", label: word("field_petname"),
+                                        value: node.petnames[did] ?? profile?.name ?? ""
+                                    ).json
+                                ], back: "/partners"
+                            ).json.merging([.init("says", .string(word("rename")))])
+                        ],
+                    ]
+                }),
+            "empty": .bool(people.isEmpty), "picture": .string(network(people, connected)),
+            "alliance": .string(node.alliance.founding.name),
+            "invitation": .string(Invitation(foundingBody: node.alliance.foundingBody).code),
+            "add": [
+                DeskAct(
+                    verb: "peer add", button: word("connect"),
+                    fields: [
+                        DeskField(
+                            name: "o.address", label: word("field_address"),
+                            help: "192.168.1.20:4100"
+                        ).json,
+                        DeskField(
+                            name: "o.did", label: word("field_did"), help: "did:key:z6Mk…",
+                            isRequired: false
+                        ).json,
+                    ], back: "/partners"
+                ).json
+            ],
+        ]
+    }
+
+    /// Me in the middle, everyone known around; a whole line to whoever is connected.
+    private func network(_ people: [DID], _ connected: Set<DID>) -> String {
+        guard !people.isEmpty else { return "" }
+        let shown = people.prefix(24)
+        var picture = Picture(
+            width: 640, height: 300,
+            says: figures.pick(
+                "\(connected.count) of \(people.count) people are connected",
+                "已知 \(people.count) 人，已连接 \(connected.count) 人"))
+        for (index, did) in shown.enumerated() {
+            let (x, y) = Self.place(index, of: shown.count)
+            picture.line(connected.contains(did) ? "tie" : "tie-off", 320, 150, x, y)
+        }
+        for (index, did) in shown.enumerated() {
+            let (x, y) = Self.place(index, of: shown.count)
+            let isHere = connected.contains(did)
+            picture.dot(
+                isHere ? "fill-done" : "fill-open", x: x, y: y, radius: 7,
+                tip: view.name(did) + " · " + word(isHere ? "connected" : "away"))
+            let name = node.petnames[did] ?? node.book[did]?.profile?.name ?? did.shortDID
+            picture.text(
+                String(name.prefix(14)), x: x, y: y < 150 ? y - 14 : y + 24, anchor: "middle")
+        }
+        picture.dot("fill-accent", x: 320, y: 150, radius: 11, tip: word("you"))
+        return picture.svg
+    }
+
+    /// On an ellipse, from the top on; sines from a table, as no maths library is linked for them.
+    private static func place(_ index: Int, of count: Int) -> (Int, Int) {
+        let quarter = [0, 131, 259, 383, 500, 609, 707, 793, 866, 924, 966, 991, 1000]
+        func sine(_ step: Int) -> Int {
+            let place = ((step % 48) + 48) % 48
+            switch place {
+            case 0...12: return quarter[place]
+            case 13...24: return quarter[24 - place]
+            case 25...36: return -quarter[place - 24]
+            default: return -quarter[48 - place]
+            }
+        }
+        let step = index * 48 / max(count, 1)
+        return (320 + 240 * sine(step) / 1000, 150 - 105 * sine(step + 12) / 1000)
+    }
+
+    // MARK: Node
+
+    func nodeRoom(_ status: DoorStatus) -> JSON {
+        let json = view.status(status)
+        var trouble: [JSON] = []
+        func tell(_ says: String?, _ acts: [JSON] = []) {
+            if let says, !says.isEmpty {
+                trouble.append(["says": .string(says), "acts": .array(acts)])
+            }
+        }
+        tell(json["read_only"]?["message"]?[language.rawValue]?.string)
+        tell(json["ledger_fault"]?["message"]?[language.rawValue]?.string)
+        if node.recovery.reason != nil {
+            tell(
+                json["recovery"]?["message"]?[language.rawValue]?.string,
+                [
+                    DeskAct(
+                        verb: "recover", button: word("review"), hidden: [("accept-risk", "all")],
+                        back: "/node"
+                    ).json.merging([.init("says", .string(word("accept_risk")))])
+                ])
+        }
+        if let scrub = status.scrub, scrub.bad > 0 {
+            tell(word("scrub_bad"))
+        }
+        let clockOff = node.connections.values.compactMap(\.skew).filter {
+            $0.magnitude > 600_000
+        }
+        if clockOff.count * 2 > max(node.connections.count, 1) { tell(word("clock_off")) }
+        let waiting = node.waitingLogsOfOurs.count
+        return [
+            "trouble": .array(trouble), "well": .bool(trouble.isEmpty),
+            "did": .string(me.did), "name": .string(view.name(me)),
+            "listening": .string(status.listening),
+            "since": .string(figures.ago(status.started)),
+            "storage": .string(figures.size(status.dataBytes)),
+            "contracts": .number(node.contracts.count), "lines": .number(node.lines.count),
+            "people": .number(node.book.authors.count),
+            "scrub": .string(
+                status.scrub.map {
+                    figures.ago($0.finished)
+                        + figures.pick(
+                            ", \($0.entries) entries whole", "，\($0.entries) 条完好")
+                } ?? word("scrub_none")),
+            "unsure": .string(
+                waiting == 0
+                    ? ""
+                    : figures.pick(
+                        "\(waiting) of your logs wait for a partner to confirm that this copy is the newest.",
+                        "您有 \(waiting) 份日志在等伙伴确认本机副本最新。")),
+            "peers": .array(
+                node.connections.sorted { $0.key < $1.key }.map { _, connection in
+                    let lag = node.outbox.keys.count { $0.recipient == connection.did }
+                    return [
+                        "name": .string(view.name(connection.did)),
+                        "agent": .string(connection.agent), "lag": .number(lag),
+                        "skew": .string(
+                            connection.skew.map { "\($0.magnitude < 1000 ? 0 : $0 / 1000) s" }
+                                ?? "…"),
+                    ]
+                }),
+            "no_peers": .bool(node.connections.isEmpty),
+            "addresses": .array(
+                node.peers.map { address in
+                    let text = "\(address.host):\(address.port)"
+                    return [
+                        "text": .string(text),
+                        "name": .string(address.did.map(view.name) ?? ""),
+                        "acts": [
+                            DeskAct(
+                                verb: "peer remove", button: word("forget"),
+                                hidden: [("address", text)], back: "/node"
+                            ).json
+                        ],
+                    ]
+                }),
+            "outbox": .array(
+                node.outbox.sorted { $0.key < $1.key }.prefix(50).map { key, item in
+                    [
+                        "to": .string(view.name(key.recipient)),
+                        "kind": .string(item.statement.kind.map { word("statement_\($0)") } ?? ""),
+                        "age": .string(figures.ago(item.statement.header.time)),
+                    ]
+                }),
+            "keys": .array(
+                node.keyLogs.entries(of: me).reversed().enumerated().map { index, key in
+                    [
+                        "key": .string(key.key.did), "since": .string(figures.moment(key.time)),
+                        "here": .bool(index == 0),
+                    ]
+                }),
+            "wire": .number(Commands.wireVersion),
+        ]
+    }
+}

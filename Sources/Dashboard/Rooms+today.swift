@@ -1,0 +1,166 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import NodeCore
+
+extension Rooms {
+    /// How much of what came in is told.
+    private static let newsMax = 12
+
+    /// What waits for me, most urgent first, and what came in.
+    func today() -> JSON {
+        var waiting: [(Instant, JSON)] = []
+        for held in contracts where !held.isOver || !held.requests.isEmpty {
+            waiting += waits(held)
+        }
+        waiting.sort { ($0.0) < ($1.0) }
+        return [
+            "waiting": .array(waiting.map(\.1)), "count": .number(waiting.count),
+            "news": .array(news()),
+            "first_steps": .bool(node.contracts.isEmpty),
+        ]
+    }
+
+    private func waits(_ held: HeldContract) -> [(Instant, JSON)] {
+        if held.fold?.isSequenced != true {
+            guard held.declined == nil, !held.hasAccepted(me) else { return [] }
+            let says = held.fold.map { figures.local($0.state.prose(language)) } ?? title(held)
+            return [
+                item(held, until: held.proposal.acceptBy, "wait_accept", says, [accept(held)])
+            ]
+        }
+        guard let fold = held.fold else { return [] }
+        var items: [(Instant, JSON)] = []
+        for record in fold.state.records {
+            let acts = acts(held, record: record.number)
+            guard fold.state.awaited(record.number).contains(me), let first = acts.first else {
+                continue
+            }
+            let kind =
+                record.pay == nil ? "wait_move" : record.isStated ? "wait_confirm" : "wait_pay"
+            let otherwise = fold.state.defaultAct(record.number).map { act in
+                sentence { fold.state.says(act, $0) }
+            }
+            let many = acts.count > 1
+            items.append(
+                item(
+                    held, until: record.until ?? .latest, kind,
+                    first["says"]?.string ?? "", many ? [] : [first], otherwise: otherwise ?? ""))
+        }
+        for request in held.requests.values.sorted(by: { $0.entry.id < $1.entry.id })
+        where view.consents(to: request, held).contains(me) {
+            items.append(
+                item(
+                    held, until: request.entry.header.statement?.expires ?? .latest, "wait_consent",
+                    figures.local(fold.state.says(Act(request.act), language)),
+                    [consent(held, request.entry.id)]))
+        }
+        return items
+    }
+
+    private func item(
+        _ held: HeldContract, until: Instant, _ kind: String, _ says: String, _ acts: [JSON],
+        otherwise: String = ""
+    ) -> (Instant, JSON) {
+        (
+            until,
+            [
+                "kind": .string(word(kind)), "says": .string(says),
+                "title": .string(title(held)), "partners": .string(partners(held)),
+                "href": .string(page(held)), "urgency": .string(urgency(until)),
+                "left": .string(until == .latest ? "" : figures.left(until: until)),
+                "until": .string(until == .latest ? "" : figures.moment(until)),
+                "otherwise": .string(otherwise), "acts": .array(acts),
+            ]
+        )
+    }
+
+    func accept(_ held: HeldContract) -> JSON {
+        DeskAct(
+            verb: "contract accept", button: word("review"), hidden: [("contract", held.id.hex)],
+            back: page(held), isPrimary: true
+        ).json.merging([.init("says", .string(word("accept_says")))])
+    }
+
+    func decline(_ held: HeldContract) -> JSON {
+        let isMine = held.proposalEntry.header.author == me
+        return DeskAct(
+            verb: isMine ? "contract cancel" : "contract decline",
+            button: word(isMine ? "take_back" : "decline"), hidden: [("contract", held.id.hex)],
+            fields: [
+                DeskField(name: "o.reason", label: word("reason"), isRequired: false).json
+            ], back: page(held)
+        ).json.merging([.init("says", .string(word(isMine ? "take_back" : "decline")))])
+    }
+
+    func consent(_ held: HeldContract, _ request: EntryID) -> JSON {
+        DeskAct(
+            verb: "contract accept", button: word("review"),
+            hidden: [("contract", held.id.hex), ("request", request.hex)], back: page(held),
+            isPrimary: true
+        ).json.merging([.init("says", .string(word("consent_says")))])
+    }
+
+    /// The newest steps that others took.
+    private func news() -> [JSON] {
+        var steps: [(Instant, HeldContract, Fold.StepOutline)] = []
+        for held in contracts {
+            for step in (held.fold?.steps ?? []).suffix(Self.newsMax) where step.actor != me {
+                steps.append((step.time, held, step))
+            }
+        }
+        steps.sort { ($0.0, $0.1.id) > ($1.0, $1.1.id) }
+        var told: [ContractID: [Int64: Localized]] = [:]
+        return steps.prefix(Self.newsMax).map { time, held, step in
+            let sentences = told[held.id] ?? view.told(held)
+            told[held.id] = sentences
+            return [
+                "who": .string(name(step.actor)), "ago": .string(figures.ago(time)),
+                "at": .string(figures.moment(time)), "title": .string(title(held)),
+                "href": .string(page(held)),
+                "says": .string(sentences[step.sequence].map(sentence) ?? step.act.transition),
+            ]
+        }
+    }
+}
+
+extension View {
+    /// What each effective step said when it was taken: the contract played again from its opening.
+    func told(_ held: HeldContract) -> [Int64: Localized] {
+        guard let fold = held.fold,
+            var state = try? ContractState(template: fold.template, terms: fold.state.terms)
+        else { return [:] }
+        var sentences: [Int64: Localized] = [:]
+        for step in fold.steps where step.void == nil {
+            let act = Act(step.act)
+            let outcome: Outcome?
+            if state.records.isEmpty {
+                sentences[step.sequence] = Localized(
+                    en: "In force: all have signed.", zh: "合同生效：各方均已签署。")
+                outcome = try? state.opening(at: step.time, sequence: step.sequence)
+            } else {
+                sentences[step.sequence] = Localized(
+                    en: state.says(act, .en), zh: state.says(act, .zh))
+                outcome = try? state.decide(
+                    act, by: step.actor, consents: state.consentsNeeded(for: act), at: step.time,
+                    sequence: step.sequence, free: fold.freeTimes)
+            }
+            // Where something outside the state decided, the rest is told as it stands now.
+            guard let outcome else { return sentences.merging(now(fold)) { one, _ in one } }
+            state.apply(outcome)
+        }
+        return sentences
+    }
+
+    private func now(_ fold: Fold) -> [Int64: Localized] {
+        Dictionary(
+            fold.steps.map { step in
+                let act = Act(step.act)
+                return (
+                    step.sequence,
+                    Localized(en: fold.state.says(act, .en), zh: fold.state.says(act, .zh))
+                )
+            }, uniquingKeysWith: { one, _ in one })
+    }
+}

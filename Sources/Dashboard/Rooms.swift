@@ -1,0 +1,316 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Ledger
+import Logs
+import Market
+import NodeCore
+
+/// What the pages show, as data for their templates: a node read once, in one language.
+struct Rooms: Sendable {
+    let view: View
+    let figures: Figures
+
+    var node: Node { view.node }
+    var now: Instant { view.now }
+    var me: DID { node.own.did }
+    var language: Language { figures.language }
+
+    init(_ node: Node, _ language: Language, now: Instant) {
+        view = View(node: node, now: now)
+        figures = Figures(language, now: now)
+    }
+
+    func word(_ key: String) -> String { DeskWords.all[key]?[language] ?? key }
+
+    func pick(_ words: Localized) -> String { words[language] }
+
+    func name(_ did: DID) -> String { did == me ? word("you") : view.name(did) }
+
+    func names(_ dids: some Sequence<DID>) -> String {
+        dids.map(name).joined(separator: figures.pick(", ", "、"))
+    }
+
+    // MARK: Contracts, newest first
+
+    var contracts: [HeldContract] {
+        node.contracts.values.sorted {
+            ($0.proposalEntry.header.time, $0.id) > ($1.proposalEntry.header.time, $1.id)
+        }
+    }
+
+    func title(_ held: HeldContract) -> String {
+        view.template(of: held)?.title[language] ?? held.proposal.template.short
+    }
+
+    /// Everyone else in it.
+    func partners(_ held: HeldContract) -> String {
+        names(held.proposal.participants.filter { $0 != me })
+    }
+
+    func page(_ held: HeldContract) -> String { "/contracts/" + held.id.hex }
+
+    /// Sentences have ‹name› where a value is still to be given.
+    func sentence(_ says: Localized) -> String {
+        var text = ""
+        var isOpen = false
+        for character in says[language] {
+            switch character {
+            case "‹":
+                isOpen = true
+                text += "…"
+            case "›": isOpen = false
+            default: if !isOpen { text.append(character) }
+            }
+        }
+        return figures.local(text)
+    }
+
+    func sentence(_ says: (Language) -> String) -> String {
+        sentence(Localized(en: says(.en), zh: says(.zh)))
+    }
+
+    /// How many contracts wait for me.
+    var waitingCount: Int {
+        node.contracts.values.count { held in
+            !held.isOver && !held.acts(for: me).isEmpty
+                || held.requests.values.contains { view.consents(to: $0, held).contains(me) }
+        }
+    }
+
+    /// An option in the reader's words: ours, or of a template that has it.
+    func label(_ option: String) -> String {
+        let name = String(option.map { $0 == "-" ? "_" : $0 })
+        if let words = DeskWords.all["field_" + name] { return pick(words) }
+        for template in node.templates.values.sorted(by: { $0.hash < $1.hash }) {
+            if let parameter = template.parameter(name) { return pick(parameter.title) }
+            if let role = template.role(name) { return pick(role.title) }
+        }
+        return option
+    }
+
+    /// The words of a refusal, which were made for the command line, for somebody who never saw one: options by
+    /// their labels, and nothing of commands.
+    func plain(_ refusal: String) -> String {
+        var words = refusal
+        let hints = [
+            ("; see: talea", ""), ("; talea ", ""), ("；请看 talea", ""), (" (talea", ")"),
+            ("（talea", "）"),
+        ]
+        for (opening, closing) in hints {
+            while let start = words.firstRange(of: opening) {
+                let close =
+                    closing.isEmpty ? nil : words[start.upperBound...].firstRange(of: closing)
+                words.removeSubrange(start.lowerBound..<(close?.upperBound ?? words.endIndex))
+            }
+        }
+        while let start = words.firstRange(of: "--") {
+            let name = words[start.upperBound...].prefix {
+                $0.isASCII && ($0.isLetter || $0 == "-")
+            }
+            words.replaceSubrange(start.lowerBound..<name.endIndex, with: label(String(name)))
+        }
+        return words
+    }
+
+    /// The fields of a form once more, as they were filled in.
+    func again(_ verb: String, _ form: [(String, String)], back: String) -> JSON {
+        var act = DeskAct(verb: verb, button: word("review"), back: back, isPrimary: true)
+        for (name, value) in form where Desk.isOption(name) {
+            let option = String(name.dropFirst(2))
+            if Desk.fixed.contains(option) {
+                act.hidden.append((option, value))
+                continue
+            }
+            var field = DeskField(
+                name: name, label: label(option), value: value, isRequired: false)
+            if name.hasPrefix("t.") { field.type = "datetime-local" }
+            if DID(did: value) != nil { field.choices = choices([me] + others) }
+            act.fields.append(field.json)
+        }
+        return act.json
+    }
+
+    /// A typed value: people by name, times as they are read.
+    func readable(_ value: String) -> String {
+        if let did = DID(did: value) { return view.name(did) }
+        let parts = value.split(separator: "T")
+        return parts.count == 2 && parts[0].count == 10 && parts[1].count <= 8
+            ? parts.joined(separator: " ") : value
+    }
+
+    func badge(_ word: String, _ tone: String) -> JSON {
+        ["text": .string(self.word(word)), "tone": .string(tone)]
+    }
+
+    func grade(_ held: HeldContract) -> JSON {
+        badge("grade_" + held.grade.rawValue, held.grade == .settled ? "done" : "plain")
+    }
+
+    func outcome(_ held: HeldContract) -> JSON {
+        let tone =
+            switch held.outcome {
+            case .open: "open"
+            case .fulfilled: "done"
+            case .disputed, .defaulted: "bad"
+            default: "plain"
+            }
+        return badge("outcome_" + held.outcome.rawValue, tone)
+    }
+
+    /// The next deadline that is still to come, or the first that passed.
+    func deadline(_ held: HeldContract) -> Instant? {
+        if held.isOver { return nil }
+        guard let fold = held.fold, fold.isSequenced else { return held.proposal.acceptBy }
+        return fold.state.records.compactMap(\.until).min()
+    }
+
+    func urgency(_ until: Instant?) -> String {
+        guard let until else { return "later" }
+        let rest = until.milliseconds - now.milliseconds
+        return rest < 0 ? "late" : rest < 2 * 86_400_000 ? "soon" : "later"
+    }
+}
+
+/// A form that leads to a preview, and from there to a signature.
+struct DeskAct: Sendable {
+    var verb: String
+    var button: String
+    var hidden: [(String, String)] = []
+    var fields: [JSON] = []
+    var back: String
+    var isPrimary = false
+
+    /// What stands in the template: texts are never missing there, so that none is taken from outside.
+    var json: JSON {
+        [
+            "verb": .string(verb), "button": .string(button), "back": .string(back),
+            "primary": .bool(isPrimary), "has_fields": .bool(!fields.isEmpty),
+            "hidden": .array(
+                hidden.map { ["name": .string("o." + $0.0), "value": .string($0.1)] }),
+            "fields": .array(fields),
+        ]
+    }
+}
+
+/// One field of a form. `o.`: as typed; `m.`: money; `t.`: a local time.
+struct DeskField: Sendable {
+    var name: String
+    var label: String
+    var type = "text"
+    var mode = ""
+    var value = ""
+    var help = ""
+    var isRequired = true
+    var choices: [(value: String, label: String)]?
+    var isMany = false
+    /// A file whose hash is signed; the file stays where it is.
+    var isEvidence = false
+
+    var json: JSON {
+        [
+            "name": .string(name), "label": .string(label), "type": .string(type),
+            "mode": .string(mode), "value": .string(value), "help": .string(help),
+            "required": .bool(isRequired), "is_choice": .bool(choices != nil),
+            "many": .bool(isMany), "evidence": .bool(isEvidence),
+            "options": .array(
+                (choices ?? []).map {
+                    [
+                        "value": .string($0.value), "label": .string($0.label),
+                        "selected": .bool($0.value == value && !value.isEmpty),
+                    ]
+                }),
+        ]
+    }
+}
+
+extension Rooms {
+    /// The field of a template's parameter.
+    func field(_ parameter: Parameter, people: [DID]) -> DeskField {
+        let option = parameter.name == "n" ? "units" : Options.plain(parameter.name)
+        let isOptional = parameter.optional || parameter.defaultText != nil
+        var field = DeskField(
+            name: "o." + option, label: pick(parameter.title), isRequired: !isOptional)
+        if parameter.title[language] == parameter.name {
+            field.label = DeskWords.all["field_" + parameter.name]?[language] ?? parameter.name
+        }
+        if let text = parameter.defaultText { field.help = word("otherwise_value") + " " + text }
+        switch parameter.kind {
+        case .money, .price:
+            field.name = "m." + option
+            field.mode = "decimal"
+        case .int, .quantity: field.mode = "numeric"
+        case .instant:
+            field.name = "t." + option
+            field.type = "datetime-local"
+        case .choice(let words): field.choices = words.map { ($0, $0) }
+        case .party: field.choices = choices(people)
+        case .hash:
+            field.isEvidence = parameter.name == "evidence"
+            field.help = field.isEvidence ? word("evidence_help") : pick(kindWords(parameter))
+        case .text: break
+        default: field.help = pick(kindWords(parameter))
+        }
+        return field
+    }
+
+    private func kindWords(_ parameter: Parameter) -> Localized {
+        Localized(en: parameter.kind.words(.en), zh: parameter.kind.words(.zh))
+    }
+
+    func choices(_ people: [DID]) -> [(value: String, label: String)] {
+        people.map { ($0.did, view.name($0)) }
+    }
+
+    /// Everyone known but me.
+    var others: [DID] {
+        Set(node.book.authors + Array(node.petnames.keys)).filter { $0 != me }.sorted {
+            (view.name($0), $0) < (view.name($1), $1)
+        }
+    }
+
+    /// The forms of what I may do now in a contract.
+    func acts(_ held: HeldContract, record: Int64? = nil) -> [JSON] {
+        view.myChoices(held).filter { record == nil || $0.act.record == record }.map { choice in
+            var hidden = [
+                ("contract", held.id.hex), ("record", "\(choice.act.record)"),
+                ("transition", choice.act.transition),
+            ]
+            var fields: [JSON] = []
+            for parameter in choice.arguments {
+                if let given = choice.act.arguments[parameter.name] {
+                    let text =
+                        switch given {
+                        case .money(let money): plain(money)
+                        case .integer(let number): "\(number)"
+                        default: ""
+                        }
+                    if !text.isEmpty {
+                        hidden.append((Options.plain(parameter.name), text))
+                        continue
+                    }
+                }
+                var field = field(parameter, people: others)
+                if parameter.name == "channel" {
+                    field.choices = ["bank", "wechat", "alipay", "cash"].map {
+                        ($0, word("channel_" + $0))
+                    }
+                }
+                fields.append(field.json)
+            }
+            let act = DeskAct(
+                verb: "contract request", button: word("review"), hidden: hidden, fields: fields,
+                back: page(held), isPrimary: !choice.isDefault)
+            return act.json.merging([
+                .init("says", .string(sentence(choice.says))),
+                .init("record", .number(choice.act.record)),
+                .init("is_default", .bool(choice.isDefault)),
+            ])
+        }
+    }
+
+    private func plain(_ money: Money) -> String {
+        Commodity.money(money.currency).text(Int128(money.minor)).filter { $0 != "," }
+    }
+}

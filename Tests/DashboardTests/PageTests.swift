@@ -1,0 +1,211 @@
+import Capacity
+import Contracts
+import Foundation
+import Identity
+import Testing
+
+@testable import Dashboard
+
+/// The pages without a browser: files, words, figures, and who is shown what.
+@Suite(.serialized) struct PageTests {
+    private static let room = URL(filePath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appending(
+            path: "Sources/Dashboard")
+
+    @Test func `the program carries exactly the files of the folder`() throws {
+        let folder = Self.room.appending(path: "Page")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(Set(names) == Set(PageFiles.all.keys), "run scripts/embed")
+        for name in names {
+            let text = try String(contentsOf: folder.appending(path: name), encoding: .utf8)
+            #expect(PageFiles.all[name] == text, "\(name): run scripts/embed")
+        }
+    }
+
+    @Test func `every word that a page uses stands in both languages, and no other`() throws {
+        var used: Set<String> = []
+        for (name, text) in PageFiles.all where name.hasSuffix(".mustache") {
+            for match in text.matches(of: /\{\{[#\^]?w\.([A-Za-z_0-9]+)\}\}/) {
+                used.insert(String(match.1))
+            }
+        }
+        var stems: Set<String> = []
+        let files = try FileManager.default.contentsOfDirectory(atPath: Self.room.path)
+        for file in files where file.hasSuffix(".swift") {
+            if ["DeskWords.swift", "JSON.swift"].contains(file) { continue }
+            let text = try String(contentsOf: Self.room.appending(path: file), encoding: .utf8)
+            for match in text.matches(of: /"([A-Za-z_0-9]+)"/) { used.insert(String(match.1)) }
+            for match in text.matches(of: /"([a-z]+_)("|\\)/) { stems.insert(String(match.1)) }
+            for match in text.matches(of: /word\(\s*"([A-Za-z_0-9]+)"/) {
+                let key = String(match.1)
+                #expect(DeskWords.all[key] != nil || key.hasSuffix("_"), "\(file) says \(key)")
+            }
+        }
+        for (name, text) in PageFiles.all where name.hasSuffix(".mustache") {
+            for match in text.matches(of: /w\.([A-Za-z_0-9]+)/) {
+                #expect(DeskWords.all[String(match.1)] != nil, "\(name) says \(match.1)")
+            }
+        }
+        let keys = DeskWords.table.map(\.0)
+        #expect(Set(keys).count == keys.count)
+        for (key, en, zh) in DeskWords.table {
+            #expect(!en.isEmpty && !zh.isEmpty)
+            #expect(zh.unicodeScalars.contains { $0.value > 0x2E80 } || en == zh, "\(key): \(zh)")
+            #expect(
+                used.contains(key) || stems.contains { key.hasPrefix($0) }, "\(key) is not used")
+        }
+        // What is put together from a stem.
+        for grade in ["proposed", "agreed", "sequenced", "witnessed", "settled"] {
+            #expect(keys.contains("grade_" + grade))
+        }
+        for outcome in ContractOutcome.allCases {
+            #expect(keys.contains("outcome_" + outcome.rawValue))
+        }
+    }
+
+    @Test func `figures are written as their reader writes them`() throws {
+        let now = try #require(CivilTime.read("2026-11-21T09:00+08:00")?.instant)
+        let english = Figures(.en, now: now, zone: 480)
+        let chinese = Figures(.zh, now: now, zone: 480)
+        let yuan = try Currency("CNY")
+        #expect(english.money(123_450, yuan) == "¥1,234.50")
+        #expect(english.money(-1_900, yuan) == "−¥19.00")
+        #expect(try chinese.money(5, Currency("USD")) == "USD 0.05")
+        #expect(english.units(1_000, "C62") == "1,000 pcs")
+        #expect(chinese.units(7, "HUR") == "7 小时")
+        let later = now.advanced(by: 50 * 3_600_000)
+        #expect(english.left(until: later) == "2 days left")
+        #expect(chinese.left(until: later) == "还剩 2 天")
+        #expect(english.left(until: now.advanced(by: -3 * 3_600_000)) == "3 hours overdue")
+        #expect(english.moment(now) == "21 Nov 09:00")
+        #expect(chinese.moment(now.advanced(by: 60 * 86_400_000)) == "2027年1月20日 09:00")
+        // That Saturday lies in the week of the 16th.
+        #expect(english.weekName(english.monday(of: now)) == "16 Nov – 22 Nov")
+        #expect(
+            chinese.local("单价 1,800.50 CNY，至 2026-11-22 01:30:00 +00:00。")
+                == "单价 ¥1,800.50，至 11月22日 09:30。")
+        #expect(english.local("(9.00 CNY) CNY and CNY 5") == "(¥9.00) CNY and CNY 5")
+    }
+
+    @Test func `a refusal on a page speaks of fields, not of options and commands`() async throws {
+        let (world, _) = try await offered()
+        let door = Door(world: world, name: "alice")
+        let cases = [
+            ("--units “210”: wanted at most 200", "Quantity “210”: wanted at most 200"),
+            ("--offer “a” was withdrawn; see: talea offer list", "Offer “a” was withdrawn"),
+            ("missing: --premium, --max-units", "missing: premium, At most in all"),
+            ("they declare one first (talea line declare).", "they declare one first."),
+        ]
+        let said = try await door.read { node in
+            let rooms = Rooms(node, .en, now: World.clock)
+            return cases.map { rooms.plain($0.0) }
+        }
+        #expect(said == cases.map(\.1))
+    }
+
+    @Test func `a form's fields become options, times with their zone and money without its sign`()
+    {
+        let options = Desk.options(
+            [
+                ("o.units", " 10 "), ("m.premium", "¥1,234.50"), ("t.until", "2026-11-21T09:00"),
+                ("o.empty", ""), ("verb", "x"), ("o.line", "a"), ("o.line", "b"),
+            ], zone: 480)
+        #expect(
+            options == [
+                "units": ["10"], "premium": ["1234.50"], "until": ["2026-11-21T09:00+08:00"],
+                "line": ["a", "b"],
+            ])
+        #expect(
+            Desk.options([("t.x", "2026-11-21T09:00")], zone: -210)["x"] == [
+                "2026-11-21T09:00-03:30"
+            ])
+        for path in ["//evil.example", "https://evil.example", "/\\evil", "", "/a\r\nb"] {
+            #expect(Desk.local(path) == "/")
+        }
+        #expect(Desk.local("/contracts?which=all") == "/contracts?which=all")
+    }
+
+    @Test
+    func `every room is served whole to its owner, to nobody else, and to a reader without a form`()
+        async throws
+    {
+        try await APITests.serving { port, _ in
+            let (cookie, _) = try await APITests.enter(port)
+            let (reader, _) = try await APITests.enter(port, reader: true)
+            let paths = Desk.rooms.map(\.path) + ["/market/propose?template=studio-hours"]
+            for path in paths {
+                for language in ["en", "zh-CN"] {
+                    let page = try await APITests.ask(
+                        port, "GET", path, ["Cookie: \(cookie)", "Accept-Language: \(language)"])
+                    #expect(page.status == 200, "\(path)")
+                    #expect(page.body.contains("<html lang=\"\(language)\">"))
+                    #expect(page.body.hasSuffix("</html>\n"), "\(path) is written to its end")
+                    #expect(!page.body.contains("{{"))
+                    for header in [
+                        "content-security-policy: default-src 'none'", "x-frame-options: deny",
+                        "cross-origin-resource-policy: same-origin", "cache-control: no-store",
+                    ] {
+                        #expect(page.headers.lowercased().contains(header))
+                    }
+                    #expect(!page.headers.lowercased().contains("access-control"))
+                }
+                let stranger = try await APITests.ask(port, "GET", path, [])
+                #expect(stranger.status == 401)
+                #expect(!stranger.body.contains("did:key"))
+                let looks = try await APITests.ask(port, "GET", path, ["Cookie: \(reader)"])
+                #expect(!looks.body.contains("action=\"/act\""), "\(path)")
+            }
+            #expect(
+                try await APITests.ask(port, "GET", "/nowhere", ["Cookie: \(cookie)"]).status == 404
+            )
+        }
+    }
+
+    @Test func `a form shows a preview first, signs with its key once, and needs its own token`()
+        async throws
+    {
+        try await APITests.serving { port, _ in
+            let (cookie, _) = try await APITests.enter(port)
+            let page = try await APITests.ask(port, "GET", "/capacity", ["Cookie: \(cookie)"]).body
+            let token = try #require(
+                page.firstMatch(of: /name="form-token" value="([0-9a-f]+)"/)?.1)
+            func post(_ extra: String, token: String, _ origin: String? = nil) async throws
+                -> APITests.Reply
+            {
+                try await APITests.ask(
+                    port, "POST", "/act",
+                    body: "form-token=\(token)&verb=line+declare&back=%2Fcapacity"
+                        + "&o.resource=work%2Fpage&t.start=%2B40d&t.end=%2B47d&o.total=7" + extra,
+                    [
+                        "Cookie: \(cookie)", "Origin: \(origin ?? "http://127.0.0.1:\(port)")",
+                        "Content-Type: application/x-www-form-urlencoded",
+                    ])
+            }
+            func lines() async throws -> Int {
+                try await APITests.ask(port, "GET", "/api/v1/line/show").json["lines"]?.array.count
+                    ?? 0
+            }
+            let preview = try await post("", token: String(token))
+            #expect(preview.status == 200)
+            #expect(preview.body.contains("I declare 7 C62 of work/page"))
+            #expect(try await lines() == 1)
+            #expect(try await post("&sign=yes", token: "0").status == 403)
+            #expect(
+                try await post("&sign=yes", token: String(token), "http://evil.example").status
+                    == 403)
+            #expect(try await lines() == 1)
+            let key = try #require(preview.body.firstMatch(of: /name="key" value="([0-9a-f]+)"/)?.1)
+            for _ in 0..<2 {
+                let signed = try await post("&sign=yes&key=\(key)", token: String(token))
+                #expect(signed.status == 303)
+                #expect(signed.headers.lowercased().contains("location: /capacity"))
+            }
+            #expect(try await lines() == 2)
+            let again = try await APITests.ask(port, "GET", "/capacity", ["Cookie: \(cookie)"]).body
+            #expect(again.contains("Signed."))
+            let refused = try await post("&sign=yes", token: String(token))
+            #expect(refused.status == 422)
+            #expect(refused.body.contains("Nothing was signed, and nothing is lost."))
+        }
+    }
+}

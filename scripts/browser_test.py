@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""The pages in a real browser: three studios trade through theirs, in English with script and in Chinese without; a
+hostile page on the same machine can neither read nor do anything; every room passes an accessibility checker; what
+others sign appears by itself.
+  scripts/browser_test.py --talea BINARY [--pictures FOLDER]"""
+
+import argparse, hashlib, http.server, os, sys, tempfile, threading, time
+
+import axe_playwright_python
+
+import pages
+from journal_story import Broken, Story, hold, until
+from pages import ROOMS, Pages, browser, shoot
+
+AXE = open(f"{os.path.dirname(axe_playwright_python.__file__)}/axe.min.js", encoding="utf-8").read()
+PHOTO = b"\xff\xd8 a photograph of what was made"
+
+
+class Trade(Story):
+    """Three nodes of the journal story."""
+
+    def __init__(self, talea, folder):
+        super().__init__(talea, folder, ["zhijian", "dongguan", "zhongcai"])
+        self.pictures = None
+
+    def picture(self, desk, name):
+        if self.pictures:
+            shoot(desk, self.pictures, name)
+
+    # -- one capacity option, from the first declaration to the last receipt, all on pages -----------
+
+    def trade(self, driver, language, week, script=True):
+        z, d, c = (Pages(self.studios[name], driver) for name in ("zhijian", "dongguan", "zhongcai"))
+        ended = {"en": ("Settled", "fulfilled"), "zh": ("已结清", "已履行")}[language]
+        resource = f"print/notebook/{language}"
+
+        d.go("/capacity")
+        form = d.one("#declare form")
+        start = time.strftime("%Y-%m-%dT00:00", time.localtime(time.time() + week * 7 * 86400))
+        end = time.strftime("%Y-%m-%dT00:00", time.localtime(time.time() + (week + 1) * 7 * 86400))
+        d.fill(form, o_resource=resource, t_start=start, t_end=end, o_total="300", o_unit="C62")
+        said = d.send(form)
+        hold("300" in said and resource in said, f"the preview says what is declared: {said}")
+        line = next(l for l in self.dongguan("line", "show")["lines"] if l["resource"] == resource)
+
+        option = next(t for t in self.dongguan("template", "list")["templates"] if t["name"] == "capacity-option")
+        d.go(f"/market/offer?template={option['hash']}")
+        form = d.one("form.act")
+
+        def later(days):
+            return time.strftime("%Y-%m-%dT12:00", time.localtime(time.time() + days * 86400))
+        d.fill(form, o_line=line["id"], o_max__units="200", o_lot="10", t_until=later(10), m_premium="¥500.00",
+               m_strike="18.00", m_remedy="9.00", t_expiry=later(40), t_deliver__by=later(80))
+        d.send(form)
+        offer = until(lambda: [o for o in self.zhijian("offer", "list")["offers"] if o["line"] == line["id"]],
+                      "the offer is seen")[0]
+
+        z.go(f"/market?resource={resource}")
+        z.wait(lambda: "¥20.50" in z.text(), "shows premium and price in one")
+        self.picture(z, f"market-{language}")
+        z.one(f"a[href*='{offer['id']}']").click()
+        form = z.wait(lambda: z.one("form.act"), "asks for the quantity")
+        z.fill(form, o_units="210", o_arbiter=self.zhongcai.did)
+        form.find_element("css selector", "button").click()
+        refusal = z.wait(lambda: z.one(".notice.bad"), "refuses more than is offered")
+        hold("200" in refusal.text, f"the refusal says what is offered: {refusal.text}")
+        self.picture(z, f"refused-{language}")
+        z.go(f"/market/propose?offer={offer['id']}")
+        form = z.one("form.act")
+        z.fill(form, o_units="100", o_arbiter=self.zhongcai.did)
+        said = z.send(form)
+        hold("¥500.00" in said, f"the preview says the premium: {said}")
+        contract = z.driver.current_url.rpartition("/")[2]
+
+        for desk in (d, c):
+            until(lambda: desk.studio.graded(contract, "proposed", "agreed"), f"{desk.studio.name} has the proposal")
+            desk.go("/")
+            desk.send(desk.act(contract))
+        until(lambda: self.zhijian.graded(contract, "sequenced"), "it is in force")
+        self.pays(z, d, contract, 1)
+
+        self.does(z, contract, "exercise", o_units="100")
+        record = self.dongguan.record(contract, "exercise", "open")
+        digest = hashlib.sha256(PHOTO).hexdigest()
+        d.go(f"/contracts/{contract}")
+        form = d.act("deliver")
+        d.fill(form, o_units="100")
+        files = form.find_elements("css selector", "input[type=file]")
+        hold(bool(files) == script, "only a script makes a hash of a file")
+        if script:
+            path = f"{self.folder}/photo-{language}.jpg"
+            with open(path, "wb") as file:
+                file.write(PHOTO)
+            files[0].send_keys(path)
+            d.wait(lambda: form.find_element("name", "o.evidence").get_attribute("value") == digest,
+                   "hashes the file where it lies")
+        else:
+            d.fill(form, o_evidence=digest)
+        d.send(form)
+        self.zhijian.record(contract, "delivery", "stated")
+        self.does(z, contract, "accept")
+        self.pays(z, d, contract, self.zhijian.record(contract, "delivery", "due"))
+        until(lambda: self.zhijian.graded(contract, "settled"), "it is settled")
+        z.go(f"/contracts/{contract}")
+        hold(all(word in z.text() for word in ended), f"the page says that it is settled: {z.text()[:400]}")
+        hold(digest in z.text(), "the evidence stands in the timeline")
+        self.picture(z, f"contract-{language}")
+        z.go("/ledger")
+        hold("¥1,800.00" in z.text() and "¥500.00" in z.text(), "both payments stand in the ledger")
+        self.say(f"an option was declared, offered, bought, exercised, delivered and paid on pages ({language})")
+        return contract
+
+    def does(self, desk, contract, transition, **values):
+        until(lambda: transition in [c["transition"] for c in desk.studio.show(contract)["choices"]],
+              f"{desk.studio.name} may {transition}")
+        desk.go(f"/contracts/{contract}")
+        form = desk.act(transition)
+        desk.fill(form, **values)
+        return desk.send(form)
+
+    def pays(self, payer, payee, contract, record):
+        until(lambda: self.paying(payer.studio, contract, record) == "due", "it is due")
+        self.does(payer, contract, "pay_state", o_channel="bank", o_reference=f"T{record}")
+        until(lambda: self.paying(payee.studio, contract, record) == "stated", "it is stated")
+        self.does(payee, contract, "pay_receive")
+        for desk in (payer, payee):
+            until(lambda: not self.paying(desk.studio, contract, record), f"{desk.studio.name} sees the receipt")
+
+    # -- a page somewhere else on this machine ---------------------------------------------------------
+
+    def hostile(self, driver):
+        z = Pages(self.zhijian, driver)
+        port = int(z.base.rpartition(":")[2])
+        before = self.zhijian("peer", "list"), self.zhijian("name", "list"), self.zhijian("line", "show")
+        attacks = open(f"{os.path.dirname(os.path.abspath(__file__))}/hostile.html", encoding="utf-8").read()
+
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.end_headers()
+                self.wfile.write(attacks.replace("PORT", str(port)).replace("DID", z.studio.did).encode())
+
+            def log_message(self, *_):
+                pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # The one shares our site, and so its requests carry our cookie; the other is a stranger.
+        for host in ("127.0.0.1", "localhost"):
+            driver.get(f"http://{host}:{server.server_port}/")
+            z.wait(lambda: z.one("#done"), "plays every attack", 20)
+            got = z.one("#got").text.strip()
+            hold(got == "", f"a page of {host} got through: {got}")
+            tried = len(z.one("#tried").text.split())
+            hold(tried >= 9, f"only {tried} attacks were played")
+            z.one("#form button").click()
+            time.sleep(0.3)
+            hold("403" in driver.page_source or "origin" in driver.page_source, f"a form of {host}: {z.text()[:300]}")
+        server.shutdown()
+        after = self.zhijian("peer", "list"), self.zhijian("name", "list"), self.zhijian("line", "show")
+        hold(before == after, "a hostile page changed something")
+        z.go("/")
+        hold(z.all("nav a[aria-current]"), "the owner's session goes on")
+        self.say(f"a hostile page tried {tried} ways from each of two hosts, read nothing and changed nothing")
+
+    # -- what others sign appears by itself --------------------------------------------------------------
+
+    def live(self, driver):
+        z = Pages(self.zhijian, driver)
+        z.go("/market")
+        z.wait(lambda: driver.execute_script("return document.documentElement.dataset.live") == "yes", "listens")
+        driver.execute_script("window.same = true")
+        option = {"template": "capacity-option", "max_units": 10, "until": "+9d", "premium": "1.00", "remedy": "1.00",
+                  "expiry": "+90d", "deliver_by": "+120d"}
+        line = self.dongguan("line", "show", issuer="me")["lines"][0]["id"]
+        times = []
+        for price in (31, 32, 33):
+            made = self.dongguan("offer", "publish", line=line, strike=f"{price}.00", **option)
+            begun = time.monotonic()
+            z.wait(lambda: made["id"] in driver.page_source, "shows the offer")
+            times.append(time.monotonic() - begun)
+        hold(driver.execute_script("return window.same"), "the page was not loaded again")
+        hold(min(times) < 1, f"what others sign took {times} s to appear")
+        driver.find_element("tag name", "body").send_keys("gc")
+        z.wait(lambda: driver.current_url.endswith("/contracts"), "goes to a room by two keys")
+        self.say(f"an offer of another studio stood on the open page after {min(times):.2f} s")
+
+    # -- for everybody ---------------------------------------------------------------------------------
+
+    def accessible(self, driver, contract, look):
+        z = Pages(self.zhijian, driver)
+        templates = self.zhijian("template", "list")["templates"]
+        places = list(ROOMS.items()) + [
+            ("contract", f"/contracts/{contract}"), ("propose", f"/market/propose?template={templates[0]['hash']}"),
+            ("lost", "/nowhere")]
+        driver.get_log("browser")
+        for name, path in places:
+            z.go(path)
+            driver.execute_script(AXE)
+            found = driver.execute_async_script(
+                "const done = arguments[0]; axe.run({runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa']})"
+                ".then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html + ' ' + "
+                "(n.any[0] || {}).message).join(' | '))))")
+            hold(not found, f"{name} ({look}): " + "\n".join(found))
+            severe = [l for l in driver.get_log("browser") if l["level"] == "SEVERE" and "404" not in l["message"]]
+            hold(not severe, f"{name}: the browser complains: {severe}")
+            wide = driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
+            hold(wide <= 0, f"{name} ({look}) is {wide} pixels too wide")
+            if name in ROOMS:
+                self.picture(z, f"{name}-{look}")
+        self.say(f"no violation of WCAG 2.2 AA in {len(places)} pages ({look})")
+
+    def weigh(self, driver):
+        """What the first paint costs, from a cold browser."""
+        z = Pages(self.zhijian, driver)
+        driver.execute_cdp_cmd("Network.enable", {})
+        driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
+        z.go("/contracts")
+        size, ready = driver.execute_script(
+            "const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];"
+            "return [all.filter(e => !e.name.includes('/events')).reduce((s, e) => s + e.transferSize, 0),"
+            "        performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd]")
+        hold(size <= 100 * 1024, f"the first paint takes {size} bytes")
+        self.say(f"first paint: {size / 1024:.0f} KiB, ready after {ready:.0f} ms")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--talea", required=True)
+    parser.add_argument("--pictures")
+    given = parser.parse_args()
+    if given.pictures:
+        os.makedirs(given.pictures, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="talea-browser-") as folder:
+        story = Trade(os.path.abspath(given.talea), folder)
+        story.pictures = given.pictures
+        try:
+            story.open_the_network()
+            with browser(language="en") as driver:
+                contract = story.trade(driver, "en", 3)
+                story.live(driver)
+                story.hostile(driver)
+                story.weigh(driver)
+                story.accessible(driver, contract, "en")
+            with browser(language="zh-CN", script=False) as driver:
+                story.trade(driver, "zh", 5, script=False)
+            with browser(width=400, dark=True, language="zh-CN") as driver:
+                story.accessible(driver, contract, "zh-dark-phone")
+            print(f"Every rule held. {time.monotonic() - story.begun:.1f} s.")
+            return 0
+        except Broken as broken:
+            print(f"A rule was broken: {broken}", file=sys.stderr)
+            return 1
+        finally:
+            story.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

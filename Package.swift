@@ -126,8 +126,8 @@ let edges: [Target] = [
     room(
         "Storage",
         [
-            "NodeCore", "Contracts", "Market", "Logs", "Ledger", "Entries", "Capacity", "Identity",
-            .product(name: "GRDB", package: "GRDB.swift"),
+            "NodeCore", "Replication", "Contracts", "Market", "Logs", "Ledger", "Entries",
+            "Capacity", "Identity", .product(name: "GRDB", package: "GRDB.swift"),
         ]),
     room(
         "Dashboard",
@@ -151,7 +151,8 @@ let edgeTests: [Target] = [
     tests(
         "StorageTests",
         [
-            "Storage", "NodeCore", "Logs", "Ledger", "Entries", "Identity", "Capacity", "Fixtures",
+            "Storage", "NodeCore", "Replication", "Logs", "Ledger", "Entries", "Identity",
+            "Capacity", "Fixtures",
             "CFaultDisk",
             .product(name: "GRDB", package: "GRDB.swift"),
         ]),

@@ -6,6 +6,7 @@ import Identity
 import Logs
 import Market
 import NodeCore
+import Replication
 
 /// Every verb of the command line, on the node's side: options in, JSON or a refusal in words out.
 ///
@@ -218,6 +219,7 @@ public struct Commands: Sendable {
         return [
             "did": .string(node.own.did.did), "short": .string(node.own.did.shortDID),
             "name": .text(profile?.name), "role": .text(profile?.role),
+            "addresses": .array((profile?.addresses ?? []).map { .string($0) }),
             "alliance": .string(node.alliance.founding.name),
             "topic": .string(node.alliance.topic.hex),
             "invitation": .string(
@@ -231,7 +233,7 @@ public struct Commands: Sendable {
         let address = try peerAddress(&node, &options)
         try options.finish()
         node.addPeer(address)
-        return Done(value: ["peers": .array(node.peers.map(peer))])
+        return Done(value: peers(node))
     }
 
     static func removePeer(_ node: inout Node, _ options: inout Options) throws -> Done {
@@ -246,19 +248,24 @@ public struct Commands: Sendable {
                 zh: "--address “\(address.host):\(address.port)”不在您的节点列表中；请看 talea peer list")
         }
         for one in matching { node.removePeer(one) }
-        return Done(value: ["peers": .array(node.peers.map(peer))])
+        return Done(value: peers(node))
     }
 
     static func listPeers(_ view: View, _ options: inout Options) throws -> JSON {
         try options.finish()
-        return ["peers": .array(view.node.peers.map(peer))]
+        return peers(view.node)
     }
 
-    private static func peer(_ address: PeerAddress) -> JSON {
-        [
-            "address": .string("\(address.host):\(address.port)"),
-            "did": .text(address.did?.did),
-        ]
+    /// The owner's, then those that the node found and reached by itself.
+    private static func peers(_ node: Node) -> JSON {
+        let found = node.dials.values.filter { $0.isUp && $0.purpose != .feeler }.map(\.address)
+        let fixed = node.peers.map { peer($0.host, $0.port, $0.did, from: "fixed") }
+        let other = found.sorted().map { peer($0.host, $0.port, $0.did, from: "found") }
+        return ["peers": .array(fixed + other)]
+    }
+
+    private static func peer(_ host: String, _ port: Int, _ did: DID?, from: String) -> JSON {
+        ["address": .string("\(host):\(port)"), "did": .text(did?.did), "from": .string(from)]
     }
 
     private static func peerAddress(_ node: inout Node, _ options: inout Options) throws

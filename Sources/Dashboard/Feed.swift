@@ -117,7 +117,7 @@ public final class Feed: Sendable {
             ["node"]
         case .alliance: ["market", "partners", "node"]
         case .chunk, .attachmentGone: ["contracts"]
-        case .keepsake, .entrusted, .letter, .letterGone: []
+        case .keepsake, .entrusted, .letter, .letterGone, .tried, .anchors: []
         }
     }
 

@@ -55,7 +55,8 @@ public enum Manual {
                     "--name N [--role TEXT] (--invitation CODE | --alliance NAME) [--passphrase-file F | --no-passphrase] [--contracts DIR]",
                     "make an identity", "创建身份"),
                 Page(
-                    "run", "[--listen HOST:PORT] [--http PORT] [--passphrase-file F] [--hub]",
+                    "run",
+                    "[--listen HOST:PORT] [--announce HOST:PORT | none] [--http PORT] [--passphrase-file F] [--hub]",
                     "run the node of a home", "运行主目录的节点"),
                 Page(
                     "open", "[--reader]",
@@ -81,7 +82,7 @@ public enum Manual {
             Localized(en: "People", zh: "人"),
             [
                 Page("peer add", "--address HOST:PORT [--did DID]", "connect to a node", "连接节点"),
-                Page("peer list", "", "nodes to connect to", "要连接的节点"),
+                Page("peer list", "", "nodes you fixed and nodes found", "固定的节点与自动发现的节点"),
                 Page("peer remove", "--address HOST:PORT", "forget one", "移除节点"),
                 Page("name", "--did DID --name N", "your own name for someone", "给某人起备注名"),
                 Page("name list", "", "everyone known", "已知的人"),

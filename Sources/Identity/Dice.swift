@@ -3,7 +3,7 @@ internal import CSodium
 /// Randomness handed in from outside: a stream of bytes that one 32-byte seed fixes
 /// (libsodium's `randombytes_buf_deterministic`, ChaCha20). The shell draws a fresh seed per input; a
 /// simulation draws it from its own seed, so that a run replays.
-public struct Dice: Sendable {
+public struct Dice: RandomNumberGenerator, Sendable {
     private let seed: [UInt8]
     private var rolls: UInt64 = 0
 
@@ -19,6 +19,8 @@ public struct Dice: Sendable {
         randombytes_buf_deterministic(&bytes, 32, key)
         return Hash32(bytes) ?? .zero
     }
+
+    public mutating func next() -> UInt64 { roll().words.0 }
 }
 
 /// The operating system's randomness. For the shell alone.

@@ -35,6 +35,10 @@ public enum Change: Sendable {
     /// An alliance that the node takes part in from now on, or no more.
     case alliance(foundingBody: [UInt8], isLeft: Bool)
     case peer(PeerAddress, added: Bool)
+    /// An address of the book where somebody was reached last at that time; `nil` takes it out.
+    case tried(AddressBook.Address, good: Int64?)
+    /// All of them.
+    case anchors([AddressBook.Address])
     /// A child proposal and the act its acceptances will let this node request.
     case transfer(child: EntryID, parent: ContractID, act: SignedAct)
     case transferDone(child: EntryID)
@@ -140,6 +144,8 @@ public enum Directive: Sendable {
     /// The hello is in.
     case raiseFrameLimit(PeerID)
     case close(PeerID, String)
+    /// Once; whoever is expected connects, or `dialFailed` says otherwise.
+    case dial(PeerAddress)
     /// Fetch these entries from storage and send them.
     case serve(PeerID, Message.RangeRequest)
     /// Seal to `key` and send as `put`.
@@ -168,6 +174,8 @@ public struct Snapshot: Sendable {
     public var templates: [[UInt8]] = []
     public var petnames: [(DID, String)] = []
     public var peers: [PeerAddress] = []
+    public var tried: [(address: AddressBook.Address, good: Int64)] = []
+    public var anchors: [AddressBook.Address] = []
     /// What was joined and left beside the first alliance, or whether that was left; one of a topic.
     public var alliances: [(foundingBody: [UInt8], isLeft: Bool)] = []
     public var transfers: [(child: EntryID, parent: ContractID, act: SignedAct)] = []

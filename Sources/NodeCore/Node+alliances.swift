@@ -158,8 +158,11 @@ extension Node {
     mutating func foldPublic(_ entry: Entry, _ topic: TopicID) {
         let people = memberships[topic]?.fold(entry) ?? []
         if isRestoring { return unread.append(entry) }
+        let author = entry.header.author
+        let before = entry.kind == .profile ? listed(of: author) : []
         let openings = read(entry, topic)
-        if !openings.isEmpty { linesOpened(by: entry.header.author, openings) }
+        if entry.kind == .profile { hear(of: author, before: before) }
+        if !openings.isEmpty { linesOpened(by: author, openings) }
         if !people.isEmpty { standingsChanged(of: people, in: topic) }
         // Somebody new who can be asked for what we said here.
         if entry.header.log?.sequence == 1 { settleRecovery() }

@@ -130,11 +130,13 @@ extension Node {
             rehashes: dialed % ReplicationLimit.rehashEvery == 0)
         connections[id] = Connection(
             did: did, keyEntry: keyEntry, key: key, isProven: isTheirs == true, session: session)
+        if initiated, self.dials[did]?.connection == nil { self.dials[did]?.connection = id }
         perform(session.begin(now: now.milliseconds, agent: agent), for: id)
     }
 
     public mutating func disconnected(_ id: PeerID) {
         connections[id] = nil
+        dialEnded(id)
         // Its next connection names them again.
         waitingLogs.removeAll { $0.peer == id }
     }
@@ -226,6 +228,7 @@ extension Node {
     /// The peer is who it says, and its hello is in.
     mutating func proven(_ id: PeerID) {
         guard let did = connections[id]?.did else { return }
+        answered(id, by: did)
         if planted(.outboxNotResent) { return }
         for (key, item) in sorted(outbox) where key.recipient == did { hand(item, to: id) }
         ask(id)

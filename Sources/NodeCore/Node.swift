@@ -61,6 +61,14 @@ public struct Node: Sendable {
     public internal(set) var petnames: [DID: String] = [:]
     public internal(set) var peers: [PeerAddress] = []
     public internal(set) var connections: [PeerID: Connection] = [:]
+    public internal(set) var addressBook = AddressBook(secret: .zero)
+    /// Those whom this node dials, or dialed, by itself.
+    public internal(set) var dials: [DID: Dial] = [:]
+    /// Since they were reached last.
+    var partnerDials: [DID: (tries: Int, at: Instant)] = [:]
+    var lastFeeler: Instant = .earliest
+    /// What our profiles shall say of where we listen; `nil` leaves them as they are.
+    var listening: [String]?
     /// The key of this home is out of force: nothing is signed with it.
     public internal(set) var readOnly: ReadOnlyReason?
     public internal(set) var recovery = Recovery()
@@ -243,6 +251,8 @@ public struct Node: Sendable {
             contracts.letRest(id)
         }
         pushKeepsake()
+        sayWhereWeListen()
+        dialOthers()
     }
 
     /// Takes a template file that came to this home.
@@ -304,6 +314,7 @@ public struct Node: Sendable {
         let isPublic = publicLogs(among: rest)
         for valid in rest where isPublic.contains(valid.header.log?.log ?? .zero) { fold(valid) }
         readPublic()
+        restoreAddresses(snapshot)
         for valid in rest
         where !isOfParty(valid.entry) && !isPublic.contains(valid.header.log?.log ?? .zero) {
             fold(valid)

@@ -25,6 +25,11 @@ public struct Own: Sendable {
             ).bytes)
     }
 
+    /// Where addresses lie in the book: nobody else can tell.
+    var addressSecret: Hash32 {
+        HMAC256.authenticate(Array("talea.addressbook.v1".utf8), key: nodeSecret.exposed)
+    }
+
     /// The same identity under its next key. Release keys do not change: they hang on the node secret.
     func signing(with key: SigningKey, broughtInBy entry: EntryID) -> Own {
         Own(did: did, keyEntry: entry, key: key, nodeSecret: nodeSecret)

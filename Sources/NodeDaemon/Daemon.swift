@@ -3,6 +3,7 @@ internal import Foundation
 internal import Identity
 internal import Logging
 internal import NodeCore
+internal import Replication
 internal import ServiceLifecycle
 internal import Storage
 internal import Transport
@@ -14,15 +15,17 @@ public enum Daemon {
         /// libsodium could not start.
         case cryptography
         case address(String)
+        /// No address that others could dial.
+        case announced(String)
         case portBusy(String, Int)
     }
 
     /// `listen` is HOST:PORT for peers, `httpPort` the local door's; 0 is any free port. `asHub` serves the
-    /// alliance from now on, until the owner says otherwise. Returns when the
-    /// process is told to end (SIGTERM, SIGINT).
+    /// alliance from now on, until the owner says otherwise. `announcing` is what others are told to dial:
+    /// HOST:PORT or `none`. Returns when the process is told to end (SIGTERM, SIGINT).
     public static func run(
         home path: String, listen: String, httpPort: Int, passphrase: String?, asHub: Bool = false,
-        verbose: Bool,
+        announcing: String? = nil, verbose: Bool,
         announce: @escaping @Sendable (_ did: String, _ peers: String, _ door: String) -> Void
     ) async throws {
         guard Sodium.start() else { throw Refusal.cryptography }
@@ -48,6 +51,7 @@ public enum Daemon {
             nodeSecret: secrets.nodeSecret)
         let checker = SignatureChecker()
         let (host, port) = try address(listen)
+        let announced = try Announced(announcing)
         let transport = try Transport(
             identity: TransportIdentity(did: own.did, keyEntry: own.keyEntry, key: own.key),
             limits: asHub ? .hub : TransportLimits(), checker: checker, logger: logger)
@@ -66,6 +70,13 @@ public enum Daemon {
             runtime.put { node in
                 node.set(.hub, true)
                 node.set(.witness, true)
+                return nil
+            }
+        }
+        if let announced {
+            let addresses = announced.texts(bound: bound)
+            runtime.put { node in
+                node.listen(at: addresses)
                 return nil
             }
         }
@@ -129,5 +140,24 @@ private struct DoorService: Service {
             try? DoorKey(port: port, token: token).write(home: home)
             onRunning(port)
         }
+    }
+}
+
+/// What `--announce` says: nothing, `none`, or HOST:PORT, of which port 0 is the one that is listened on.
+private struct Announced {
+    private let address: PeerAddress?
+
+    init?(_ text: String?) throws {
+        guard let text else { return nil }
+        address = PeerAddress(text)
+        guard text == "none" || address.map({ Host($0.host)?.reach != nil }) == true else {
+            throw Daemon.Refusal.announced(text)
+        }
+    }
+
+    func texts(bound: Int) -> [String] {
+        guard let address else { return [] }
+        let port = address.port == 0 ? bound : address.port
+        return [PeerAddress(host: address.host, port: port, did: nil).text]
     }
 }

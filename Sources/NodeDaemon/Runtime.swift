@@ -178,6 +178,8 @@ final class Runtime: Service {
         case .send(let peer, let frame): send(frame, to: peer)
         case .raiseFrameLimit(let peer): connection(peer).map { transport.allowLargeFrames($0) }
         case .close(let peer, let reason): close(peer, reason)
+        case .dial(let address):
+            transport.dial(host: address.host, port: address.port, expecting: address.did)
         case .serve(let peer, let request): serve(request, to: peer)
         case .deliver(let peer, let sealed, let key):
             if let box = SealedBox.seal(sealed.wire, to: key) {
@@ -274,9 +276,14 @@ final class Runtime: Service {
             case .closed(let id, let reason):
                 logger.debug("connection \(id) closed: \(reason)")
                 closed(id)
-            case .dialFailed(let address, _, let reason):
+            case .dialFailed(let address, let did, let reason):
                 logger.debug("dialing \(address) failed: \(reason)")
                 dialer.failed(address: address)
+                guard let did else { continue }
+                inbox.put { node in
+                    node.dialFailed(did, at: address)
+                    return nil
+                }
             }
         }
     }

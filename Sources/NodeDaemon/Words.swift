@@ -98,6 +98,10 @@ extension Daemon.Refusal {
             Localized(
                 en: "--listen “\(text)”: wanted HOST:PORT, such as 0.0.0.0:7001",
                 zh: "--listen“\(text)”：应为 主机:端口，如 0.0.0.0:7001")
+        case .announced(let text):
+            Localized(
+                en: "--announce “\(text)”: wanted HOST:PORT, such as 203.0.113.7:7001, or none",
+                zh: "--announce“\(text)”：应为 主机:端口，如 203.0.113.7:7001，或 none")
         case .portBusy(let host, let port):
             Localized(
                 en:

@@ -198,6 +198,23 @@ public enum ReplicationLimit {
     /// Entries remembered as seen: what comes later than that is not told apart from new.
     public static let seen = 65_536
     public static let seenMilliseconds: Int64 = 600_000
+
+    // Whom to dial (AddressBook). The shares are Bitcoin's, a sixteenth and a thirty-second of all buckets.
+    public static let newBuckets = 256
+    public static let newBucketsOfSource = 16
+    public static let triedBuckets = 64
+    public static let triedBucketsOfGroup = 2
+    /// Addresses in one bucket.
+    public static let bucketSlots = 16
+    /// After so many an address gives up its place in `new` to whoever else comes.
+    public static let failuresOfNew = 3
+    /// Good so lately: kept in its place in `tried` without a test.
+    public static let freshMilliseconds: Int64 = 4 * 3_600_000
+    /// Places in `tried` that wait for a test.
+    public static let contests = 16
+    public static let anchors = 4
+    /// Between two dials of one address; doubles with each failure, up to 43 minutes.
+    public static let redialMilliseconds: Int64 = 10_000
 }
 
 public indirect enum MessageRefusal: Error, Hashable, Sendable {

@@ -79,6 +79,10 @@ public struct MemoryStore: Sendable {
             case .peer(let address, let added):
                 snapshot.peers.removeAll { $0 == address }
                 if added { snapshot.peers.append(address) }
+            case .tried(let address, let good):
+                snapshot.tried.removeAll { $0.address == address }
+                if let good { snapshot.tried.append((address, good)) }
+            case .anchors(let anchors): snapshot.anchors = anchors
             case .transfer(let child, let parent, let act):
                 snapshot.transfers.append((child, parent, act))
             case .transferDone(let child): snapshot.transfers.removeAll { $0.child == child }
@@ -150,7 +154,7 @@ public struct MemoryStore: Sendable {
                 peer,
                 one.frame(chunks[one.blob].flatMap { index < $0.count ? $0[index] : nil }, index)
             )
-        case .letters, .raiseFrameLimit, .close, .reload: nil
+        case .letters, .raiseFrameLimit, .close, .dial, .reload: nil
         }
     }
 

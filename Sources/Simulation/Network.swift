@@ -18,6 +18,8 @@ public struct Network: Sendable {
     private var nextPeer: UInt64 = 1
     /// By how much a node's clock is off, milliseconds.
     public var clockError: [String: Int64] = [:]
+    /// Who listens where.
+    public var listening: [String: String] = [:]
     /// Why connections were closed by a node.
     public private(set) var closed: [(by: String, reason: String)] = []
     /// Every frame that was sent, for replaying: who, to whom, what.
@@ -235,6 +237,7 @@ public struct Network: Sendable {
             case .close(let peer, let reason):
                 closed.append((name, reason))
                 if let link = link(name, peer) { drop(link) }
+            case .dial(let address): dial(address, by: name)
             case .reload:
                 let peers = links.filter { $0.left.name == name || $0.right.name == name }
                 let others = peers.map { $0.left.name == name ? $0.right.name : $0.left.name }
@@ -243,6 +246,13 @@ public struct Network: Sendable {
                 for other in others { connect(name, other) }
             }
         }
+    }
+
+    private mutating func dial(_ address: PeerAddress, by name: String) {
+        let there = listening[address.text].flatMap { nodes[$0] == nil ? nil : $0 }
+        if let there, did(there) == address.did { return connect(name, there) }
+        guard let did = address.did else { return }
+        turn(name) { $0.dialFailed(did, at: "\(address.host):\(address.port)") }
     }
 
     private func link(_ name: String, _ peer: PeerID) -> Link? {

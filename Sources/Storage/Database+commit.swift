@@ -89,6 +89,8 @@ extension GRDB.Database {
                     ON CONFLICT (topic) DO UPDATE SET isLeft = excluded.isLeft
                     """, [TopicID.alliance(foundingBody: body).data, Data(body), isLeft])
             case .peer(let address, let added): try set(address, added: added)
+            case .tried(let address, let good): try set(address, good: good)
+            case .anchors(let anchors): try set(anchors: anchors)
             case .transfer(let child, let parent, let act):
                 try run(
                     """

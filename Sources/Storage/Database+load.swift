@@ -34,6 +34,8 @@ extension Database {
                     host: try $0.text("host"), port: Int(try $0.number("port")),
                     did: try $0.fixedIfAny("did"))
             }
+            snapshot.tried = try db.tried()
+            snapshot.anchors = try db.anchors()
             snapshot.alliances = try db.alliances()
             snapshot.transfers = try db.all(
                 "SELECT child, parent, act FROM pendingChild ORDER BY child"

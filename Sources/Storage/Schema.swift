@@ -309,7 +309,7 @@ enum Schema {
         """
 
     /// Alliances beside the one of table `node`, and whether any of them was left. Hubs of ours, and what we
-    /// keep as a hub of others. Files of contracts.
+    /// keep as a hub of others. Files of contracts. Addresses to dial.
     private static let version7 = """
         CREATE TABLE hub (did BLOB NOT NULL PRIMARY KEY CHECK (length(did) = 32)) STRICT;
 
@@ -355,5 +355,24 @@ enum Schema {
             isLeft INTEGER NOT NULL CHECK (isLeft IN (0, 1))
         ) STRICT;
         CREATE INDEX allianceTwice ON alliance (topic, founding, isLeft);
+
+        -- Where a member was reached: those of the address book that were tried.
+        CREATE TABLE triedAddress (
+            did BLOB NOT NULL CHECK (length(did) = 32),
+            host TEXT NOT NULL CHECK (host <> ''),
+            port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+            -- When last, milliseconds since 1970 UTC.
+            good INTEGER NOT NULL CHECK (good BETWEEN 1 AND 9007199254740991),
+            PRIMARY KEY (did, host, port)
+        ) STRICT;
+        CREATE INDEX triedAddressTwice ON triedAddress (did, host, port, good);
+        -- Dialed first after a start, in this order.
+        CREATE TABLE anchor (
+            position INTEGER PRIMARY KEY,
+            did BLOB NOT NULL CHECK (length(did) = 32),
+            host TEXT NOT NULL CHECK (host <> ''),
+            port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535)
+        ) STRICT;
+        CREATE INDEX anchorTwice ON anchor (position, did, host, port);
         """
 }

@@ -5,8 +5,8 @@ public struct TransportLimits: Hashable, Sendable {
     /// Connections others opened to us. Enough for an alliance of studios and a hub's guests; at
     /// ≤ 4 MiB each a full house stays far below 512 MiB.
     public var inboundConnections = 64
-    /// Connections we opened. HyParView's active view with room for contract counterparties.
-    public var dialedConnections = 12
+    /// Connections we opened: up to 17 that the node chose, the rest for peers that its owner fixed.
+    public var dialedConnections = 32
     /// Two, not one: when both sides dial at the same time the higher room picks which one stays.
     public var connectionsPerIdentity = 2
     /// Inbound connections from one IPv4 /24 or IPv6 /48, so that one cheap block of addresses

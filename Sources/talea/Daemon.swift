@@ -70,12 +70,13 @@ enum Daemon {
 
     /// Runs until SIGTERM or SIGINT. `http` 0: any free port.
     static func run(
-        home: String, listen: String, http: Int, passphrase: String?, asHub: Bool
+        home: String, listen: String, http: Int, passphrase: String?, asHub: Bool,
+        announcing: String?
     ) async throws {
         do {
             try await NodeDaemon.Daemon.run(
                 home: home, listen: listen, httpPort: http, passphrase: passphrase, asHub: asHub,
-                verbose: false
+                announcing: announcing, verbose: false
             ) { did, peers, door in
                 Terminal.tell(
                     "\(did)\npeers    \(peers)\ndoor     \(door)\n"

@@ -215,6 +215,9 @@ struct Run: ParsableCommand {
     @Option(help: "The loopback port of the command door; 0 is any free one.") var http = 0
     @Option(help: "Read the passphrase from the first line of this file.")
     var passphraseFile: String?
+    @Option(
+        help: "Tell the alliance to dial HOST:PORT; port 0 is the one of --listen; none: nowhere.")
+    var announce: String?
     @Flag(help: "Keep mail and contract logs for members who are away, and witness.")
     var hub = false
 
@@ -241,7 +244,8 @@ struct Run: ParsableCommand {
             }
         }
         try await Daemon.run(
-            home: line.home, listen: listen, http: http, passphrase: passphrase, asHub: hub)
+            home: line.home, listen: listen, http: http, passphrase: passphrase, asHub: hub,
+            announcing: announce)
     }
 }
 

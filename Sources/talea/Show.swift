@@ -65,8 +65,15 @@ enum Show {
                 ], en)
         case "peer list", "peer add", "peer remove":
             return table(
-                json["peers"]?.array ?? [], [(en ? "address" : "地址", "address"), ("did", "did")], en
-            )
+                json["peers"]?.array ?? [], [(en ? "address" : "地址", "address"), ("did", "did")],
+                en,
+                extra: (
+                    en ? "from" : "来源",
+                    {
+                        $0["from"]?.string == "found"
+                            ? en ? "found" : "自动发现" : en ? "fixed" : "固定"
+                    }
+                ))
         case "ledger balance": return balance(json, en)
         case "ledger statement": return statement(json, language)
         case "ledger export": return json["text"]?.string ?? ""

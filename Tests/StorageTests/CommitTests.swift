@@ -6,6 +6,7 @@ import Identity
 import Ledger
 import Logs
 import NodeCore
+import Replication
 import Testing
 
 @testable import Storage
@@ -35,6 +36,9 @@ import Testing
         ]
         let line = try bob.append([4], to: LogID([UInt8](repeating: 4, count: 32)), kind: .declare)
         let payment = try Money.transfer(9, 1, 0)
+        let listeners = (1...3).map {
+            AddressBook.Address(did: bob.did, host: "b.example", port: $0)
+        }
         try play.database.commit([
             .entry(own, own: true), .entry(stored, own: false), .entry(unchecked, own: false),
             .contractKey(key.contract, key.bytes), .statement(sent, contract: key.contract),
@@ -51,6 +55,9 @@ import Testing
             .alliance(foundingBody: [7], isLeft: false),
             .alliance(foundingBody: [8], isLeft: false),
             .alliance(foundingBody: [7], isLeft: true),
+            .tried(listeners[0], good: 5), .tried(listeners[1], good: 6),
+            .tried(listeners[0], good: nil), .tried(listeners[1], good: 7),
+            .anchors([listeners[0]]), .anchors([listeners[2], listeners[1]]),
         ])
         play.database.close()
 
@@ -67,6 +74,9 @@ import Testing
         #expect(snapshot.petnames.map(\.0) == [bob.did])
         #expect(snapshot.petnames.map(\.1) == ["Bob"])
         #expect(snapshot.peers == [peers[1], peers[2]])
+        #expect(snapshot.tried.map(\.address) == [listeners[1]])
+        #expect(snapshot.tried.map(\.good) == [7])
+        #expect(snapshot.anchors == [listeners[2], listeners[1]])
         #expect(snapshot.alliances.map(\.foundingBody) == [[7], [8]])
         #expect(snapshot.alliances.map(\.isLeft) == [true, false])
         #expect(snapshot.transfers.map(\.child) == [sent.id])

@@ -18,7 +18,7 @@ import Testing
             "Replication", "Identity", "NIOCore", "NIOPosix", "NIOTLS", "NIOSSL", "X509", "Crypto",
             "SwiftASN1", "Logging",
         ],
-        "Storage": made.union(["NodeCore", "GRDB"]),
+        "Storage": made.union(["NodeCore", "Replication", "GRDB"]),
         "Dashboard": made.union([
             "NodeCore", "Replication", "Hummingbird", "Mustache", "ServiceLifecycle", "Logging",
             "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes",

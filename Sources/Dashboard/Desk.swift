@@ -74,7 +74,7 @@ struct Desk: Sendable {
 
     private func room(_ visit: Visit) async throws -> Shown? {
         let parts = visit.path.split(separator: "/").map(String.init)
-        let after = Int(visit.value("after")) ?? 0
+        let after = max(Int(visit.value("after")) ?? 0, 0)
         switch (parts.first, parts.count) {
         case (nil, _):
             return try await show(visit, "today", "today") { $0.today() }

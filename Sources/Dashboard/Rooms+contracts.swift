@@ -10,8 +10,9 @@ extension Rooms {
 
     /// The list; `which`: open, all or ended.
     func contractList(which: String, after: Int) -> JSON {
-        let shown = contracts.filter { which == "all" || $0.isOver == (which == "ended") }
+        let shown = contracts { which == "all" || $0.isOver == (which == "ended") }
         let part = shown.dropFirst(after).prefix(Self.pageSize)
+            .compactMap { node.contracts[$0] }
         let next = after + part.count
         return [
             "rows": .array(
@@ -122,7 +123,7 @@ extension Rooms {
                 (fold?.state.notes(language) ?? []).map { .string(figures.local($0)) }),
             "money": .string(moneyPicture(held)), "capacity": .string(capacityPicture(held)),
             "children": .array(
-                view.children(of: held.id).map {
+                node.contracts.children(of: held.id).map {
                     [
                         "href": .string("/contracts/" + $0.hex), "text": .string($0.short),
                     ]

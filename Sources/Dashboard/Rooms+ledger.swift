@@ -96,7 +96,7 @@ extension Rooms {
             let until: Instant
         }
         var all: [Due] = []
-        for held in contracts where !held.isOver {
+        for held in node.contracts.values where !held.isOver {
             for record in held.fold?.state.records ?? [] {
                 guard let pay = record.pay, pay.from == me || pay.to == me,
                     let until = record.until, case .money = pay.transfer.commodity
@@ -104,7 +104,7 @@ extension Rooms {
                 all.append(Due(held: held, pay: pay, until: until))
             }
         }
-        all.sort { $0.until < $1.until }
+        all.sort { ($0.until, $0.held.id) < ($1.until, $1.held.id) }
         let rows: [JSON] = all.prefix(50).map { due in
             [
                 "until": .string(figures.date(due.until)),

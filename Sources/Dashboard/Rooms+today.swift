@@ -5,75 +5,97 @@ import Identity
 import NodeCore
 
 extension Rooms {
-    /// How much of what came in is told.
+    /// How much of what waits is shown, and of what came in is told.
+    private static let waitingMax = 60
     private static let newsMax = 12
+
+    private struct Waiting {
+        let until: Instant
+        let held: HeldContract
+        let what: What
+
+        enum What {
+            case proposal
+            case record(Int64)
+            case request(HeldContract.PendingRequest)
+        }
+    }
 
     /// What waits for me, most urgent first, and what came in.
     func today() -> JSON {
-        var waiting: [(Instant, JSON)] = []
-        for held in contracts where !held.isOver || !held.requests.isEmpty {
+        var waiting: [Waiting] = []
+        for held in node.contracts.values where !held.isOver || !held.requests.isEmpty {
             waiting += waits(held)
         }
-        waiting.sort { ($0.0) < ($1.0) }
+        waiting.sort { ($0.until, $0.held.id) < ($1.until, $1.held.id) }
+        // Only these are put into words: that costs far more than to find them.
+        let shown = waiting.prefix(Self.waitingMax)
+        let more = waiting.count - shown.count
         return [
-            "waiting": .array(waiting.map(\.1)), "count": .number(waiting.count),
+            "waiting": .array(shown.compactMap(item)), "count": .number(waiting.count),
+            "more": more > 0
+                ? .string(figures.pick("and \(more) more", "另有 \(more) 项")) : .null,
             "news": .array(news()),
             "first_steps": .bool(node.contracts.isEmpty),
         ]
     }
 
-    private func waits(_ held: HeldContract) -> [(Instant, JSON)] {
-        if held.fold?.isSequenced != true {
+    private func waits(_ held: HeldContract) -> [Waiting] {
+        guard let fold = held.fold, fold.isSequenced else {
             guard held.declined == nil, !held.hasAccepted(me) else { return [] }
-            let says = held.fold.map { figures.local($0.state.prose(language)) } ?? title(held)
-            return [
-                item(held, until: held.proposal.acceptBy, "wait_accept", says, [accept(held)])
-            ]
+            return [Waiting(until: held.proposal.acceptBy, held: held, what: .proposal)]
         }
-        guard let fold = held.fold else { return [] }
-        var items: [(Instant, JSON)] = []
-        for record in fold.state.records {
-            let acts = acts(held, record: record.number)
-            guard fold.state.awaited(record.number).contains(me), let first = acts.first else {
-                continue
-            }
-            let kind =
-                record.pay == nil ? "wait_move" : record.isStated ? "wait_confirm" : "wait_pay"
-            let otherwise = fold.state.defaultAct(record.number).map { act in
-                sentence { fold.state.says(act, $0) }
-            }
-            let many = acts.count > 1
-            items.append(
-                item(
-                    held, until: record.until ?? .latest, kind,
-                    first["says"]?.string ?? "", many ? [] : [first], otherwise: otherwise ?? ""))
+        var all: [Waiting] = []
+        for record in fold.state.records where fold.state.awaited(record.number).contains(me) {
+            all.append(
+                Waiting(until: record.until ?? .latest, held: held, what: .record(record.number)))
         }
         for request in held.requests.values.sorted(by: { $0.entry.id < $1.entry.id })
         where view.consents(to: request, held).contains(me) {
-            items.append(
-                item(
-                    held, until: request.entry.header.statement?.expires ?? .latest, "wait_consent",
-                    figures.local(fold.state.says(Act(request.act), language)),
-                    [consent(held, request.entry.id)]))
+            let until = request.entry.header.statement?.expires ?? .latest
+            all.append(Waiting(until: until, held: held, what: .request(request)))
         }
-        return items
+        return all
+    }
+
+    private func item(_ waiting: Waiting) -> JSON? {
+        let (held, until) = (waiting.held, waiting.until)
+        switch waiting.what {
+        case .proposal:
+            let says = held.fold.map { figures.local($0.state.prose(language)) } ?? title(held)
+            return item(held, until: until, "wait_accept", says, [accept(held)])
+        case .record(let number):
+            let acts = acts(held, record: number)
+            guard let state = held.fold?.state, let record = state.record(number),
+                let first = acts.first
+            else { return nil }
+            let kind =
+                record.pay == nil ? "wait_move" : record.isStated ? "wait_confirm" : "wait_pay"
+            let otherwise = state.defaultAct(number).map { act in
+                sentence { state.says(act, $0) }
+            }
+            return item(
+                held, until: until, kind, first["says"]?.string ?? "",
+                acts.count > 1 ? [] : [first], otherwise: otherwise ?? "")
+        case .request(let request):
+            let says = held.fold.map { figures.local($0.state.says(Act(request.act), language)) }
+            return item(
+                held, until: until, "wait_consent", says ?? "", [consent(held, request.entry.id)])
+        }
     }
 
     private func item(
         _ held: HeldContract, until: Instant, _ kind: String, _ says: String, _ acts: [JSON],
         otherwise: String = ""
-    ) -> (Instant, JSON) {
-        (
-            until,
-            [
-                "kind": .string(word(kind)), "says": .string(says),
-                "title": .string(title(held)), "partners": .string(partners(held)),
-                "href": .string(page(held)), "urgency": .string(urgency(until)),
-                "left": .string(until == .latest ? "" : figures.left(until: until)),
-                "until": .string(until == .latest ? "" : figures.moment(until)),
-                "otherwise": .string(otherwise), "acts": .array(acts),
-            ]
-        )
+    ) -> JSON {
+        [
+            "kind": .string(word(kind)), "says": .string(says),
+            "title": .string(title(held)), "partners": .string(partners(held)),
+            "href": .string(page(held)), "urgency": .string(urgency(until)),
+            "left": .string(until == .latest ? "" : figures.left(until: until)),
+            "until": .string(until == .latest ? "" : figures.moment(until)),
+            "otherwise": .string(otherwise), "acts": .array(acts),
+        ]
     }
 
     func accept(_ held: HeldContract) -> JSON {
@@ -105,14 +127,18 @@ extension Rooms {
     /// The newest steps that others took.
     private func news() -> [JSON] {
         var steps: [(Instant, HeldContract, Fold.StepOutline)] = []
-        for held in contracts {
+        for held in node.contracts.values {
             for step in (held.fold?.steps ?? []).suffix(Self.newsMax) where step.actor != me {
+                guard steps.count < Self.newsMax || step.time >= steps[Self.newsMax - 1].0 else {
+                    continue
+                }
                 steps.append((step.time, held, step))
+                steps.sort { ($0.0, $0.1.id) > ($1.0, $1.1.id) }
+                if steps.count > Self.newsMax { steps.removeLast() }
             }
         }
-        steps.sort { ($0.0, $0.1.id) > ($1.0, $1.1.id) }
         var told: [ContractID: [Int64: Localized]] = [:]
-        return steps.prefix(Self.newsMax).map { time, held, step in
+        return steps.map { time, held, step in
             let sentences = told[held.id] ?? view.told(held)
             told[held.id] = sentences
             return [

@@ -32,12 +32,15 @@ struct Rooms: Sendable {
         dids.map(name).joined(separator: figures.pick(", ", "、"))
     }
 
-    // MARK: Contracts, newest first
+    // MARK: Contracts
 
-    var contracts: [HeldContract] {
-        node.contracts.values.sorted {
-            ($0.proposalEntry.header.time, $0.id) > ($1.proposalEntry.header.time, $1.id)
+    /// Newest first.
+    func contracts(where shown: (HeldContract) -> Bool) -> [ContractID] {
+        var all: [(time: Instant, id: ContractID)] = []
+        for held in node.contracts.values where shown(held) {
+            all.append((held.proposalEntry.header.time, held.id))
         }
+        return all.sorted { ($0.time, $0.id) > ($1.time, $1.id) }.map(\.id)
     }
 
     func title(_ held: HeldContract) -> String {

@@ -21,10 +21,6 @@ extension View {
         return .string(fold.state.digest().hex)
     }
 
-    func children(of contract: ContractID) -> [ContractID] {
-        node.contracts.values.filter { $0.proposal.parent?.contract == contract }.map(\.id).sorted()
-    }
-
     func contractLine(_ held: HeldContract) -> JSON {
         let roles = held.proposal.roles.map { holders in
             JSON.Field(holders.role, .array(holders.identities.map { .string(name($0)) }))
@@ -37,7 +33,7 @@ extension View {
             "roles": .object(roles), "my_roles": .array(myRoles(held).map { .string($0) }),
             "proposed": instant(held.proposalEntry.header.time),
             "parent": .text(held.proposal.parent?.contract.hex),
-            "children": .array(children(of: held.id).map { .string($0.hex) }),
+            "children": .array(node.contracts.children(of: held.id).map { .string($0.hex) }),
             "state_digest": digest(held), "steps": .number(held.fold?.steps.count ?? 0),
             "waits_for_me": .bool(waitsForMe(held)), "verbs": .array(choices),
         ]

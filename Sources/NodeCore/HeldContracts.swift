@@ -13,14 +13,22 @@ public struct HeldContracts: Sequence, Sendable {
     /// When those that rest wake by themselves; `next` is not after any of them.
     private var alarms: [ContractID: Instant] = [:]
     private var next = Instant.latest
+    private var offspring: [ContractID: Set<ContractID>] = [:]
 
     public internal(set) subscript(id: ContractID) -> HeldContract? {
         get { all[id] }
         _modify {
             awake.insert(id)
+            let isNew = all[id] == nil
             yield &all[id]
+            if isNew, let parent = all[id]?.proposal.parent?.contract {
+                offspring[parent, default: []].insert(id)
+            }
         }
     }
+
+    /// Contracts that are drawn under another, or pass on a part of it.
+    public func children(of id: ContractID) -> [ContractID] { offspring[id]?.sorted() ?? [] }
 
     public var keys: Dictionary<ContractID, HeldContract>.Keys { all.keys }
     public var values: Dictionary<ContractID, HeldContract>.Values { all.values }

@@ -214,6 +214,7 @@ public struct Session: Sendable {
     }
     /// The sequence up to which this peer's entries of `log` are being fetched.
     public func goal(of log: LogID) -> UInt64? { wanted[log] }
+    public var goals: [LogID: UInt64] { wanted }
 
     /// Nothing of `log` could be used: do not ask this peer for it again until it names a new head.
     public mutating func gaveUp(on log: LogID) { wanted[log] = nil }

@@ -109,6 +109,7 @@ let edges: [Target] = [
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Logging", package: "swift-log"),
+            .product(name: "CoreMetrics", package: "swift-metrics"),
         ]),
     room(
         "Transport",
@@ -141,6 +142,7 @@ let edges: [Target] = [
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
             .product(name: "Logging", package: "swift-log"),
+            .product(name: "CoreMetrics", package: "swift-metrics"),
         ], exclude: ["Page"]),
 ]
 
@@ -176,6 +178,7 @@ let edgeTests: [Target] = [
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "CoreMetrics", package: "swift-metrics"),
         ]),
     tests(
         "ProcessTests", ["talea", "talea-negentropy-harness", "Entries", "Identity", "Capacity"]),
@@ -196,6 +199,7 @@ let package = Package(
                 .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
                 .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
                 .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+                .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
                 .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
                 .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
                 .package(

@@ -165,6 +165,7 @@ enum Problem {
         "idempotency_key_reused": Localized(
             en: "this Idempotency-Key stood for another request; take a new one",
             zh: "此 Idempotency-Key 已用于另一请求；请换新的"),
+        "measures": Localized(en: "the node is stopping", zh: "节点正在停止"),
         "readers": Localized(
             en: "too many read the events at once", zh: "同时读取事件者过多"),
     ]

@@ -38,6 +38,13 @@ public struct Commands: Sendable {
         }
     }
 
+    /// What `GET /metrics` answers.
+    func measures() async -> String? {
+        let (status, clock) = (await door.status(), clock)
+        let now = try? await door.read { View(node: $0, now: clock()).measures(status) }
+        return now.map { door.measures.text() + $0.text() }
+    }
+
     private func answer(_ request: CommandRequest) async throws -> JSON {
         switch request.verb {
         case "id": return try await read(request, Self.identity)
@@ -335,6 +342,17 @@ public struct Commands: Sendable {
 }
 
 extension View {
+    /// How much of one topic is named by peers and not held.
+    private func lag(_ lag: Lag) -> JSON {
+        let alliance = node.alliances.first { $0.topic == lag.topic }
+        let contract = node.contracts.values.first { $0.key.topic == lag.topic }
+        return [
+            "topic": .text(lag.topic?.hex), "alliance": .text(alliance?.founding.name),
+            "contract": .text(contract?.id.hex), "logs": .number(lag.logs),
+            "entries": .number(Int64(clamping: lag.entries)),
+        ]
+    }
+
     func status(_ status: DoorStatus) -> JSON {
         var grades: [JSON.Field] = HeldContract.Grade.allCases.map { grade in
             .init(
@@ -366,8 +384,10 @@ extension View {
             } ?? .null,
             "read_only": readOnly, "recovery": recovery, "ledger_fault": fault,
             "peers": .array(
-                node.connections.sorted { $0.key < $1.key }.map { _, connection in
+                node.connections.sorted { $0.key < $1.key }.map { id, connection in
                     let waiting = node.outbox.keys.count { $0.recipient == connection.did }
+                    let traffic = status.traffic[connection.did]
+                    let lags = node.lag(behind: id)
                     return [
                         "did": .string(connection.did.did), "name": .string(name(connection.did)),
                         "agent": .string(connection.agent),
@@ -376,6 +396,24 @@ extension View {
                         // Their clock is known from the hello on.
                         "established": .bool(connection.skew != nil),
                         "skew_ms": .number(connection.skew), "lag": .number(waiting),
+                        "received_bytes": .number(traffic.map { Int64(clamping: $0.received) }),
+                        "sent_bytes": .number(traffic.map { Int64(clamping: $0.sent) }),
+                        "entries_behind": .number(
+                            lags.reduce(0) { $0 &+ Int64(clamping: $1.entries) }),
+                        "behind": .array(lags.map(lag)),
+                        "held_back": .object(
+                            node.heldBack(from: id).map { .init($0.why.rawValue, .number($0.logs)) }
+                        ),
+                    ]
+                }),
+            "behind": .array(node.lag().map(lag)),
+            "farewells": .array(
+                status.farewells.map { farewell in
+                    [
+                        "address": .string(farewell.address), "did": .text(farewell.did?.did),
+                        "name": .text(farewell.did.map(name)), "code": .string(farewell.code),
+                        "message": farewell.says.json, "time": instant(farewell.time),
+                        "times": .number(farewell.times),
                     ]
                 }),
             "outbox": .array(

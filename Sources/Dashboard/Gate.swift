@@ -91,7 +91,9 @@ final class Gate: HTTPResponder {
         if let session = session(request, port: port) {
             return await browser(session, request, path, language, port, no)
         }
-        let isPage = request.method == .get && !path.hasPrefix("/api/") && path != "/openapi.json"
+        let isPage =
+            request.method == .get && !path.hasPrefix("/api/")
+            && !["/openapi.json", "/metrics"].contains(path)
         return isPage ? desk.alone(language, port: port) : no(.unauthorized, "token")
     }
 
@@ -227,6 +229,13 @@ final class Gate: HTTPResponder {
         if bare == "/openapi.json" {
             guard request.method == .get else { return no(.methodNotAllowed, "method") }
             return .json(.ok, await commands.openAPI())
+        }
+        if bare == "/metrics" {
+            guard request.method == .get else { return no(.methodNotAllowed, "method") }
+            guard let text = await commands.measures() else {
+                return no(.serviceUnavailable, "measures")
+            }
+            return Desk.response(.ok, text, type: "text/plain; version=0.0.4; charset=utf-8")
         }
         guard bare.hasPrefix(API.prefix) else { return nil }
         if bare == "/api/v1/events" {

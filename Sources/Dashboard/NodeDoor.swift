@@ -39,6 +39,9 @@ public protocol NodeDoor: Sendable {
     /// What changed, told after each commit.
     var feed: Feed { get }
 
+    /// What was counted since the start.
+    var measures: Exposition { get }
+
     /// Reads `contracts` in the home again, so that a template put there is known at the next command.
     /// What is new is explored first; those that do not hold are not taken and come back with why.
     @discardableResult
@@ -66,6 +69,37 @@ public struct DoorStatus: Hashable, Sendable {
     public var entries: Int64?
     /// The last time all that is stored was hashed again; `nil` before the first.
     public var scrub: Scrub?
+    /// Frames over connections that stand, by who is at the other end.
+    public var traffic: [DID: Traffic] = [:]
+    /// Why connections ended and dials failed, the newest first, one for each address.
+    public var farewells: [Farewell] = []
+
+    public struct Traffic: Hashable, Sendable {
+        public var received: UInt64 = 0
+        public var sent: UInt64 = 0
+
+        public init() {}
+    }
+
+    public struct Farewell: Hashable, Sendable {
+        public let address: String
+        /// Who was there, or was expected.
+        public let did: DID?
+        /// Never changes for one reason.
+        public let code: String
+        public let says: Localized
+        public let time: Instant
+        /// In a row.
+        public var times = 1
+
+        public init(address: String, did: DID?, code: String, says: Localized, time: Instant) {
+            self.address = address
+            self.did = did
+            self.code = code
+            self.says = says
+            self.time = time
+        }
+    }
 
     public struct Scrub: Hashable, Sendable {
         public var finished: Instant

@@ -175,9 +175,16 @@ extension Rooms {
                         "\(waiting) of your logs wait for a partner to confirm that this copy is the newest.",
                         "您有 \(waiting) 份日志在等伙伴确认本机副本最新。")),
             "peers": .array(
-                node.connections.sorted { $0.key < $1.key }.map { _, connection in
+                node.connections.sorted { $0.key < $1.key }.map { id, connection in
                     let lag = node.outbox.keys.count { $0.recipient == connection.did }
+                    let traffic = status.traffic[connection.did] ?? .init()
+                    let behind = node.lag(behind: id).reduce(0) {
+                        $0 &+ Int64(clamping: $1.entries)
+                    }
                     return [
+                        "behind": .number(behind),
+                        "received": .string(figures.size(Int64(clamping: traffic.received))),
+                        "sent": .string(figures.size(Int64(clamping: traffic.sent))),
                         "name": .string(view.name(connection.did)),
                         "agent": .string(connection.agent), "lag": .number(lag),
                         "skew": .string(
@@ -186,6 +193,16 @@ extension Rooms {
                     ]
                 }),
             "no_peers": .bool(node.connections.isEmpty),
+            "any_farewells": .bool(!status.farewells.isEmpty),
+            "farewells": .array(
+                status.farewells.prefix(10).map { farewell in
+                    [
+                        "who": .string(farewell.did.map(view.name) ?? ""),
+                        "address": .string(farewell.address),
+                        "says": .string(farewell.says[language]),
+                        "ago": .string(figures.ago(farewell.time)),
+                    ]
+                }),
             "addresses": .array(
                 node.peers.map { address in
                     let text = "\(address.host):\(address.port)"

@@ -5,15 +5,13 @@ internal import Logs
 public import Replication
 
 extension Node: Catalogue {
-    public var allianceTopics: [TopicID] { alliances.map(\.topic) }
-    public var contractTopics: [TopicID] {
+    public var topics: [TopicID] {
         let open = Set(
             contracts.values.filter { !$0.isOver }.map(\.key.topic)
                 + witnessing.values.map(\.topic))
         let over = Set(contracts.values.map(\.key.topic)).subtracting(open)
         let kept = Set(keptTopics.keys).subtracting(open).subtracting(over)
-        // Where not all can be named, the first are.
-        return open.sorted() + over.sorted() + kept.sorted()
+        return alliances.map(\.topic) + open.sorted() + over.sorted() + kept.sorted()
     }
 
     public func heads(in topic: TopicID) -> [Message.Head] {
@@ -126,8 +124,8 @@ extension Node {
         let dialed = dialed[did] ?? 0
         if initiated { self.dialed[did] = dialed + 1 }
         let session = Session(
-            isInitiator: initiated, nonce: dice.roll(), now: now.milliseconds,
-            rehashes: dialed % ReplicationLimit.rehashEvery == 0)
+            me: own.did, peer: did, isInitiator: initiated, nonce: dice.roll(),
+            now: now.milliseconds, rehashes: dialed % ReplicationLimit.rehashEvery == 0)
         connections[id] = Connection(
             did: did, keyEntry: keyEntry, key: key, isProven: isTheirs == true, session: session)
         if initiated, self.dials[did]?.connection == nil { self.dials[did]?.connection = id }

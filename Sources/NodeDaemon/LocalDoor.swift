@@ -93,9 +93,11 @@ final class LocalDoor: NodeDoor {
     }
 
     func status() async -> DoorStatus {
-        DoorStatus(
+        var status = DoorStatus(
             listening: listening, dataBytes: home.dataBytes, started: started,
             scrub: runtime.lastScrub)
+        (status.traffic, status.farewells) = runtime.seen
+        return status
     }
 
     func refreshTemplates() async -> [TemplateFault] {
@@ -129,6 +131,7 @@ final class LocalDoor: NodeDoor {
     }
 
     var feed: Feed { runtime.feed }
+    var measures: Exposition { runtime.measures }
 
     /// New peers are dialed at once.
     private func follow(_ changes: [Change]) {
@@ -164,6 +167,7 @@ actor OfflineDoor: NodeDoor {
     private let home: Home
     /// Silent: nothing happens here.
     nonisolated let feed = Feed()
+    nonisolated let measures = Exposition()
 
     init(node: Node, database: Database, home: Home) {
         self.node = node

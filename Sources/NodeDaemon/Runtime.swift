@@ -1,4 +1,5 @@
 internal import Capacity
+internal import CoreMetrics
 internal import Dashboard
 internal import Entries
 internal import Foundation
@@ -26,6 +27,13 @@ final class Runtime: Service {
     private let links = Mutex(Links())
     private let watches = Watches()
     let feed = Feed()
+    let measures = Exposition()
+    private let notes = Mutex(PeerNotes())
+    private let receivedBytes: Counter
+    private let sentBytes: Counter
+    private let receivedFrames: Counter
+    private let sentFrames: Counter
+    private let commits: CoreMetrics.Timer
     private let start: Node
     private let trouble = Mutex(Trouble())
     private let scrubbed = Mutex<DoorStatus.Scrub?>(nil)
@@ -51,6 +59,11 @@ final class Runtime: Service {
         self.transport = transport
         self.logger = logger
         dialer = Dialer(transport: transport)
+        receivedBytes = measures.counter(.receivedBytes)
+        sentBytes = measures.counter(.sentBytes)
+        receivedFrames = measures.counter(.receivedFrames)
+        sentFrames = measures.counter(.sentFrames)
+        commits = measures.timer(.commits)
         start = Node(own: own, alliance: alliance, snapshot: snapshot)
     }
 
@@ -103,7 +116,12 @@ final class Runtime: Service {
         let newKey = changes.newKey
         do {
             if let newKey { try home.prepare(secrets.withLock { $0.holding(newKey) }) }
-            if !changes.isEmpty { try database.commit(changes) }
+            if !changes.isEmpty {
+                let began = DispatchTime.now().uptimeNanoseconds
+                try database.commit(changes)
+                commits.recordNanoseconds(
+                    Int64(DispatchTime.now().uptimeNanoseconds - began))
+            }
         } catch {
             logger.error("commit failed: \(error)")
             for answer in answers { answer(.failure(Trouble.refusal(error))) }
@@ -211,12 +229,17 @@ final class Runtime: Service {
 
     private func send(_ frame: Frame, to peer: PeerID) {
         guard let connection = connection(peer) else { return }
+        let bytes = frame.length + 4
+        notes.withLock { $0.sent(bytes, to: connection) }
+        sentBytes.increment(by: bytes)
+        sentFrames.increment()
         transport.send(frame, to: connection)
     }
 
     private func close(_ peer: PeerID, _ reason: String) {
         guard let connection = connection(peer) else { return }
         logger.info("closing a peer's connection: \(reason)")
+        notes.withLock { $0.closing(connection, because: reason) }
         transport.close(connection, reason: .byNode(code: 2))
     }
 
@@ -265,6 +288,10 @@ final class Runtime: Service {
                 connected(id, certificate, dialed: dialed, address: address)
             case .frame(let id, let frame):
                 guard let peer = links.withLock({ $0.peerOf[id] }) else { continue }
+                let bytes = frame.length + 4
+                notes.withLock { $0.received(bytes, from: id) }
+                receivedBytes.increment(by: bytes)
+                receivedFrames.increment()
                 // Frames wait at their sockets while the node is busy: never more than this here.
                 await frames.enter()
                 let frames = frames
@@ -275,9 +302,13 @@ final class Runtime: Service {
                 }
             case .closed(let id, let reason):
                 logger.debug("connection \(id) closed: \(reason)")
+                measures.counter(.ends, [("reason", reason.code)]).increment()
+                notes.withLock { $0.went(id, reason) }
                 closed(id)
             case .dialFailed(let address, let did, let reason):
                 logger.debug("dialing \(address) failed: \(reason)")
+                measures.counter(.ends, [("reason", reason.code)]).increment()
+                notes.withLock { $0.notReached(address, did, reason) }
                 dialer.failed(address: address)
                 guard let did else { continue }
                 inbox.put { node in
@@ -306,6 +337,7 @@ final class Runtime: Service {
                 && other.value.initiator == min(did, certificate.did)
             return (peer, keepsOther ? id : other.key)
         }
+        notes.withLock { $0.came(id, certificate.did, at: address) }
         dialer.connected(to: certificate.did, at: dialed ? address : nil)
         if let doubled {
             transport.close(doubled, reason: .byNode(code: 1))
@@ -366,6 +398,16 @@ final class Runtime: Service {
     ) async -> T? {
         // An empty batch makes the loop look.
         await watches.first(seconds: seconds, probe) { inbox.put { _ in nil } }
+    }
+
+    /// What the connections carried, and why others ended.
+    var seen: ([DID: DoorStatus.Traffic], [DoorStatus.Farewell]) {
+        notes.withLock { notes in
+            let all = notes.traffic.values.map { ($0.did, $0.traffic) }
+            return (
+                Dictionary(all, uniquingKeysWith: { $0.sent > $1.sent ? $0 : $1 }), notes.farewells
+            )
+        }
     }
 
     var lastScrub: DoorStatus.Scrub? { scrubbed.withLock { $0 } }

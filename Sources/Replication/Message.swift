@@ -3,8 +3,8 @@ public import Identity
 /// The frames of a session. Fixed layouts: 32-byte values bare, numbers big-endian, lists counted.
 public enum Message: Hashable, Sendable {
     case hello(Hello)
-    /// Alliance topics in clear; contract topics as hashes keyed with both session nonces.
-    case topics(alliances: [TopicID], contracts: [Hash32])
+    /// Topics of the sender, each as a hash that only this session has.
+    case topics([Hash32])
     case heads([Head])
     /// "What do you hold of these logs of mine?"
     case ask([LogID])
@@ -129,7 +129,7 @@ public enum Message: Hashable, Sendable {
 
 /// What one peer can make us hold or do.
 public enum ReplicationLimit {
-    public static let wireVersion: UInt8 = 1
+    public static let wireVersion: UInt8 = 2
     /// Heads in one frame: 72 bytes each, well inside a frame.
     public static let headsPerFrame = 2_000
     /// A topic of so few logs is compared by its heads: ids to resolve would cost more.
@@ -148,8 +148,7 @@ public enum ReplicationLimit {
     public static let keyEntries = 256
     /// A sealed snapshot fits one frame.
     public static let snapshotBytes = 200 * 1024
-    public static let topics = 4_096
-    /// Topics that we name to one peer: a frame less its own overhead.
+    /// Topics that one side names: a frame less its own overhead.
     public static let topicsNamed = 8_000
     /// Logs whose heads we remember of one peer.
     public static let logs = 262_144
@@ -233,10 +232,8 @@ extension Message {
             out.append(bigEndian: hello.time)
             out += Self.cut(hello.agent, to: ReplicationLimit.agentBytes)
             return Frame(type: 1, payload: out)
-        case .topics(let alliances, let contracts):
-            out.append(bigEndian: UInt32(alliances.count))
-            for topic in alliances { out += topic.bytes }
-            for hash in contracts { out += hash.bytes }
+        case .topics(let names):
+            for name in names { out += name.bytes }
             return Frame(type: 2, payload: out)
         case .heads(let heads):
             for head in heads { Self.write(head, to: &out) }
@@ -364,15 +361,12 @@ extension Message {
             else { throw malformed() }
             self = .hello(Hello(versions: versions, nonce: nonce, time: time, agent: agent))
         case 2:
-            let count = Int(try number(4))
-            guard count <= ReplicationLimit.topics,
-                rest.count / 32 <= ReplicationLimit.topics * 2, rest.count % 32 == 0
-            else { throw malformed() }
-            var alliances: [TopicID] = []
-            for _ in 0..<count { alliances.append(try id()) }
-            var contracts: [Hash32] = []
-            while !rest.isEmpty { contracts.append(try id()) }
-            self = .topics(alliances: alliances, contracts: contracts)
+            guard rest.count % 32 == 0, rest.count / 32 <= ReplicationLimit.topicsNamed else {
+                throw malformed()
+            }
+            var names: [Hash32] = []
+            while !rest.isEmpty { names.append(try id()) }
+            self = .topics(names)
         case 4:
             guard rest.count % 32 == 0, rest.count / 32 <= ReplicationLimit.headsPerFrame else {
                 throw malformed()

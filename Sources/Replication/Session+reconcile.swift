@@ -103,7 +103,7 @@ extension Session {
     mutating func reconcile(_ topic: TopicID, _ catalogue: some Catalogue) -> [Directive] {
         guard isInitiator else {
             // How many it has over there is not known: it may not begin by itself.
-            let name = name(of: topic, byInitiator: false, catalogue)
+            let name = name(of: topic, by: me)
             let invitation = Message.Opening(topic: name, horizon: 0, isRehashed: false)
             return [.send(.reconcile(.init(number: 0, opening: invitation, bytes: [])))]
         }
@@ -119,7 +119,7 @@ extension Session {
             talks.lastNumber += 1
             let isRehashed = talks.rehashes && talks.rehashed.insert(topic).inserted
             let opening = Message.Opening(
-                topic: name(of: topic, byInitiator: true, catalogue),
+                topic: name(of: topic, by: me),
                 horizon: UInt64(max(lastHeard, 0)), isRehashed: isRehashed)
             return begin(Talk(number: talks.lastNumber, topic: topic, opening: opening), catalogue)
         }
@@ -202,9 +202,7 @@ extension Session {
     private mutating func opened(
         _ turn: Message.Turn, _ opening: Message.Opening, _ catalogue: some Catalogue
     ) -> [Directive] {
-        let topic = shared.sorted().first {
-            name(of: $0, byInitiator: !isInitiator, catalogue) == opening.topic
-        }
+        let topic = shared.sorted().first { name(of: $0, by: peer) == opening.topic }
         if isInitiator {
             guard turn.bytes.isEmpty else { return [.close(.outOfOrder(type: 16))] }
             guard let topic, talks.current?.topic != topic, !talks.queue.contains(topic),

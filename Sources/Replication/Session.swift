@@ -2,10 +2,8 @@ public import Identity
 
 /// What a session asks its node about logs. Answers come from memory.
 public protocol Catalogue {
-    /// Topics named in clear.
-    var allianceTopics: [TopicID] { get }
-    /// Topics that only participants know.
-    var contractTopics: [TopicID] { get }
+    /// Topics this node takes part in; where not all can be named, the first are.
+    var topics: [TopicID] { get }
     /// Heads of every log that belongs to `topic`, key logs of its members with them.
     func heads(in topic: TopicID) -> [Message.Head]
     func head(of log: LogID) -> Message.Head?
@@ -76,11 +74,12 @@ public struct Session: Sendable {
         case reconciliation(ReconciliationRefusal)
     }
 
+    let me: DID
+    let peer: DID
     public let isInitiator: Bool
     let nonce: Hash32
     private(set) var remoteNonce: Hash32?
-    private var remoteAlliances: [TopicID] = []
-    private var remoteContracts: Set<Hash32> = []
+    private var remoteNames: Set<Hash32> = []
     /// Topics both sides named.
     public private(set) var shared: Set<TopicID> = []
     /// What the peer was told of, where all would not fit into one frame.
@@ -100,7 +99,11 @@ public struct Session: Sendable {
 
     /// `nonce`: 32 fresh random bytes. `now`: milliseconds. `rehashes`: the reconciliations that this side
     /// begins compare keyed hashes of ids.
-    public init(isInitiator: Bool, nonce: Hash32, now: Int64, rehashes: Bool = false) {
+    public init(
+        me: DID, peer: DID, isInitiator: Bool, nonce: Hash32, now: Int64, rehashes: Bool = false
+    ) {
+        self.me = me
+        self.peer = peer
         self.isInitiator = isInitiator
         talks = Talks(rehashes: rehashes)
         self.nonce = nonce
@@ -134,10 +137,11 @@ public struct Session: Sendable {
         case .hello(let hello): return helloReceived(hello, catalogue)
         case .goodbye(let code, let text): return [.close(.goodbye(code: code, text: text))]
         case _ where !isEstablished: return [.close(.outOfOrder(type: frame.type))]
-        case .topics(let alliances, let contracts):
-            remoteAlliances = alliances
-            remoteContracts = Set(contracts)
+        case .topics(let names):
+            remoteNames = Set(names)
             return nameMore(catalogue) + match(catalogue)
+        // Heads, a push, a proof, a branch: what we would ask of a stranger in return tells what we hold.
+        case _ where shared.isEmpty && [3, 9, 14, 15].contains(frame.type): return []
         case .heads(let heads): return headsReceived(heads, catalogue)
         case .range(let request):
             let lawful = shared.contains { catalogue.contains(request.log, in: $0) }
@@ -216,6 +220,7 @@ public struct Session: Sendable {
     }
     /// The sequence up to which this peer's entries of `log` are being fetched.
     public func goal(of log: LogID) -> UInt64? { wanted[log] }
+    public var goals: [LogID: UInt64] { wanted }
 
     /// Nothing of `log` could be used: do not ask this peer for it again until it names a new head.
     public mutating func gaveUp(on log: LogID) { wanted[log] = nil }
@@ -269,9 +274,7 @@ public struct Session: Sendable {
     }
 
     private mutating func match(_ catalogue: some Catalogue) -> [Directive] {
-        let named = Set(remoteAlliances)
-        var both = Set(catalogue.allianceTopics.filter(named.contains))
-        for topic in catalogue.contractTopics where isTheirs(topic) { both.insert(topic) }
+        let both = Set(catalogue.topics.filter(isTheirs))
         let fresh = both.subtracting(shared).sorted()
         shared = both
         var heads: [Message.Head] = []
@@ -360,46 +363,37 @@ public struct Session: Sendable {
         return directives
     }
 
-    /// A shared topic as `topics` of that side names it.
-    func name(of topic: TopicID, byInitiator: Bool, _ catalogue: some Catalogue) -> Hash32 {
-        catalogue.allianceTopics.contains(topic)
-            ? Hash32(topic) : keyed(topic, byInitiator: byInitiator)
-    }
-
     private mutating func topics(_ catalogue: some Catalogue) -> Directive {
-        let alliances = catalogue.allianceTopics
-        var contracts = catalogue.contractTopics
-        let room = max(ReplicationLimit.topicsNamed - alliances.count, 0)
-        if contracts.count > room {
+        var topics = catalogue.topics
+        if topics.count > ReplicationLimit.topicsNamed {
             // What the peer named itself comes first: a frame with more would end the connection.
-            let (theirs, others) = (contracts.filter(isTheirs), contracts.filter { !isTheirs($0) })
-            contracts = Array((theirs + others).prefix(room))
-            named.formUnion(contracts)
+            let (theirs, others) = (topics.filter(isTheirs), topics.filter { !isTheirs($0) })
+            topics = Array((theirs + others).prefix(ReplicationLimit.topicsNamed))
+            named.formUnion(topics)
         }
-        return .send(
-            .topics(
-                alliances: alliances,
-                contracts: contracts.map { keyed($0, byInitiator: isInitiator) }))
+        return .send(.topics(topics.map { name(of: $0, by: me) }))
     }
 
     /// The peer named what it was not told of for want of room.
     private mutating func nameMore(_ catalogue: some Catalogue) -> [Directive] {
         guard !named.isEmpty,
-            catalogue.contractTopics.contains(where: { isTheirs($0) && !named.contains($0) })
+            catalogue.topics.contains(where: { isTheirs($0) && !named.contains($0) })
         else { return [] }
         return [topics(catalogue)]
     }
 
     private func isTheirs(_ topic: TopicID) -> Bool {
-        remoteContracts.contains(keyed(topic, byInitiator: !isInitiator))
+        remoteNames.contains(name(of: topic, by: peer))
     }
 
-    /// SHA-256("talea.topic.session.v1" ‖ initiator nonce ‖ responder nonce ‖ u8 sender ‖ topic)
-    private func keyed(_ topic: TopicID, byInitiator: Bool) -> Hash32 {
+    /// SHA-256("talea.topic.session.v2" ‖ initiator nonce ‖ responder nonce ‖ sender ‖ receiver ‖ topic)
+    ///
+    /// With both identities, since whoever stands between two connections chooses nonces as it likes.
+    public func name(of topic: TopicID, by sender: DID) -> Hash32 {
         let remote = remoteNonce ?? .zero
         let (first, second) = isInitiator ? (nonce, remote) : (remote, nonce)
         return SHA256.hash(
-            tag: "talea.topic.session.v1", first.bytes, second.bytes, [byInitiator ? 0 : 1],
-            topic.bytes)
+            tag: "talea.topic.session.v2", first.bytes, second.bytes, sender.bytes,
+            (sender == me ? peer : me).bytes, topic.bytes)
     }
 }

@@ -412,12 +412,38 @@ enum Show {
                 en
                     ? [
                         ("peer", "name"), ("clock ms", "skew_ms"), ("waiting", "lag"),
-                        ("agent", "agent"), ("key changed on", "key_changed"),
+                        ("behind", "entries_behind"), ("bytes in", "received_bytes"),
+                        ("bytes out", "sent_bytes"), ("agent", "agent"),
+                        ("key changed on", "key_changed"),
                     ]
                     : [
-                        ("对端", "name"), ("时钟差 ms", "skew_ms"), ("待送", "lag"), ("程序", "agent"),
-                        ("换钥于", "key_changed"),
+                        ("对端", "name"), ("时钟差 ms", "skew_ms"), ("待送", "lag"),
+                        ("落后", "entries_behind"), ("收字节", "received_bytes"),
+                        ("发字节", "sent_bytes"), ("程序", "agent"), ("换钥于", "key_changed"),
                     ], en))
+        lines += heldBack(json["peers"]?.array ?? [], en)
+        let behind = json["behind"]?.array ?? []
+        if !behind.isEmpty {
+            lines.append("")
+            let columns = [
+                (en ? "behind in alliance" : "落后的联盟", "alliance"),
+                (en ? "or contract" : "或合同", "contract"), (en ? "logs" : "日志", "logs"),
+                (en ? "entries" : "条目", "entries"),
+            ]
+            lines.append(table(behind, columns, en))
+        }
+        let farewells = (json["farewells"]?.array ?? []).prefix(10)
+        if !farewells.isEmpty {
+            lines.append("")
+            let columns = [
+                (en ? "not connected" : "未连接", "address"), (en ? "who" : "对端", "name"),
+                (en ? "since" : "自", "time"), (en ? "times" : "次数", "times"),
+            ]
+            lines.append(
+                table(
+                    Array(farewells), columns, en,
+                    extra: (en ? "why" : "原因", { words($0["message"], language) })))
+        }
         let outbox = json["outbox"]?.array ?? []
         if !outbox.isEmpty {
             lines.append("")
@@ -429,6 +455,24 @@ enum Show {
                         : [("待送", "kind"), ("收件人", "to_name"), ("已等 ms", "age_ms")], en))
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// What is not taken yet of what a peer offered, and why: it is slowed down, not dropped.
+    private static func heldBack(_ peers: [JSON], _ en: Bool) -> [String] {
+        let reasons = [
+            ("another", "another log must come first", "须先有另一日志"),
+            ("time", "ahead of the alliance's limits or of our clock", "超出联盟限额，或早于本机时钟"),
+            ("admission", "of nobody here yet", "作者尚未被接纳"),
+        ]
+        return peers.flatMap { peer in
+            reasons.compactMap { code, english, chinese -> String? in
+                guard let count = peer["held_back"]?[code]?.number, count > 0 else { return nil }
+                let name = cell(peer["name"])
+                return en
+                    ? "\(name): \(count) logs wait, \(english)"
+                    : "\(name)：\(count) 份日志等待，\(chinese)"
+            }
+        }
     }
 
     /// Which of our logs wait, and for whom.

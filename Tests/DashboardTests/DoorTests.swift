@@ -12,9 +12,12 @@ import Testing
     static let token = String(repeating: "a1", count: 32)
 
     /// Serves while `body` runs.
-    static func serving(_ body: @escaping @Sendable (Int) async throws -> Void) async throws {
+    static func serving(
+        reader: String? = nil, _ body: @escaping @Sendable (Int) async throws -> Void
+    ) async throws {
         let world = try World(["alice"], templates: [])
-        let server = DoorServer(Door(world: world, name: "alice"), port: 0, token: token)
+        let server = DoorServer(
+            Door(world: world, name: "alice"), port: 0, token: token, reader: reader)
         let (ports, running) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -144,6 +144,7 @@ struct Door: NodeDoor {
     let world: World
     let name: String
     let feed = Feed()
+    let measures = Exposition()
 
     func read<T: Sendable>(_ body: @escaping @Sendable (Node) throws -> T) async throws -> T {
         try await world.read(name, body)

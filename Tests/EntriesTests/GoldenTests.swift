@@ -51,7 +51,8 @@ import Testing
 
     @Test(.enabled(if: verifierRuns))
     func `a second implementation agrees with every golden file`() throws {
-        let paths = Self.files.map { Vectors.folder.appending(path: $0.name).path }
+        let names = Self.files.map(\.name) + ["session.json"]
+        let paths = names.map { Vectors.folder.appending(path: $0).path }
         let outcome = try Vectors.run([Self.python, Self.verifier] + paths)
         let output = String(decoding: outcome.output, as: UTF8.self)
         #expect(outcome.status == 0, "\(output)\(outcome.complaint)")

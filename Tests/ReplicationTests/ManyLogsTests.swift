@@ -29,9 +29,8 @@ import Testing
         init(
             _ left: Shelf, _ right: Shelf, rehashes: Bool = false, now: Int64 = 1_000
         ) {
-            one = Session(
-                isInitiator: true, nonce: SessionTests.hash(1), now: now, rehashes: rehashes)
-            two = Session(isInitiator: false, nonce: SessionTests.hash(2), now: now)
+            one = SessionTests.dialing(now: now, rehashes: rehashes)
+            two = SessionTests.dialed(now: now)
             var air: [(toOne: Bool, frame: Frame)] = []
             func hear(_ heard: [Session.Directive], _ side: Int) {
                 orders[side] += heard
@@ -150,19 +149,25 @@ import Testing
     /// A session that shares the alliance's topic, and holds so many logs of it.
     static func session(_ count: Int, isInitiator: Bool) -> (Session, Shelf) {
         let shelf = shelf(0..<count)
-        var session = Session(isInitiator: isInitiator, nonce: SessionTests.hash(1), now: 9)
-        let hello = Message.Hello(
-            versions: [1], nonce: SessionTests.hash(2), time: 9, agent: "")
-        let topics = Message.topics(alliances: [SessionTests.alliance], contracts: [])
-        for message in [.hello(hello), topics] {
-            _ = session.received(message.frame, now: 9, shelf)
-        }
+        var session = Session(
+            me: SessionTests.left, peer: SessionTests.right, isInitiator: isInitiator,
+            nonce: SessionTests.hash(1), now: 9)
+        _ = session.received(SessionTests.hello.frame, now: 9, shelf)
+        let topics = Message.topics([theirs(SessionTests.alliance, session)])
+        _ = session.received(topics.frame, now: 9, shelf)
         return (session, shelf)
     }
 
-    static func opening(_ number: UInt32, rehashed: Bool = false) -> Frame {
+    /// As the other side names it.
+    static func theirs(_ topic: TopicID, _ session: Session) -> Hash32 {
+        session.name(of: topic, by: SessionTests.right)
+    }
+
+    static func opening(
+        _ number: UInt32, _ session: Session, rehashed: Bool = false
+    ) -> Frame {
         let opening = Message.Opening(
-            topic: Hash32(SessionTests.alliance), horizon: 9, isRehashed: rehashed)
+            topic: theirs(SessionTests.alliance, session), horizon: 9, isRehashed: rehashed)
         // A fingerprint of everything that never agrees.
         let bytes = [0x61, 0, 0, 1] + [UInt8](repeating: 7, count: 16)
         return Message.reconcile(.init(number: number, opening: opening, bytes: bytes)).frame
@@ -175,34 +180,35 @@ import Testing
     @Test func `one reconciliation at a time, counted upwards, begun by who dialed`() {
         var (session, shelf) = Self.session(100, isInitiator: false)
         let over = Message.reconcile(.init(number: 1, opening: nil, bytes: [])).frame
-        var orders = session.received(Self.opening(1), now: 9, shelf)
+        var orders = session.received(Self.opening(1, session), now: 9, shelf)
         #expect(!Self.closes(orders))
-        #expect(Self.closes(session.received(Self.opening(2), now: 9, shelf)))
+        #expect(Self.closes(session.received(Self.opening(2, session), now: 9, shelf)))
         (session, shelf) = Self.session(100, isInitiator: false)
-        for frame in [Self.opening(1), over, Self.opening(2)] {
+        for frame in [Self.opening(1, session), over, Self.opening(2, session)] {
             orders = session.received(frame, now: 9, shelf)
             #expect(!Self.closes(orders))
         }
         let again = Message.reconcile(.init(number: 2, opening: nil, bytes: [])).frame
         _ = session.received(again, now: 9, shelf)
-        #expect(Self.closes(session.received(Self.opening(2), now: 9, shelf)))
+        #expect(Self.closes(session.received(Self.opening(2, session), now: 9, shelf)))
         (session, shelf) = Self.session(100, isInitiator: true)
-        #expect(Self.closes(session.received(Self.opening(1), now: 9, shelf)))
+        #expect(Self.closes(session.received(Self.opening(1, session), now: 9, shelf)))
     }
 
     @Test func `hashing is work that a peer gets once for each topic`() {
         var (session, shelf) = Self.session(100, isInitiator: false)
         let over = Message.reconcile(.init(number: 1, opening: nil, bytes: [])).frame
-        for frame in [Self.opening(1, rehashed: true), over] {
+        for frame in [Self.opening(1, session, rehashed: true), over] {
             let orders = session.received(frame, now: 9, shelf)
             #expect(!Self.closes(orders))
         }
-        #expect(Self.closes(session.received(Self.opening(2, rehashed: true), now: 9, shelf)))
+        #expect(
+            Self.closes(session.received(Self.opening(2, session, rehashed: true), now: 9, shelf)))
     }
 
     @Test func `a turn that gets nowhere ends the connection, answers to no question too`() {
         var (session, shelf) = Self.session(100, isInitiator: false)
-        _ = session.received(Self.opening(1), now: 9, shelf)
+        _ = session.received(Self.opening(1, session), now: 9, shelf)
         let same = Message.reconcile(
             .init(
                 number: 1, opening: nil,
@@ -220,13 +226,13 @@ import Testing
         var (session, shelf) = Self.session(100, isInitiator: false)
         shelf.logs[Self.wide(700)] = (SessionTests.secret, [Self.wide(701)])
         let opening = Message.Opening(
-            topic: Hash32(SessionTests.secret), horizon: 9, isRehashed: false)
+            topic: Self.theirs(SessionTests.secret, session), horizon: 9, isRehashed: false)
         let turn = Message.Turn(number: 1, opening: opening, bytes: [0x61, 0, 0, 2, 0])
         #expect(
             session.received(Message.reconcile(turn).frame, now: 9, shelf) == [
                 .send(.reconcile(.init(number: 1, opening: nil, bytes: [])))
             ])
-        _ = session.received(Self.opening(2), now: 9, shelf)
+        _ = session.received(Self.opening(2, session), now: 9, shelf)
         let question = Message.resolve(2, [Self.wide(701), Self.wide(1_000_001)])
         #expect(
             session.received(question.frame, now: 9, shelf) == [
@@ -243,7 +249,7 @@ import Testing
             var bytes: [UInt8] = [0x61, 0, 0, 1] + [UInt8](repeating: 7, count: 16)
             chance.twist(&bytes)
             let opening = Message.Opening(
-                topic: Hash32(SessionTests.alliance), horizon: chance.next(),
+                topic: Self.theirs(SessionTests.alliance, session), horizon: chance.next(),
                 isRehashed: chance.below(4) == 0)
             let message: Message =
                 switch chance.below(4) {
@@ -263,12 +269,12 @@ import Testing
     @Test func `more topics than fit are named in part, the other side's first`() {
         let topics: [TopicID] = (0..<9_000).map(Self.wide).sorted()
         var (left, right) = (Shelf(), Shelf())
-        left.contractTopics = topics
+        left.topics = topics
         // None of them would be among those that fit.
-        right.contractTopics = Array(topics.suffix(50))
+        right.topics = Array(topics.suffix(50))
         let meeting = Meeting(left, right)
         for session in [meeting.one, meeting.two] {
-            #expect(session.shared == Set(right.contractTopics + [SessionTests.alliance]))
+            #expect(session.shared == Set(right.topics))
         }
         for case .close(let reason) in meeting.orders.joined() { Issue.record("\(reason)") }
         #expect(meeting.count(2) == 3)
@@ -277,8 +283,9 @@ import Testing
     @Test func `a horizon at the beginning of time is no way to be told every head`() throws {
         let shelf = Self.shelf(0..<2_000)
         var meeting = Meeting(shelf, shelf)
+        let name = meeting.two.name(of: SessionTests.alliance, by: SessionTests.left)
         let opening = Message.Opening(
-            topic: Hash32(SessionTests.alliance), horizon: 0, isRehashed: false)
+            topic: name, horizon: 0, isRehashed: false)
         let turn = Message.Turn(number: 99, opening: opening, bytes: [Reconciliation.version])
         let orders = meeting.two.received(Message.reconcile(turn).frame, now: 1_000, shelf)
         #expect(orders.count == 1)

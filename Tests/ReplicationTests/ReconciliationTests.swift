@@ -77,7 +77,7 @@ import Testing
 
     // MARK: - The reference policy
 
-    private static func vectors(_ name: String) -> URL {
+    static func vectors(_ name: String) -> URL {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "Vectors/\(name)")
     }

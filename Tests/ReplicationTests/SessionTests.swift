@@ -1,3 +1,4 @@
+import Foundation
 import Identity
 import Replication
 import Testing
@@ -8,11 +9,21 @@ import Testing
     static let alliance: TopicID = hash(100)
     static let contract: TopicID = hash(101)
     static let secret: TopicID = hash(102)
+    static let left: DID = hash(201)
+    static let right: DID = hash(202)
+
+    static func dialing(now: Int64 = 0, rehashes: Bool = false) -> Session {
+        Session(
+            me: left, peer: right, isInitiator: true, nonce: hash(1), now: now,
+            rehashes: rehashes)
+    }
+    static func dialed(now: Int64 = 0) -> Session {
+        Session(me: right, peer: left, isInitiator: false, nonce: hash(2), now: now)
+    }
 
     /// Ids by sequence, of logs by topic.
     struct Shelf: Catalogue {
-        var allianceTopics: [TopicID] = [alliance]
-        var contractTopics: [TopicID] = []
+        var topics: [TopicID] = [alliance]
         var logs: [LogID: (topic: TopicID, ids: [EntryID])] = [:]
 
         func heads(in topic: TopicID) -> [Message.Head] {
@@ -61,8 +72,8 @@ import Testing
 
     /// Two sessions that exchanged hellos and topics.
     static func pair(_ left: Shelf, _ right: Shelf) -> (Session, Session, [[Session.Directive]]) {
-        var one = Session(isInitiator: true, nonce: hash(1), now: 0)
-        var two = Session(isInitiator: false, nonce: hash(2), now: 0)
+        var one = dialing()
+        var two = dialed()
         var heard: [[Session.Directive]] = [[], []]
         var air: [(Bool, Message)] = []
         func sort(_ orders: [Session.Directive], from first: Bool) {
@@ -82,6 +93,9 @@ import Testing
         return (one, two, heard)
     }
 
+    static let hello = Message.hello(
+        .init(versions: [ReplicationLimit.wireVersion], nonce: hash(2), time: 0, agent: ""))
+
     static func ranges(_ orders: [Session.Directive]) -> [Message.RangeRequest] {
         orders.compactMap { if case .send(.range(let request)) = $0 { request } else { nil } }
     }
@@ -89,27 +103,27 @@ import Testing
     // MARK: - Hello
 
     @Test func `a peer of other versions is told so and left`() {
-        var session = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
-        let hello = Message.Hello(versions: [2, 3], nonce: Self.hash(2), time: 0, agent: "newer")
+        var session = Self.dialing()
+        let hello = Message.Hello(versions: [3, 4], nonce: Self.hash(2), time: 0, agent: "newer")
         let orders = session.received(Message.hello(hello).frame, now: 0, Shelf())
         #expect(
             orders == [
                 .send(.goodbye(code: 1, text: "wire version")),
-                .close(.newerPeer(versions: [2, 3])),
+                .close(.newerPeer(versions: [3, 4])),
             ])
         #expect(!session.isEstablished)
     }
 
     @Test func `a peer that also speaks our version is welcome`() {
-        var session = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
-        let hello = Message.Hello(versions: [1, 2], nonce: Self.hash(2), time: 5, agent: "newer")
+        var session = Self.dialing()
+        let hello = Message.Hello(versions: [2, 3], nonce: Self.hash(2), time: 5, agent: "newer")
         let orders = session.received(Message.hello(hello).frame, now: 0, Shelf())
         #expect(orders.first == .established(agent: "newer", time: 5))
     }
 
     @Test func `nothing goes before the hello, and no second hello after it`() {
         for message in MessageTests.all {
-            var session = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
+            var session = Self.dialing()
             let orders = session.received(message.frame, now: 0, Shelf())
             switch message {
             case .hello: #expect(session.isEstablished)
@@ -126,7 +140,7 @@ import Testing
 
     @Test func `a frame of a newer program is skipped after the hello and refused before`() {
         let frame = Frame(type: 99, payload: [1])
-        var session = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
+        var session = Self.dialing()
         #expect(
             session.received(frame, now: 0, Shelf()) == [.close(.malformed(.unknownType(99)))])
         (session, _, _) = Self.pair(Shelf(), Shelf())
@@ -141,37 +155,98 @@ import Testing
 
     // MARK: - Topics
 
-    @Test func `contracts are named so that only who knows them recognises them`() {
+    @Test func `topics are named so that only who knows them recognises them`() {
         var left = Shelf()
-        left.contractTopics = [Self.contract, Self.secret]
+        left.topics += [Self.contract, Self.secret]
         var right = Shelf()
-        right.contractTopics = [Self.contract]
+        right.topics.append(Self.contract)
         let (one, two, heard) = Self.pair(left, right)
         #expect(one.shared == [Self.alliance, Self.contract])
         #expect(two.shared == [Self.alliance, Self.contract])
         // Neither the topic itself nor the same hash twice is ever on the wire.
         var seen: [Hash32] = []
-        for case .send(.topics(_, let contracts)) in heard.joined() { seen += contracts }
-        #expect(Set(seen).count == seen.count)
-        #expect(!seen.contains { $0.bytes == Self.contract.bytes || $0.bytes == Self.secret.bytes })
+        for case .send(.topics(let names)) in heard.joined() { seen += names }
+        #expect(Set(seen).count == 5)
+        #expect(Set(seen).isDisjoint(with: left.topics.map(Hash32.init)))
+    }
+
+    @Test(arguments: [true, false])
+    func `a topic is named as the golden file says`(isInitiator: Bool) throws {
+        let data = try Data(contentsOf: ReconciliationTests.vectors("session.json"))
+        let file = try JSONDecoder().decode([String: [[String: String]]].self, from: data)
+        let row = try #require(file["derivations"]?.first)
+        func read<K>(_ name: String) throws -> Fixed32<K> {
+            try #require(row[name].flatMap { Fixed32(hex: $0) })
+        }
+        let (sender, receiver): (DID, DID) = (try read("sender"), try read("receiver"))
+        let ends = isInitiator ? (sender, receiver) : (receiver, sender)
+        let nonces: [Hash32] = [try read("initiator_nonce"), try read("responder_nonce")]
+        let (own, theirs) = isInitiator ? (nonces[0], nonces[1]) : (nonces[1], nonces[0])
+        var session = Session(
+            me: ends.0, peer: ends.1, isInitiator: isInitiator, nonce: own, now: 0)
+        let hello = Message.Hello(
+            versions: [ReplicationLimit.wireVersion], nonce: theirs, time: 0, agent: "")
+        _ = session.received(Message.hello(hello).frame, now: 0, Shelf())
+        #expect(session.name(of: try read("topic"), by: sender) == (try read("value")))
     }
 
     @Test func `what one side says cannot be said back to it`() {
         var left = Shelf()
-        left.contractTopics = [Self.contract]
-        var one = Session(isInitiator: true, nonce: Self.hash(1), now: 0)
-        let hello = Message.Hello(versions: [1], nonce: Self.hash(2), time: 0, agent: "")
-        let orders = one.received(Message.hello(hello).frame, now: 0, left)
+        left.topics.append(Self.contract)
+        var one = Self.dialing()
+        let orders = one.received(Self.hello.frame, now: 0, left)
         for case .send(let message) in orders {
             _ = one.received(message.frame, now: 0, left)
         }
-        #expect(one.shared == [Self.alliance])
+        #expect(one.isEstablished && one.shared.isEmpty)
+    }
+
+    @Test func `who stands between two that share a topic says for neither what the other knows`() {
+        // mallory is dialed by the one and dials the other, with the nonces that they chose.
+        let mallory: DID = Self.hash(203)
+        var one = Session(
+            me: Self.left, peer: mallory, isInitiator: true, nonce: Self.hash(1), now: 0)
+        var two = Session(
+            me: Self.right, peer: mallory, isInitiator: false, nonce: Self.hash(2), now: 0)
+        let said = (one.begin(now: 0, agent: ""), two.begin(now: 0, agent: ""))
+        var (toTwo, toOne) = (said.0, said.1)
+        while !(toOne + toTwo).isEmpty {
+            let (first, second) = (toOne, toTwo)
+            (toOne, toTwo) = ([], [])
+            for case .send(let message) in first {
+                toTwo += one.received(message.frame, now: 0, Shelf())
+            }
+            for case .send(let message) in second {
+                toOne += two.received(message.frame, now: 0, Shelf())
+            }
+        }
+        #expect(one.isEstablished && one.shared.isEmpty)
+        #expect(two.isEstablished && two.shared.isEmpty)
+    }
+
+    @Test func `a stranger is told what is here by no answer, and no question`() {
+        let shelf = ManyLogsTests.shelf(0..<2)
+        var silent = Self.dialing()
+        _ = silent.received(Self.hello.frame, now: 0, shelf)
+        let held: LogID = ManyLogsTests.wide(0)
+        let head = Message.Head(log: held, sequence: 9, id: Self.hash(9))
+        let asked: [Message] = [
+            .heads([head]), .heads([.init(log: held, sequence: 0, id: Self.hash(9))]),
+            .push([1]), .proof([1]), .branch([[1]]), .prove(held),
+            .topics([Hash32(Self.alliance), silent.name(of: Self.alliance, by: Self.left)]),
+        ]
+        for message in asked {
+            #expect(silent.received(message.frame, now: 0, shelf) == [], "\(message)")
+        }
+        let range = Message.range(.init(log: held, from: 1, to: 1))
+        #expect(
+            silent.received(range.frame, now: 0, shelf) == [.send(.entries([], done: true))])
     }
 
     @Test func `a topic that comes later is matched later`() {
         var (one, two, _) = Self.pair(Shelf(), Shelf())
         var left = Shelf()
-        left.contractTopics = [Self.contract]
+        left.topics.append(Self.contract)
         left.logs[Self.hash(1)] = (Self.contract, [Self.hash(11)])
         for case .send(let message) in one.topicsChanged(left) {
             #expect(two.received(message.frame, now: 0, left).count >= 1)
@@ -213,7 +288,7 @@ import Testing
 
     @Test func `a range is served in shared topics alone`() {
         var left = Shelf()
-        left.contractTopics = [Self.secret]
+        left.topics.append(Self.secret)
         left.logs[Self.hash(1)] = (Self.alliance, [Self.hash(11)])
         left.logs[Self.hash(3)] = (Self.secret, [Self.hash(31)])
         var (one, _, _) = Self.pair(left, Shelf())

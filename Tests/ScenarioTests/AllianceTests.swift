@@ -137,6 +137,62 @@ import Testing
         #expect(guild.lines(of: "bob", at: "carol") == ["print/offset"])
     }
 
+    @Test(arguments: [true, false])
+    func
+        `a stranger who connects learns no topic and gets no entry, whoever has the invitation does`(
+            isStranger: Bool
+        ) throws
+    {
+        var guild = try Guild(["alice", "bob"], .invitation)
+        let code = try guild.code(from: "alice")
+        try guild.declare("alice", "print/offset")
+        // mallory is of another market: not even the open alliance is common to both.
+        var other = try Market("mallory", seed: 2, only: "capacity-option")
+        if !isStranger {
+            try other.network.command("mallory") {
+                try $0.join(Invitation(foundingBody: code.foundingBody))
+            }
+        }
+        var (alice, mallory) = (guild.network["alice"], other.network["mallory"])
+        let ends = [guild.network.own("alice"), other.network.own("mallory")].compactMap(\.self)
+        let peer = PeerID(99)
+        for (index, end) in [(1, ends[0]), (0, ends[1])] {
+            let isAlice = index == 0
+            var node = isAlice ? alice : mallory
+            node.begin(at: guild.network.now, seed: SHA256.hash([UInt8(index)]))
+            node.connected(
+                peer, did: end.did, keyEntry: end.keyEntry, key: end.key.publicKey,
+                initiated: !isAlice)
+            if isAlice { alice = node } else { mallory = node }
+        }
+        var said: [Frame] = []
+        func hear() -> Bool {
+            let (one, two) = (alice.takeDirectives(), mallory.takeDirectives())
+            for case .send(_, let frame) in one {
+                said.append(frame)
+                mallory.received(frame, from: peer)
+                // And back with it, unread.
+                if frame.type != 1 { alice.received(frame, from: peer) }
+            }
+            for case .send(_, let frame) in two { alice.received(frame, from: peer) }
+            if isStranger {
+                for case .serve in one { Issue.record("alice serves") }
+            }
+            return !one.isEmpty
+        }
+        while said.count < 1_000, hear() {}
+        let logs = guild.network["alice"].heads(in: guild.topic)
+        #expect(logs.count > 1)
+        let secrets =
+            ([guild.topic] + alice.topics).map(\.bytes)
+            + logs.flatMap {
+                [$0.id.bytes] + ($0.log == .key(author: ends[0].did) ? [] : [$0.log.bytes])
+            }
+        let isTold = said.contains { frame in secrets.contains { frame.payload.contains($0) } }
+        #expect(said.count > 1)
+        #expect(isTold == !isStranger)
+    }
+
     @Test func `however many outsiders push, a member's logs still come through`() throws {
         var guild = try Guild(["alice", "bob"], .steward)
         try guild.join("bob")

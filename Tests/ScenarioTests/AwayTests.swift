@@ -280,10 +280,20 @@ import Testing
         let peer = PeerID(7)
         node.connected(
             peer, did: bob.did, keyEntry: bob.keyEntry, key: bob.key.publicKey, initiated: false)
-        let hello = Message.Hello(
-            versions: [1], nonce: SHA256.hash([2]),
-            time: UInt64(story.market.network.now.milliseconds), agent: "t")
-        node.received(Message.hello(hello).frame, from: peer)
+        // bob names what both take part in: of a stranger nothing is taken.
+        let time = story.market.network.now.milliseconds
+        var session = Session(
+            me: bob.did, peer: own.did, isInitiator: true, nonce: SHA256.hash([2]), now: time)
+        for case .send(let message) in session.begin(now: time, agent: "t") {
+            node.received(message.frame, from: peer)
+        }
+        for case .send(_, let frame) in node.takeDirectives() {
+            for case .send(let message) in session.received(
+                frame, now: time, story.market.network["bob"])
+            {
+                node.received(message.frame, from: peer)
+            }
+        }
         for step in steps { node.received(Message.push(step.wire).frame, from: peer) }
         #expect(node.contracts[story.parent]?.fold?.isSequenced == false)
         let key = try #require(

@@ -344,7 +344,7 @@ import Testing
             market.network.settle()
         }
         market.restart("eve")
-        #expect(market.network["relay"].contractTopics.count == 3 * 4_096)
+        #expect(market.network["relay"].topics.count == 1 + 3 * 4_096)
         #expect(market.network.closed.isEmpty)
     }
 

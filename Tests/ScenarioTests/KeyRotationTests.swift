@@ -186,7 +186,8 @@ import Testing
         alice.connected(
             PeerID(99), did: market.did("bob"), keyEntry: .zero, key: eve.publicKey,
             initiated: false)
-        let hello = Message.Hello(versions: [1], nonce: .zero, time: 1, agent: "")
+        let hello = Message.Hello(
+            versions: [ReplicationLimit.wireVersion], nonce: .zero, time: 1, agent: "")
         alice.received(Message.hello(hello).frame, from: PeerID(99))
         let mine = Self.kept(market, "bob", .key(author: market.did("bob"))).map(\.wire)
         alice.received(Message.keys(mine).frame, from: PeerID(99))

@@ -106,12 +106,12 @@ import Testing
                 PeerID(99), did: alice, keyEntry: keyEntry, key: eve.publicKey, initiated: false)
             // A key entry that is news may still come; until then nothing else is heard.
             if keyEntry == .zero {
-                let hello = Message.Hello(versions: [1], nonce: .zero, time: 1, agent: "")
+                let hello = Message.Hello(
+                    versions: [ReplicationLimit.wireVersion], nonce: .zero, time: 1, agent: "")
                 bob.received(Message.hello(hello).frame, from: PeerID(99))
                 #expect(
                     bob.takeDirectives().contains { if case .send = $0 { true } else { false } })
-                let forged = Message.topics(alliances: [bob.alliance.topic], contracts: [])
-                bob.received(forged.frame, from: PeerID(99))
+                bob.received(Message.topics([]).frame, from: PeerID(99))
             }
             let closes = bob.takeDirectives().contains {
                 if case .close(PeerID(99), _) = $0 { true } else { false }

@@ -21,12 +21,12 @@ import Testing
         "Storage": made.union(["NodeCore", "Replication", "GRDB"]),
         "Dashboard": made.union([
             "NodeCore", "Replication", "Hummingbird", "Mustache", "ServiceLifecycle", "Logging",
-            "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes",
+            "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes", "CoreMetrics",
         ]),
         "Simulation": made.union(["NodeCore", "Replication"]),
         "NodeDaemon": made.union([
             "Transport", "Storage", "Dashboard", "NodeCore", "Replication", "ServiceLifecycle",
-            "UnixSignals", "Logging",
+            "UnixSignals", "Logging", "CoreMetrics",
         ]),
         "talea-negentropy-harness": ["Replication", "Identity"],
         "talea-bench": made.union(["NodeCore", "Replication", "Simulation"]),

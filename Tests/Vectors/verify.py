@@ -248,6 +248,8 @@ def derivation(row):
         "log.witness": lambda: sha("talea.log.witness.v1", r["log"], a),
         "topic.alliance": lambda: sha("talea.topic.alliance.v1", sha(r["founding_body"])),
         "topic.contract": lambda: sha("talea.topic.contract.v1", r["contract_key"]),
+        "topic.session": lambda: sha("talea.topic.session.v2", tail(
+            "initiator_nonce", "responder_nonce", "sender", "receiver", "topic")),
         "contract": lambda: sha("talea.contract.v1", r["contract_key"]),
         "next key": lambda: sha("talea.nextkey.v1", r["key"]),
         "tag": lambda: mac(r["contract_key"], "talea.tag.v1", r["line"], r["release_key"]),

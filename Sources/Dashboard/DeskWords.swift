@@ -286,6 +286,7 @@ enum DeskWords {
             "磁盘上有内容损坏，已向伙伴重新索取；请检查磁盘。"
         ),
         ("scrub_none", "not yet", "尚未"),
+        ("backup_none", "none yet", "尚无"),
         (
             "clock_off",
             "This machine’s clock differs from most others by more than ten minutes. Set it right; nothing is signed until then.",
@@ -298,6 +299,7 @@ enum DeskWords {
         ("listening", "Listens at", "监听"),
         ("running", "Started", "启动于"),
         ("scrub", "Last check of the disk", "上次磁盘检查"),
+        ("backup", "Last backup", "上次备份"),
         ("wire", "Wire version", "协议版本"),
         ("peers", "Connected now", "当前连接"),
         (

@@ -37,7 +37,8 @@ public enum Manual {
 
     /// Verbs of the program that ask no node.
     static let alone: Set<String> = [
-        "init", "run", "open", "verify", "template check", "template new", "template diff",
+        "init", "run", "open", "backup", "restore", "verify", "template check", "template new",
+        "template diff",
         "simulate market", "simulate canary", "simulate gossip",
         // These read or write a file here, and ask the node in parts.
         "sync", "attachment add", "attachment get",
@@ -74,6 +75,14 @@ public enum Manual {
                 Page(
                     "recover", "--accept-risk key|public|RESOURCE|ID|all",
                     "sign in a log although not everyone could be asked", "在未能问及各方时仍签署某份日志"),
+                Page(
+                    "backup", "FILE|FOLDER",
+                    "copy this home into one file, while its node runs or not",
+                    "将主目录复制为一个文件，节点运行与否均可"),
+                Page(
+                    "restore", "FILE",
+                    "make --home anew from a backup; it asks partners before it signs again",
+                    "从备份重建 --home；问过伙伴后才恢复签署"),
                 Page("status", "", "peers, outbox, contracts by grade", "连接、发件箱、合同等级"),
             ]
         ),

@@ -66,6 +66,18 @@ public struct DoorStatus: Hashable, Sendable {
     public var entries: Int64?
     /// The last time all that is stored was hashed again; `nil` before the first.
     public var scrub: Scrub?
+    /// The last copy of the home; `nil` where none was made.
+    public var backup: Backup?
+
+    public struct Backup: Hashable, Sendable {
+        public var made: Instant
+        public var file: String
+
+        public init(made: Instant, file: String) {
+            self.made = made
+            self.file = file
+        }
+    }
 
     public struct Scrub: Hashable, Sendable {
         public var finished: Instant
@@ -82,13 +94,14 @@ public struct DoorStatus: Hashable, Sendable {
 
     public init(
         listening: String, dataBytes: Int64, started: Instant, entries: Int64? = nil,
-        scrub: Scrub? = nil
+        scrub: Scrub? = nil, backup: Backup? = nil
     ) {
         self.listening = listening
         self.dataBytes = dataBytes
         self.started = started
         self.entries = entries
         self.scrub = scrub
+        self.backup = backup
     }
 }
 

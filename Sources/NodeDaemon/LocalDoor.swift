@@ -95,7 +95,7 @@ final class LocalDoor: NodeDoor {
     func status() async -> DoorStatus {
         DoorStatus(
             listening: listening, dataBytes: home.dataBytes, started: started,
-            scrub: runtime.lastScrub)
+            scrub: runtime.lastScrub, backup: home.lastBackup)
     }
 
     func refreshTemplates() async -> [TemplateFault] {
@@ -212,7 +212,8 @@ actor OfflineDoor: NodeDoor {
     }
 
     func status() async -> DoorStatus {
-        DoorStatus(listening: "", dataBytes: home.dataBytes, started: Clock.now())
+        DoorStatus(
+            listening: "", dataBytes: home.dataBytes, started: Clock.now(), backup: home.lastBackup)
     }
 
     func refreshTemplates() async -> [TemplateFault] { [] }

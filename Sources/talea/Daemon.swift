@@ -63,6 +63,15 @@ enum Daemon {
         }
     }
 
+    /// A copy of the home, taken beside its running node.
+    static func backUp(home: String, to file: String) throws -> (backup: Backup, file: String) {
+        try inWords { try Home(home).backUp(to: file) }
+    }
+
+    static func restore(home: String, from file: String) throws -> Home.Restored {
+        try inWords { try Home(home).restore(from: file) }
+    }
+
     /// Whether the key file of this home is encrypted.
     static func needsPassphrase(home: String) throws -> Bool {
         try inWords { try Home(home).needsPassphrase }

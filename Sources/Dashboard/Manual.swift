@@ -37,7 +37,8 @@ public enum Manual {
 
     /// Verbs of the program that ask no node.
     static let alone: Set<String> = [
-        "init", "run", "open", "backup", "restore", "verify", "template check", "template new",
+        "init", "run", "open", "backup", "restore", "doctor", "verify", "template check",
+        "template new",
         "template diff",
         "simulate market", "simulate canary", "simulate gossip",
         // These read or write a file here, and ask the node in parts.
@@ -83,6 +84,9 @@ public enum Manual {
                     "restore", "FILE",
                     "make --home anew from a backup; it asks partners before it signs again",
                     "从备份重建 --home；问过伙伴后才恢复签署"),
+                Page(
+                    "doctor", "", "whether home, machine and node are well, and what to do",
+                    "主目录、电脑与节点是否正常，以及该做什么"),
                 Page("status", "", "peers, outbox, contracts by grade", "连接、发件箱、合同等级"),
             ]
         ),

@@ -3,7 +3,7 @@ import Dashboard
 import Glibc
 
 /// The command line. A verb goes to the running node of its home over the loopback door; `init`, `run`,
-/// `recover`, `backup`, `restore`, `verify` and `template check`, `new` and `diff` need no node.
+/// `recover`, `backup`, `restore`, `doctor`, `verify` and `template check`, `new` and `diff` need no node.
 @main
 enum Main {
     /// What scripts read. 0: all well.
@@ -40,7 +40,7 @@ enum Main {
             return 0
         }
         switch line.words.first {
-        case "init", "run", "verify", "simulate", "backup", "restore":
+        case "init", "run", "verify", "simulate", "backup", "restore", "doctor":
             return await Local.run(arguments, line)
         case "open": return await Open.run(line)
         case "recover" where line.options["accept-risk"] == nil:

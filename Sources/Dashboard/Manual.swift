@@ -37,7 +37,8 @@ public enum Manual {
 
     /// Verbs of the program that ask no node.
     static let alone: Set<String> = [
-        "init", "run", "open", "backup", "restore", "doctor", "verify", "template check",
+        "init", "run", "open", "backup", "restore", "doctor", "completions", "verify",
+        "template check",
         "template new",
         "template diff",
         "simulate market", "simulate canary", "simulate gossip",
@@ -46,7 +47,7 @@ public enum Manual {
     ]
 
     /// The page of words that are no verb: whatever the templates add.
-    static let anyTemplateVerb = "TWO WORDS"
+    public static let anyTemplateVerb = "TWO WORDS"
 
     public static let groups: [(Localized, [Page])] = [
         (
@@ -60,9 +61,9 @@ public enum Manual {
                     "run", "[--listen HOST:PORT] [--http PORT] [--passphrase-file F] [--hub]",
                     "run the node of a home", "运行主目录的节点"),
                 Page(
-                    "open", "[--reader]",
-                    "a link that opens your pages in a browser, once; --reader: to look only",
-                    "打开您的页面的一次性链接；--reader：只读"),
+                    "open", "[--reader] [--listen HOST:PORT] [--http PORT]",
+                    "a link that opens your pages in a browser, once; --reader: to look only. With no home yet, pages that make one and its node",
+                    "打开您的页面的一次性链接；--reader：只读。尚无主目录时，在页面上创建身份并启动节点"),
                 Page("id", "", "who you are, and the invitation code", "您的身份与邀请码"),
                 Page(
                     "key show", "[--of WHO]", "a key and when it changed", "密钥及其更换时间"),
@@ -87,6 +88,9 @@ public enum Manual {
                 Page(
                     "doctor", "", "whether home, machine and node are well, and what to do",
                     "主目录、电脑与节点是否正常，以及该做什么"),
+                Page(
+                    "completions", "--shell bash|zsh|fish", "words for the tab key of a shell",
+                    "供命令行补全的脚本"),
                 Page("status", "", "peers, outbox, contracts by grade", "连接、发件箱、合同等级"),
             ]
         ),

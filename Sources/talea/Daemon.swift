@@ -18,6 +18,8 @@ enum Daemon {
         var passphrase: String?
         /// A folder of templates to copy into the home.
         var contracts: String?
+        /// Shown to the owner before the home is made.
+        var code: RecoveryCode?
     }
 
     /// What `talea init` made.
@@ -41,7 +43,8 @@ enum Daemon {
             let made = try Home.initialise(
                 at: beginning.home, name: beginning.name, role: beginning.role,
                 invitation: beginning.invitation, alliance: beginning.alliance,
-                passphrase: beginning.passphrase, templatesFrom: beginning.contracts)
+                passphrase: beginning.passphrase, templatesFrom: beginning.contracts,
+                code: beginning.code)
             return Begun(
                 did: made.did.did, short: made.did.shortDID, recoveryCode: made.recoveryCode,
                 foundingBody: made.foundingBody)
@@ -72,6 +75,8 @@ enum Daemon {
         try inWords { try Home(home).restore(from: file) }
     }
 
+    static func isInhabited(home: String) -> Bool { Home(home).isInhabited }
+
     /// Whether the key file of this home is encrypted.
     static func needsPassphrase(home: String) throws -> Bool {
         try inWords { try Home(home).needsPassphrase }
@@ -79,12 +84,13 @@ enum Daemon {
 
     /// Runs until SIGTERM or SIGINT. `http` 0: any free port.
     static func run(
-        home: String, listen: String, http: Int, passphrase: String?, asHub: Bool
+        home: String, listen: String, http: Int, passphrase: String?, asHub: Bool,
+        welcome: Welcome? = nil
     ) async throws {
         do {
             try await NodeDaemon.Daemon.run(
                 home: home, listen: listen, httpPort: http, passphrase: passphrase, asHub: asHub,
-                verbose: false
+                verbose: false, welcome: welcome
             ) { did, peers, door in
                 Terminal.tell(
                     "\(did)\npeers    \(peers)\ndoor     \(door)\n"

@@ -15,6 +15,8 @@ enum Local {
             case "run": try await Run.parse(rest(arguments, after: ["run"])).act(line)
             case "backup": try BackUp.parse(rest(arguments, after: ["backup"])).act(line)
             case "restore": try Restore.parse(rest(arguments, after: ["restore"])).act(line)
+            case "completions":
+                try Completions.parse(rest(arguments, after: ["completions"])).act()
             case "doctor":
                 return try await Examine.parse(rest(arguments, after: ["doctor"])).act(line)
             case "recover": try await Recover.parse(rest(arguments, after: ["recover"])).act(line)

@@ -40,7 +40,8 @@ enum Main {
             return 0
         }
         switch line.words.first {
-        case "init", "run", "verify", "simulate", "backup", "restore", "doctor":
+        case "init", "run", "verify", "simulate", "backup", "restore", "doctor",
+            "completions":
             return await Local.run(arguments, line)
         case "open": return await Open.run(line)
         case "recover" where line.options["accept-risk"] == nil:

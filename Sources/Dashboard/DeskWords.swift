@@ -421,5 +421,9 @@ enum DeskWords {
             "first_starting_says", "This takes a moment; the page goes on by itself.",
             "稍候片刻，页面会自动继续。"
         ),
+        ("notice_waiting", "Something waits for you", "有事项等您处理"),
+        ("notice_payment", "A payment was stated to you", "有人申明已向您付款"),
+        ("notice_deadline", "A deadline of yours is near", "您有一个截止时间临近"),
+        ("notice_fork", "Somebody signed two histories", "有人签署了两份历史"),
     ]
 }

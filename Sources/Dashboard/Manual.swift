@@ -37,7 +37,8 @@ public enum Manual {
 
     /// Verbs of the program that ask no node.
     static let alone: Set<String> = [
-        "init", "run", "open", "backup", "restore", "doctor", "completions", "verify",
+        "init", "run", "open", "backup", "restore", "doctor", "completions", "notify set",
+        "notify show", "verify",
         "template check",
         "template new",
         "template diff",
@@ -88,6 +89,11 @@ public enum Manual {
                 Page(
                     "doctor", "", "whether home, machine and node are well, and what to do",
                     "主目录、电脑与节点是否正常，以及该做什么"),
+                Page(
+                    "notify set",
+                    "[--desktop on|off] [--webhook URL|off] [--email ADDRESS|off --smtp URL [--email-from ADDRESS] [--smtp-user U --smtp-password-file F]] [--quiet 22:00-07:00|off] [--hours N] [--detail brief|full]",
+                    "be told of what waits while no page is open", "未打开页面时如何提醒您"),
+                Page("notify show", "", "how you are told", "当前的提醒方式"),
                 Page(
                     "completions", "--shell bash|zsh|fish", "words for the tab key of a shell",
                     "供命令行补全的脚本"),

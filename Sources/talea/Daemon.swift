@@ -75,6 +75,12 @@ enum Daemon {
         try inWords { try Home(home).restore(from: file) }
     }
 
+    static func notifySettings(home: String) -> NotifySettings? { Home(home).notifySettings }
+
+    static func set(_ settings: NotifySettings, home: String) throws {
+        try inWords { try Home(home).set(settings) }
+    }
+
     static func isInhabited(home: String) -> Bool { Home(home).isInhabited }
 
     /// Whether the key file of this home is encrypted.

@@ -15,6 +15,10 @@ enum Local {
             case "run": try await Run.parse(rest(arguments, after: ["run"])).act(line)
             case "backup": try BackUp.parse(rest(arguments, after: ["backup"])).act(line)
             case "restore": try Restore.parse(rest(arguments, after: ["restore"])).act(line)
+            case "notify" where line.words.dropFirst().first == "show":
+                try ShowNotify.parse(rest(arguments, after: ["notify", "show"])).act(line)
+            case "notify":
+                try SetNotify.parse(rest(arguments, after: ["notify", "set"])).act(line)
             case "completions":
                 try Completions.parse(rest(arguments, after: ["completions"])).act()
             case "doctor":

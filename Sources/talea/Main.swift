@@ -41,7 +41,7 @@ enum Main {
         }
         switch line.words.first {
         case "init", "run", "verify", "simulate", "backup", "restore", "doctor",
-            "completions":
+            "completions", "notify":
             return await Local.run(arguments, line)
         case "open": return await Open.run(line)
         case "recover" where line.options["accept-risk"] == nil:

@@ -4,7 +4,7 @@ hostile page on the same machine can neither read nor do anything; every room pa
 others sign appears by itself.
   scripts/browser_test.py --talea BINARY [--pictures FOLDER]"""
 
-import argparse, hashlib, http.server, os, sys, tempfile, threading, time
+import argparse, hashlib, http.server, json, os, re, subprocess, sys, tempfile, threading, time
 
 import axe_playwright_python
 
@@ -185,7 +185,88 @@ class Trade(Story):
         z.wait(lambda: driver.current_url.endswith("/contracts"), "goes to a room by two keys")
         self.say(f"an offer of another studio stood on the open page after {min(times):.2f} s")
 
+    # -- from nothing to Today --------------------------------------------------------------------------
+
+    def first_start(self, driver, language, name, invitation=None, script=True):
+        """A home is made on pages, and the same window goes on to the rooms of its node."""
+        home = f"{self.folder}/first-{language}"
+        log = open(f"{home}.log", "w+")
+        process = subprocess.Popen(
+            [self.zhijian.talea, "open", "--json", "--home", home, "--lang", language, "--listen", "127.0.0.1:0"],
+            stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        try:
+            def link():
+                found = re.search(r'"link": *"([^"]+)"', open(log.name).read())
+                return found and found.group(1)
+            desk = Pages.__new__(Pages)
+            desk.studio, desk.driver = self.zhijian, driver
+            address = until(link, "the link is printed")
+            desk.base = address.split("/open/")[0]
+            driver.get(address)
+            desk.wait(lambda: driver.current_url == desk.base + "/" and desk.all("form"), "asks who is there")
+            secret = "墨 韵 and 4 more words"
+            def begin(passphrase, again):
+                form = desk.one("form")
+                for field, value in (("name", name), ("role", "bakery"), ("passphrase", passphrase), ("again", again)):
+                    one = form.find_element("name", field)
+                    one.clear()
+                    one.send_keys(value)
+                if invitation:
+                    form.find_element("css selector", "[value=join]").send_keys(" ")
+                    form.find_element("name", "invitation").clear()
+                    form.find_element("name", "invitation").send_keys(invitation)
+                else:
+                    form.find_element("name", "alliance").clear()
+                    form.find_element("name", "alliance").send_keys("Ovens")
+                form.find_element("css selector", "button").send_keys("\n")
+            begin(secret, "other")
+            desk.wait(lambda: desk.one(".notice.bad"), "says that the passphrases differ")
+            hold(secret not in driver.page_source, "a passphrase is never written into a page")
+            # The checker is a script itself.
+            if script:
+                self.reads_well(driver, "the first page")
+            self.picture(desk, f"first-{language}")
+            begin(secret, secret)
+            code = desk.wait(lambda: desk.one("pre code").text, "shows the recovery code")
+            groups = code.split("-")
+            hold(len(groups) == 9, f"nine groups: {code}")
+            hold(not os.path.exists(f"{home}/key"), "nothing is made before the code was asked back")
+            if script:
+                self.reads_well(driver, "the recovery code")
+            self.picture(desk, f"first-code-{language}")
+            desk.one("a.primary").click()
+            def answer(change):
+                form = desk.wait(lambda: desk.one("form"), "asks for two groups")
+                for label, field in zip(form.find_elements("css selector", "label span"), ("first", "second")):
+                    group = groups[int(re.search(r"[0-9]+", label.text).group()) - 1]
+                    form.find_element("name", field).send_keys(change(group))
+                form.find_element("css selector", "button").click()
+            answer(lambda group: group[::-1] + "0")
+            desk.wait(lambda: desk.one(".notice.bad"), "refuses other groups")
+            answer(str.lower)
+            desk.wait(lambda: driver.current_url == desk.base + "/" and desk.all("nav a[aria-current]"), "goes on to Today")
+            hold(name in desk.text(), "greets by name")
+            said = open(log.name).read()
+            hold(code not in said and secret not in said, "no secret in the log")
+            hold(secret not in open(f"/proc/{process.pid}/cmdline").read(), "no secret in the arguments")
+            done = subprocess.run([self.zhijian.talea, "--home", home, "status", "--json"], capture_output=True, text=True)
+            hold(json.loads(done.stdout)["name"].startswith(name), f"the node runs: {done.stdout} {done.stderr}")
+            hold("protection none" not in open(f"{home}/key").read(), "the key is encrypted")
+            process.terminate()
+            hold(process.wait(20) == 0, f"the node ends well: {open(log.name).read()}")
+            self.say(f"from nothing to Today on pages ({language})")
+        finally:
+            process.kill()
+
     # -- for everybody ---------------------------------------------------------------------------------
+
+    def reads_well(self, driver, what):
+        driver.execute_script(AXE)
+        found = driver.execute_async_script(
+            "const done = arguments[0]; axe.run({runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa']})"
+            ".then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html + ' ' + "
+            "(n.any[0] || {}).message).join(' | '))))")
+        hold(not found, f"{what}: " + "\n".join(found))
 
     def accessible(self, driver, contract, look):
         z = Pages(self.zhijian, driver)
@@ -196,12 +277,7 @@ class Trade(Story):
         driver.get_log("browser")
         for name, path in places:
             z.go(path)
-            driver.execute_script(AXE)
-            found = driver.execute_async_script(
-                "const done = arguments[0]; axe.run({runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa']})"
-                ".then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html + ' ' + "
-                "(n.any[0] || {}).message).join(' | '))))")
-            hold(not found, f"{name} ({look}): " + "\n".join(found))
+            self.reads_well(driver, f"{name} ({look})")
             severe = [l for l in driver.get_log("browser") if l["level"] == "SEVERE" and "404" not in l["message"]]
             hold(not severe, f"{name}: the browser complains: {severe}")
             wide = driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
@@ -237,12 +313,14 @@ def main():
         try:
             story.open_the_network()
             with browser(language="en") as driver:
+                story.first_start(driver, "en", "Inkwell Pastry")
                 contract = story.trade(driver, "en", 3)
                 story.live(driver)
                 story.hostile(driver)
                 story.weigh(driver)
                 story.accessible(driver, contract, "en")
             with browser(language="zh-CN", script=False) as driver:
+                story.first_start(driver, "zh", "墨韵糕点", invitation=story.zhijian("id")["invitation"], script=False)
                 story.trade(driver, "zh", 5, script=False)
             with browser(width=400, dark=True, language="zh-CN") as driver:
                 story.accessible(driver, contract, "zh-dark-phone")

@@ -382,6 +382,10 @@ extension View {
                     "bad": .number($0.bad),
                 ]
             } ?? .null,
+            "last_backup": status.backup.map {
+                ["time": instant($0.made), "file": .string($0.file)]
+            } ?? .null,
+            "backup_due": backupDue(status).map(\.json) ?? .null,
             "read_only": readOnly, "recovery": recovery, "ledger_fault": fault,
             "peers": .array(
                 node.connections.sorted { $0.key < $1.key }.map { id, connection in
@@ -432,5 +436,26 @@ extension View {
             "contracts": .object(grades), "lines": .number(node.lines.count),
             "known_people": .number(node.book.authors.count), "forks": forks(),
         ]
+    }
+
+    /// A copy older than this is asked to be made again, while anything is open that it would have to bring
+    /// back.
+    private static let backupDaysMax: Int64 = 30
+
+    /// What to say where a backup is missing or old, and would be missed.
+    func backupDue(_ status: DoorStatus) -> Localized? {
+        guard node.contracts.values.contains(where: { !$0.isOver && $0.declined == nil }) else {
+            return nil
+        }
+        guard let made = status.backup?.made else {
+            return Localized(
+                en: "there is no backup of this node yet; make one with: talea backup FILE",
+                zh: "本节点尚无备份；请运行：talea backup 文件")
+        }
+        let days = (now.milliseconds - made.milliseconds) / 86_400_000
+        guard days > Self.backupDaysMax else { return nil }
+        return Localized(
+            en: "the last backup is \(days) days old; make one with: talea backup FILE",
+            zh: "上次备份已是 \(days) 天前；请运行：talea backup 文件")
     }
 }

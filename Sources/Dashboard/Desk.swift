@@ -16,7 +16,6 @@ struct Desk: Sendable {
     let commands: Commands
     let repeats: Repeats
     let sessions: Sessions
-    private let library: MustacheLibrary
 
     static let openPrefix = "/open/"
     /// Whatever changes a file changes its address, so a browser may keep it for ever.
@@ -31,13 +30,16 @@ struct Desk: Sendable {
         self.commands = commands
         self.repeats = repeats
         self.sessions = sessions
+    }
+
+    private static let library: MustacheLibrary = {
         var templates: [String: MustacheTemplate] = [:]
         for (file, text) in PageFiles.all where file.hasSuffix(".mustache") {
             // What does not parse is missing, and a test renders every one.
             templates[String(file.dropLast(9))] = try? MustacheTemplate(string: text)
         }
-        library = MustacheLibrary(templates: templates)
-    }
+        return MustacheLibrary(templates: templates)
+    }()
 
     static let rooms: [(name: String, path: String, key: String)] = [
         ("today", "/", "t"), ("market", "/market", "m"), ("capacity", "/capacity", "p"),
@@ -360,7 +362,9 @@ struct Desk: Sendable {
     // MARK: - Coming in and going out
 
     /// The page behind a link: it sets the cookie and goes on by itself, from our own origin.
-    func open(_ code: String, port: Int, _ language: Language) -> Response {
+    static func open(_ code: String, _ sessions: Sessions, port: Int, _ language: Language)
+        -> Response
+    {
         guard let secret = sessions.open(code) else { return alone(language, port: port) }
         var response = standing(
             language, "welcome", paragraphs: [], forward: true, command: "", status: .ok)
@@ -370,7 +374,7 @@ struct Desk: Sendable {
     }
 
     /// For whoever came without a session.
-    func alone(_ language: Language, port: Int) -> Response {
+    static func alone(_ language: Language, port: Int) -> Response {
         standing(
             language, "enter_title", paragraphs: ["enter_says"], forward: false,
             command: "talea open", status: .unauthorized, after: ["enter_why"])
@@ -387,19 +391,33 @@ struct Desk: Sendable {
             ], status: .notFound)
     }
 
-    private func standing(
+    private static func standing(
         _ language: Language, _ heading: String, paragraphs: [String], forward: Bool,
         command: String, status: HTTPResponse.Status, after: [String] = []
     ) -> Response {
         let words = (paragraphs + after).compactMap { DeskWords.all[$0]?[language] }
-        let data: JSON = [
-            "lang": .string(Self.tag(language)), "static": .string(Self.staticPrefix),
+        return bare(
+            "alone", heading, language,
+            [
+                "paragraphs": .array(words.map { .string($0) }), "forward": .bool(forward),
+                "command": .string(command),
+            ], status: status)
+    }
+
+    /// A page outside of the rooms.
+    static func bare(
+        _ template: String, _ heading: String, _ language: Language, _ data: JSON,
+        status: HTTPResponse.Status = .ok
+    ) -> Response {
+        let shell: JSON = [
+            "lang": .string(tag(language)), "static": .string(staticPrefix),
             "heading": .string(DeskWords.all[heading]?[language] ?? ""),
-            "paragraphs": .array(words.map { .string($0) }), "forward": .bool(forward),
-            "command": .string(command), "w": Self.wordsJSON[language] ?? .null,
+            "w": wordsJSON[language] ?? .null,
         ]
-        let html = library.render(data.mustache, withTemplate: "alone") ?? ""
-        return Self.response(status, html, type: "text/html; charset=utf-8")
+        let html = library.render(shell.merging(data.fields).mustache, withTemplate: template)
+        return response(
+            html == nil ? .internalServerError : status, html ?? "",
+            type: "text/html; charset=utf-8")
     }
 
     /// Style, script and mark; they hold no secret.
@@ -461,7 +479,7 @@ struct Desk: Sendable {
                 }),
             "w": Self.wordsJSON[language] ?? .null,
         ]
-        let html = library.render(
+        let html = Self.library.render(
             shell.merging(data.fields).mustache, withTemplate: template)
         return Self.response(
             html == nil ? .internalServerError : status, html ?? "",

@@ -286,6 +286,7 @@ enum DeskWords {
             "磁盘上有内容损坏，已向伙伴重新索取；请检查磁盘。"
         ),
         ("scrub_none", "not yet", "尚未"),
+        ("backup_none", "none yet", "尚无"),
         (
             "clock_off",
             "This machine’s clock differs from most others by more than ten minutes. Set it right; nothing is signed until then.",
@@ -298,6 +299,7 @@ enum DeskWords {
         ("listening", "Listens at", "监听"),
         ("running", "Started", "启动于"),
         ("scrub", "Last check of the disk", "上次磁盘检查"),
+        ("backup", "Last backup", "上次备份"),
         ("wire", "Wire version", "协议版本"),
         ("peers", "Connected now", "当前连接"),
         (
@@ -364,5 +366,67 @@ enum DeskWords {
             "This form was made by another session. Load the page again; nothing was signed.",
             "此表单属于其他会话。请重新载入页面；没有签署任何内容。"
         ),
+        ("first_heading", "Make your node", "创建您的节点"),
+        (
+            "first_lead",
+            "Everything stays on this computer: nobody gives you an account, and nobody can take it away.",
+            "一切都保存在本机：没有人给您开户，也没有人能收走。"
+        ),
+        ("first_name", "What others see you called", "对外显示的名称"),
+        ("first_role", "Your craft", "您的行当"),
+        ("first_role_help", "Printer, bakery, custodian …", "印刷、烘焙、托管……"),
+        ("first_alliance", "Your alliance", "您的联盟"),
+        ("first_join", "I was invited", "我收到了邀请"),
+        ("first_invitation", "Invitation", "邀请码"),
+        (
+            "first_invitation_help",
+            "The text that begins with talea-invite:. A picture of it can be read with a telephone and pasted here.",
+            "以 talea-invite: 开头的文字。若收到二维码，可用手机扫描后粘贴到这里。"
+        ),
+        ("first_found", "I begin a new one", "我要新建一个"),
+        ("first_alliance_name", "Its name", "联盟名称"),
+        ("first_passphrase", "Passphrase", "口令"),
+        (
+            "first_passphrase_why",
+            "It locks your key on this disk. You type it whenever the node starts; nobody can look it up for you.",
+            "口令锁住本机磁盘上的密钥。每次启动节点都要输入；没有人能替您找回口令。"
+        ),
+        ("first_again", "The same again", "再输一次"),
+        (
+            "first_none",
+            "No passphrase: whoever can read this disk or a copy of it can sign as me.",
+            "不设口令：任何能读取此磁盘或其副本的人都能代我签署。"
+        ),
+        ("first_code", "Your recovery code", "您的恢复码"),
+        (
+            "first_code_why",
+            "Write it on paper now. It brings your identity back when this computer is lost.",
+            "请现在就抄在纸上。电脑丢失时，凭它找回您的身份。"
+        ),
+        (
+            "first_code_warn",
+            "It is kept nowhere and never shown again. Whoever has it can take your identity over: keep it away from this computer, and take no photograph.",
+            "它不会保存在任何地方，也不会再次显示。持有它的人能接管您的身份：请与本机分开保管，不要拍照。"
+        ),
+        ("first_written", "I have written it down", "我已抄好"),
+        ("first_check", "Is it on paper?", "抄好了吗？"),
+        (
+            "first_check_why",
+            "Type these two groups of four from your paper. Only then is your node made.",
+            "请照纸输入这两组（每组四个字符）。之后才会创建节点。"
+        ),
+        ("first_wrong", "That is not what was shown. Look at it once more.", "与所显示的不符，请再看一次。"),
+        ("first_group", "Group", "第几组："),
+        ("first_make", "Make my node", "创建我的节点"),
+        ("first_look", "Show the code again", "再看一次恢复码"),
+        ("first_starting", "Your node is starting", "您的节点正在启动"),
+        (
+            "first_starting_says", "This takes a moment; the page goes on by itself.",
+            "稍候片刻，页面会自动继续。"
+        ),
+        ("notice_waiting", "Something waits for you", "有事项等您处理"),
+        ("notice_payment", "A payment was stated to you", "有人申明已向您付款"),
+        ("notice_deadline", "A deadline of yours is near", "您有一个截止时间临近"),
+        ("notice_fork", "Somebody signed two histories", "有人签署了两份历史"),
     ]
 }

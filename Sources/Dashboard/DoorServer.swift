@@ -31,13 +31,13 @@ public struct DoorServer: Sendable {
         self.port = port
         self.token = token
         self.reader = reader
-        if let logger {
-            self.logger = logger
-        } else {
-            var quiet = Logger(label: "talea.door")
-            quiet.logLevel = .error
-            self.logger = quiet
-        }
+        self.logger = logger ?? Self.quiet
+    }
+
+    static var quiet: Logger {
+        var quiet = Logger(label: "talea.door")
+        quiet.logLevel = .error
+        return quiet
     }
 
     public indirect enum Failure: Error, Hashable, Sendable {
@@ -58,15 +58,21 @@ public struct DoorServer: Sendable {
     /// once connections are taken.
     public func run(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         let gate = Gate(commands: commands, token: token, reader: reader)
+        try await Self.serve(gate, port: port, logger: logger) { port in
+            gate.port.withLock { $0 = port }
+            await onRunning(port)
+        }
+    }
+
+    static func serve(
+        _ responder: some HTTPResponder<BasicRequestContext>, port: Int, logger: Logger,
+        onRunning: @escaping @Sendable (Int) async -> Void
+    ) async throws {
         let application = Application(
-            responder: gate,
+            responder: responder,
             configuration: ApplicationConfiguration(
                 address: .hostname("127.0.0.1", port: port), serverName: nil),
-            onServerRunning: { channel in
-                let port = channel.localAddress?.port ?? 0
-                gate.port.withLock { $0 = port }
-                await onRunning(port)
-            }, logger: logger)
+            onServerRunning: { await onRunning($0.localAddress?.port ?? 0) }, logger: logger)
         do {
             try await application.run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {

@@ -69,6 +69,9 @@ public final class Feed: Sendable {
         }
     }
 
+    /// Names the newest event; another one once anything more happened.
+    public var newest: String { id(state.withLock { $0.last }) }
+
     struct Reading: Sendable {
         /// Since the last one that the reader saw. `nil`: too long ago, or another run; read all anew.
         let missed: [Event]?

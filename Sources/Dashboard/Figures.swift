@@ -17,7 +17,7 @@ struct Figures: Sendable {
         self.zone = zone ?? Self.zone(at: now)
     }
 
-    private static func zone(at instant: Instant) -> Int {
+    static func zone(at instant: Instant) -> Int {
         var seconds = time_t(instant.milliseconds / 1000)
         var local = tm()
         localtime_r(&seconds, &local)

@@ -63,14 +63,8 @@ final class Gate: HTTPResponder {
                 ? .json(status, ["error": .string(code)])
                 : Problem.response(status, code, language)
         }
-        let hosts = ["127.0.0.1:\(port)", "localhost:\(port)"]
-        guard let host = request.head.authority, hosts.contains(host),
-            request.all("host").isEmpty
-        else { return no(.forbidden, "host") }
+        if let wrong = Self.wrong(request, port: port) { return no(.forbidden, wrong) }
         let origins = request.all("origin")
-        guard origins.isEmpty || origins == ["http://" + host] else {
-            return no(.forbidden, "origin")
-        }
         let path = request.head.path ?? ""
         if let speaker = program(request) {
             // A program has no origin; a page that holds a token would be a page that stole it.
@@ -84,17 +78,27 @@ final class Gate: HTTPResponder {
         if request.method == .get {
             if let asset = Desk.asset(path) { return asset }
             if path.hasPrefix(Desk.openPrefix) {
-                return desk.open(
-                    String(path.dropFirst(Desk.openPrefix.count)), port: port, language)
+                return Desk.open(
+                    String(path.dropFirst(Desk.openPrefix.count)), sessions, port: port, language)
             }
         }
-        if let session = session(request, port: port) {
+        if let session = Self.session(request, sessions, port: port) {
             return await browser(session, request, path, language, port, no)
         }
         let isPage =
             request.method == .get && !path.hasPrefix("/api/")
             && !["/openapi.json", "/metrics"].contains(path)
-        return isPage ? desk.alone(language, port: port) : no(.unauthorized, "token")
+        return isPage ? Desk.alone(language, port: port) : no(.unauthorized, "token")
+    }
+
+    /// The part of a request that names another place than ours: its host, or where it comes from.
+    static func wrong(_ request: Request, port: Int) -> String? {
+        let hosts = ["127.0.0.1:\(port)", "localhost:\(port)"]
+        guard let host = request.head.authority, hosts.contains(host),
+            request.all("host").isEmpty
+        else { return "host" }
+        let origins = request.all("origin")
+        return origins.isEmpty || origins == ["http://" + host] ? nil : "origin"
     }
 
     // MARK: - Programs
@@ -156,11 +160,11 @@ final class Gate: HTTPResponder {
 
     static func cookieName(port: Int) -> String { "talea-\(port)" }
 
-    private func session(_ request: Request, port: Int) -> Sessions.Session? {
+    static func session(_ request: Request, _ sessions: Sessions, port: Int) -> Sessions.Session? {
         // What another site makes a browser fetch is a stranger's, whatever cookies come along.
         let sites = request.all("sec-fetch-site")
         guard sites.allSatisfy({ $0 == "same-origin" || $0 == "none" }) else { return nil }
-        return request.cookie(Self.cookieName(port: port)).flatMap { sessions.find($0) }
+        return request.cookie(cookieName(port: port)).flatMap { sessions.find($0) }
     }
 
     private func browser(
@@ -186,7 +190,7 @@ final class Gate: HTTPResponder {
             isRefresh: !request.all("x-refresh").isEmpty)
         switch (request.method, bare) {
         case (.post, "/act"): return await act(visit, request, no)
-        case (.get, "/language"): return Self.choose(visit)
+        case (.get, "/language"): return Self.choose(pairs, port: port)
         case (.get, _):
             if let answer = await desk.file(visit) { return answer }
             if let answer = await desk.get(visit) { return answer }
@@ -198,22 +202,33 @@ final class Gate: HTTPResponder {
     private func act(
         _ visit: Desk.Visit, _ request: Request, _ no: (HTTPResponse.Status, String) -> Response
     ) async -> Response {
-        let types = request.all("content-type").map { $0.lowercased().prefix { $0 != ";" } }
-        guard types == ["application/x-www-form-urlencoded"] else {
-            return no(.unsupportedMediaType, "content_type")
+        switch await Self.form(request) {
+        case .failure(let wrong): return no(wrong.status, wrong.code)
+        case .success(let form): return await desk.post(visit, form)
         }
-        guard let body = try? await request.body.collect(upTo: DoorServer.bodyBytesMax) else {
-            return no(.contentTooLarge, "body_size")
-        }
-        guard let form = FormData.read(String(buffer: body)) else { return no(.badRequest, "body") }
-        return await desk.post(visit, form)
     }
 
-    private static func choose(_ visit: Desk.Visit) -> Response {
-        var response = Desk.redirect(Desk.local(visit.value("back")))
-        if let language = Language(rawValue: visit.value("to")) {
+    /// What a form of a page sent.
+    static func form(_ request: Request) async -> Result<[(String, String)], Wrong> {
+        let types = request.all("content-type").map { $0.lowercased().prefix { $0 != ";" } }
+        guard types == ["application/x-www-form-urlencoded"] else {
+            return .failure(Wrong(status: .unsupportedMediaType, code: "content_type"))
+        }
+        guard let body = try? await request.body.collect(upTo: DoorServer.bodyBytesMax) else {
+            return .failure(Wrong(status: .contentTooLarge, code: "body_size"))
+        }
+        guard let form = FormData.read(String(buffer: body)) else {
+            return .failure(Wrong(status: .badRequest, code: "body"))
+        }
+        return .success(form)
+    }
+
+    static func choose(_ query: [(String, String)], port: Int) -> Response {
+        func value(_ name: String) -> String { query.last { $0.0 == name }?.1 ?? "" }
+        var response = Desk.redirect(Desk.local(value("back")))
+        if let language = Language(rawValue: value("to")) {
             response.headers[.setCookie] =
-                "\(languageCookie(port: visit.port))=\(language.rawValue); Path=/; Max-Age=31536000; "
+                "\(languageCookie(port: port))=\(language.rawValue); Path=/; Max-Age=31536000; "
                 + "HttpOnly; SameSite=Strict"
         }
         return response

@@ -37,14 +37,18 @@ public enum Manual {
 
     /// Verbs of the program that ask no node.
     static let alone: Set<String> = [
-        "init", "run", "open", "verify", "template check", "template new", "template diff",
+        "init", "run", "open", "backup", "restore", "doctor", "completions", "notify set",
+        "notify show", "verify",
+        "template check",
+        "template new",
+        "template diff",
         "simulate market", "simulate canary", "simulate gossip",
         // These read or write a file here, and ask the node in parts.
         "sync", "attachment add", "attachment get",
     ]
 
     /// The page of words that are no verb: whatever the templates add.
-    static let anyTemplateVerb = "TWO WORDS"
+    public static let anyTemplateVerb = "TWO WORDS"
 
     public static let groups: [(Localized, [Page])] = [
         (
@@ -59,9 +63,9 @@ public enum Manual {
                     "[--listen HOST:PORT] [--announce HOST:PORT | none] [--http PORT] [--passphrase-file F] [--hub]",
                     "run the node of a home", "运行主目录的节点"),
                 Page(
-                    "open", "[--reader]",
-                    "a link that opens your pages in a browser, once; --reader: to look only",
-                    "打开您的页面的一次性链接；--reader：只读"),
+                    "open", "[--reader] [--listen HOST:PORT] [--http PORT]",
+                    "a link that opens your pages in a browser, once; --reader: to look only. With no home yet, pages that make one and its node",
+                    "打开您的页面的一次性链接；--reader：只读。尚无主目录时，在页面上创建身份并启动节点"),
                 Page("id", "", "who you are, and the invitation code", "您的身份与邀请码"),
                 Page(
                     "key show", "[--of WHO]", "a key and when it changed", "密钥及其更换时间"),
@@ -75,6 +79,25 @@ public enum Manual {
                 Page(
                     "recover", "--accept-risk key|public|RESOURCE|ID|all",
                     "sign in a log although not everyone could be asked", "在未能问及各方时仍签署某份日志"),
+                Page(
+                    "backup", "FILE|FOLDER",
+                    "copy this home into one file, while its node runs or not",
+                    "将主目录复制为一个文件，节点运行与否均可"),
+                Page(
+                    "restore", "FILE",
+                    "make --home anew from a backup; it asks partners before it signs again",
+                    "从备份重建 --home；问过伙伴后才恢复签署"),
+                Page(
+                    "doctor", "", "whether home, machine and node are well, and what to do",
+                    "主目录、电脑与节点是否正常，以及该做什么"),
+                Page(
+                    "notify set",
+                    "[--desktop on|off] [--webhook URL|off] [--email ADDRESS|off --smtp URL [--email-from ADDRESS] [--smtp-user U --smtp-password-file F]] [--quiet 22:00-07:00|off] [--hours N] [--detail brief|full]",
+                    "be told of what waits while no page is open", "未打开页面时如何提醒您"),
+                Page("notify show", "", "how you are told", "当前的提醒方式"),
+                Page(
+                    "completions", "--shell bash|zsh|fish", "words for the tab key of a shell",
+                    "供命令行补全的脚本"),
                 Page("status", "", "peers, outbox, contracts by grade", "连接、发件箱、合同等级"),
             ]
         ),

@@ -101,6 +101,19 @@ public struct DoorStatus: Hashable, Sendable {
         }
     }
 
+    /// The last copy of the home; `nil` where none was made.
+    public var backup: Backup?
+
+    public struct Backup: Hashable, Sendable {
+        public var made: Instant
+        public var file: String
+
+        public init(made: Instant, file: String) {
+            self.made = made
+            self.file = file
+        }
+    }
+
     public struct Scrub: Hashable, Sendable {
         public var finished: Instant
         /// Entries, statements, templates and keys looked at, and how many were damaged.
@@ -116,13 +129,14 @@ public struct DoorStatus: Hashable, Sendable {
 
     public init(
         listening: String, dataBytes: Int64, started: Instant, entries: Int64? = nil,
-        scrub: Scrub? = nil
+        scrub: Scrub? = nil, backup: Backup? = nil
     ) {
         self.listening = listening
         self.dataBytes = dataBytes
         self.started = started
         self.entries = entries
         self.scrub = scrub
+        self.backup = backup
     }
 }
 

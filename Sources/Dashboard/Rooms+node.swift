@@ -168,6 +168,9 @@ extension Rooms {
                         + figures.pick(
                             ", \($0.entries) entries whole", "，\($0.entries) 条完好")
                 } ?? word("scrub_none")),
+            "backup": .string(
+                status.backup.map { figures.ago($0.made) } ?? word("backup_none")),
+            "backup_due": .string(view.backupDue(status)?[language] ?? ""),
             "unsure": .string(
                 waiting == 0
                     ? ""

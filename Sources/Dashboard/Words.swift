@@ -86,7 +86,7 @@ extension DoorRefusal {
 
 extension Instant {
     /// `2026-11-21T09:00:00.000Z`; `CivilTime.read` takes it back.
-    var iso: String {
+    public var iso: String {
         let time = CivilTime(self, offsetMinutes: 0)
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
         let tail = "\(time.millisecond)"

@@ -15,14 +15,8 @@ public struct RecoveryCode: Sendable {
     /// (Crockford, "Base 32"). `nil` if the checksum does not hold.
     public init?(text: String) {
         var bits: [Bool] = []
-        for letter in text.uppercased().utf8 where letter != 32 && letter != 45 {
-            let canonical: UInt8 =
-                switch letter {
-                case 79: 48
-                case 73, 76: 49
-                default: letter
-                }
-            guard let value = Self.alphabet.firstIndex(of: canonical) else { return nil }
+        for letter in Self.canonical(text).utf8 {
+            guard let value = Self.alphabet.firstIndex(of: letter) else { return nil }
             for shift in (0..<5).reversed() { bits.append(value >> shift & 1 == 1) }
         }
         guard bits.count == Self.entropyBytes * 8 + Self.checksumBits else { return nil }
@@ -32,6 +26,18 @@ public struct RecoveryCode: Sendable {
         }
         guard Array(bits.suffix(Self.checksumBits)) == Self.checksum(bytes) else { return nil }
         entropy = SecretBytes(bytes)
+    }
+
+    /// What a person typed, as it is printed, without hyphens.
+    public static func canonical(_ text: String) -> String {
+        String(
+            text.uppercased().filter { $0 != " " && $0 != "-" }.map { letter in
+                switch letter {
+                case "O": "0"
+                case "I", "L": "1"
+                default: letter
+                }
+            })
     }
 
     /// Nine groups of four letters, the last one the checksum.

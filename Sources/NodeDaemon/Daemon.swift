@@ -22,10 +22,11 @@ public enum Daemon {
 
     /// `listen` is HOST:PORT for peers, `httpPort` the local door's; 0 is any free port. `asHub` serves the
     /// alliance from now on, until the owner says otherwise. `announcing` is what others are told to dial:
-    /// HOST:PORT or `none`. Returns when the process is told to end (SIGTERM, SIGINT).
+    /// HOST:PORT or `none`. Returns when the process is told to end (SIGTERM, SIGINT). `welcome` made this
+    /// home, and its pages go on as the node's.
     public static func run(
         home path: String, listen: String, httpPort: Int, passphrase: String?, asHub: Bool = false,
-        announcing: String? = nil, verbose: Bool,
+        announcing: String? = nil, verbose: Bool, welcome: Welcome? = nil,
         announce: @escaping @Sendable (_ did: String, _ peers: String, _ door: String) -> Void
     ) async throws {
         guard Sodium.start() else { throw Refusal.cryptography }
@@ -83,7 +84,7 @@ public enum Daemon {
         let door = LocalDoor(
             runtime: runtime, home: home, database: database, listening: "\(host):\(bound)")
         let server = DoorService(
-            door: door, home: home.path, port: httpPort, logger: logger,
+            door: door, home: home.path, port: httpPort, logger: logger, welcome: welcome,
             onRunning: { announce(own.did.did, "\(host):\(bound)", "127.0.0.1:\($0)") })
         defer { DoorKey.remove(home: home.path) }
         let group = ServiceGroup(
@@ -129,12 +130,21 @@ private struct DoorService: Service {
     let home: String
     let port: Int
     let logger: Logger
+    /// Serves already, at a port of its own, and goes on as this door.
+    let welcome: Welcome?
     let onRunning: @Sendable (Int) -> Void
 
     func run() async throws {
         let token = DoorKey.freshToken()
         let reader = DoorKey.readerToken(home: home)
         let (home, onRunning) = (home, onRunning)
+        if let welcome {
+            let port = welcome.hand(over: door, token: token, reader: reader)
+            try? DoorKey(port: port, token: token).write(home: home)
+            onRunning(port)
+            try await gracefulShutdown()
+            return
+        }
         try await DoorServer(door, port: port, token: token, reader: reader, logger: logger).run {
             port in
             try? DoorKey(port: port, token: token).write(home: home)

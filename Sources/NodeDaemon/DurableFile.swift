@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Glibc
 
 /// Small files of a home that must outlast a power cut once they are named.
@@ -5,16 +6,34 @@ enum DurableFile {
     /// Returns once `bytes` and the file's name are on the disk. What stands there is replaced by the
     /// whole, never by a part.
     static func write(_ bytes: [UInt8], to path: String) throws(Home.Refusal) {
+        try write([Data(bytes)], to: path)
+    }
+
+    /// The parts one after another.
+    static func write(_ parts: [Data], to path: String) throws(Home.Refusal) {
         let draft = path + ".draft"
         unlink(draft)
         let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .unwritable(path) }
         defer { close(file) }
-        guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else {
+        guard parts.allSatisfy({ put($0, into: file) }), fsync(file) == 0 else {
             unlink(draft)
             throw .unwritable(path)
         }
         try rename(draft, to: path)
+    }
+
+    private static func put(_ part: Data, into file: Int32) -> Bool {
+        part.withUnsafeBytes { bytes in
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = Glibc.write(
+                    file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                guard count > 0 else { return false }
+                rest = rest.dropFirst(count)
+            }
+            return true
+        }
     }
 
     /// Returns once the new name is on the disk.

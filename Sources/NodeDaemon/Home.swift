@@ -44,10 +44,11 @@ public struct Home: Sendable {
         public let foundingBody: [UInt8]
     }
 
-    /// Makes a new home. `passphrase` nil: the key file lies in clear, by the owner's own choice.
+    /// Makes a new home. `passphrase` nil: the key file lies in clear, by the owner's own choice. `code`:
+    /// the recovery code that the owner has been shown already.
     public static func initialise(
         at path: String, name: String, role: String, invitation: Invitation?, alliance: String,
-        passphrase: String?, templatesFrom folder: String?
+        passphrase: String?, templatesFrom folder: String?, code: RecoveryCode? = nil
     ) throws -> Made {
         guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
         let home = Home(path)
@@ -75,7 +76,7 @@ public struct Home: Sendable {
         if files.fileExists(atPath: home.begunKeyFile) { try Database.discard(at: home.path) }
         // Before the key is begun: what lies beside a begun key may be thrown away.
         try Database.requireNone(at: home.path)
-        guard let code = RecoveryCode(entropy: Entropy.bytes(RecoveryCode.entropyBytes)),
+        guard let code = code ?? RecoveryCode(entropy: Entropy.bytes(RecoveryCode.entropyBytes)),
             let key = SigningKey(seed: SecretBytes(Entropy.bytes(32)))
         else { throw Refusal.unwritable(home.path) }
         let genesis = try Genesis(
@@ -116,6 +117,9 @@ public struct Home: Sendable {
         if let address = Commands.peer(of: invitation) { node.addPeer(address) }
         try database.commit(node.takeChanges())
     }
+
+    /// Whether somebody's identity is here.
+    public var isInhabited: Bool { FileManager.default.fileExists(atPath: keyFile) }
 
     /// Whether the key file is encrypted.
     public var needsPassphrase: Bool {

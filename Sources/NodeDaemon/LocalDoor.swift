@@ -95,7 +95,7 @@ final class LocalDoor: NodeDoor {
     func status() async -> DoorStatus {
         var status = DoorStatus(
             listening: listening, dataBytes: home.dataBytes, started: started,
-            scrub: runtime.lastScrub)
+            scrub: runtime.lastScrub, backup: home.lastBackup)
         (status.traffic, status.farewells) = runtime.seen
         return status
     }
@@ -216,7 +216,8 @@ actor OfflineDoor: NodeDoor {
     }
 
     func status() async -> DoorStatus {
-        DoorStatus(listening: "", dataBytes: home.dataBytes, started: Clock.now())
+        DoorStatus(
+            listening: "", dataBytes: home.dataBytes, started: Clock.now(), backup: home.lastBackup)
     }
 
     func refreshTemplates() async -> [TemplateFault] { [] }

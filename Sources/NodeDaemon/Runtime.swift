@@ -14,14 +14,14 @@ internal import Transport
 
 /// The one loop that owns the node: drain, decide and apply, commit, sync, and only then speak.
 final class Runtime: Service {
-    private let home: Home
+    let home: Home
     let database: Database
     private let did: DID
     private let secrets: Mutex<KeyFile>
     private let alliance: Alliance
     private let transport: Transport
     private let inbox = Inbox()
-    private let logger: Logger
+    let logger: Logger
     private let frames = Turnstile(limit: Inbox.batchMax)
     private let dialer: Dialer
     private let links = Mutex(Links())
@@ -72,6 +72,7 @@ final class Runtime: Service {
             group.addTask { await self.listenToPeers() }
             group.addTask { await self.tick() }
             group.addTask { await self.scrub() }
+            group.addTask { await self.notify() }
             group.addTask { await self.own(self.start) }
             group.addTask {
                 try? await gracefulShutdown()
@@ -386,6 +387,18 @@ final class Runtime: Service {
         logger.critical("stopping, so that nothing damaged is used: \(error)")
         trouble.withLock { $0.end = error }
         inbox.close()
+    }
+
+    // MARK: - For notices
+
+    /// By the key in force; the key's name and the signature in base64.
+    func sign(_ bytes: [UInt8]) -> (key: String, signature: String) {
+        secrets.withLock { secrets in
+            (
+                DID(secrets.key.publicKey).did,
+                Data(secrets.key.sign(bytes).bytes).base64EncodedString()
+            )
+        }
     }
 
     // MARK: - For the door

@@ -11,6 +11,7 @@ extension Daemon {
     public static func words(for error: any Error) -> Localized? {
         switch error {
         case let refusal as Home.Refusal: refusal.words
+        case let refusal as Backup.Refusal: refusal.words
         case let refusal as Daemon.Refusal: refusal.words
         case let refusal as StorageRefusal: refusal.words
         case let refusal as TransportRefusal: refusal.words
@@ -85,6 +86,43 @@ extension Home.Refusal {
             Localized(
                 en: "“\(path)” cannot be written; check the disk and the folder's owner",
                 zh: "“\(path)”无法写入；请检查磁盘与文件夹权限")
+        }
+    }
+}
+
+extension Backup.Refusal {
+    var words: Localized {
+        switch self {
+        case .unreadable(let file, let part):
+            Localized(
+                en:
+                    "“\(file)” is no whole backup (its \(part) does not hold); nothing was changed. "
+                    + "Take another copy of it, or another backup",
+                zh: "“\(file)”不是完整的备份（\(part) 不符）；未作任何更改。请换一份副本或另一个备份")
+        case .unwritable(let path):
+            Localized(
+                en: "“\(path)” cannot be written; wanted a folder that exists and is yours",
+                zh: "“\(path)”无法写入；应为已有且属于您的文件夹")
+        case .foreign(let path, let did):
+            Localized(
+                en: "“\(path)” belongs to \(did.did); choose another place",
+                zh: "“\(path)”属于 \(did.did)；请换一个位置")
+        case .emptier(let path, let here, let there, let log):
+            Localized(
+                en: "“\(path)” stays as it is: it holds \(there) entries"
+                    + (log.map { " of your log \($0.short)" } ?? "")
+                    + ", and what would take its place \(here). Choose another place",
+                zh: "“\(path)”保持不变：其中"
+                    + (log.map { "您的日志 \($0.short) " } ?? "")
+                    + "有 \(there) 条，而要替换它的只有 \(here) 条。请换一个位置")
+        case .occupied(let path):
+            Localized(
+                en: "“\(path)” holds other things and no node; choose another folder",
+                zh: "“\(path)”中有其他内容而不是节点；请换一个文件夹")
+        case .keyChanging:
+            Localized(
+                en: "the key is being changed; make the backup again",
+                zh: "密钥正在更换；请重新备份")
         }
     }
 }

@@ -18,6 +18,8 @@ enum Daemon {
         var passphrase: String?
         /// A folder of templates to copy into the home.
         var contracts: String?
+        /// Shown to the owner before the home is made.
+        var code: RecoveryCode?
     }
 
     /// What `talea init` made.
@@ -41,7 +43,8 @@ enum Daemon {
             let made = try Home.initialise(
                 at: beginning.home, name: beginning.name, role: beginning.role,
                 invitation: beginning.invitation, alliance: beginning.alliance,
-                passphrase: beginning.passphrase, templatesFrom: beginning.contracts)
+                passphrase: beginning.passphrase, templatesFrom: beginning.contracts,
+                code: beginning.code)
             return Begun(
                 did: made.did.did, short: made.did.shortDID, recoveryCode: made.recoveryCode,
                 foundingBody: made.foundingBody)
@@ -63,6 +66,23 @@ enum Daemon {
         }
     }
 
+    /// A copy of the home, taken beside its running node.
+    static func backUp(home: String, to file: String) throws -> (backup: Backup, file: String) {
+        try inWords { try Home(home).backUp(to: file) }
+    }
+
+    static func restore(home: String, from file: String) throws -> Home.Restored {
+        try inWords { try Home(home).restore(from: file) }
+    }
+
+    static func notifySettings(home: String) -> NotifySettings? { Home(home).notifySettings }
+
+    static func set(_ settings: NotifySettings, home: String) throws {
+        try inWords { try Home(home).set(settings) }
+    }
+
+    static func isInhabited(home: String) -> Bool { Home(home).isInhabited }
+
     /// Whether the key file of this home is encrypted.
     static func needsPassphrase(home: String) throws -> Bool {
         try inWords { try Home(home).needsPassphrase }
@@ -71,12 +91,12 @@ enum Daemon {
     /// Runs until SIGTERM or SIGINT. `http` 0: any free port.
     static func run(
         home: String, listen: String, http: Int, passphrase: String?, asHub: Bool,
-        announcing: String?
+        announcing: String? = nil, welcome: Welcome? = nil
     ) async throws {
         do {
             try await NodeDaemon.Daemon.run(
                 home: home, listen: listen, httpPort: http, passphrase: passphrase, asHub: asHub,
-                announcing: announcing, verbose: false
+                announcing: announcing, verbose: false, welcome: welcome
             ) { did, peers, door in
                 Terminal.tell(
                     "\(did)\npeers    \(peers)\ndoor     \(door)\n"

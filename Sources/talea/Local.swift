@@ -13,6 +13,16 @@ enum Local {
             switch line.words.first {
             case "init": try Init.parse(rest(arguments, after: ["init"])).act(line)
             case "run": try await Run.parse(rest(arguments, after: ["run"])).act(line)
+            case "backup": try BackUp.parse(rest(arguments, after: ["backup"])).act(line)
+            case "restore": try Restore.parse(rest(arguments, after: ["restore"])).act(line)
+            case "notify" where line.words.dropFirst().first == "show":
+                try ShowNotify.parse(rest(arguments, after: ["notify", "show"])).act(line)
+            case "notify":
+                try SetNotify.parse(rest(arguments, after: ["notify", "set"])).act(line)
+            case "completions":
+                try Completions.parse(rest(arguments, after: ["completions"])).act()
+            case "doctor":
+                return try await Examine.parse(rest(arguments, after: ["doctor"])).act(line)
             case "recover": try await Recover.parse(rest(arguments, after: ["recover"])).act(line)
             case "simulate" where line.words.dropFirst().first == "gossip":
                 return try SimulateGossip.parse(rest(arguments, after: ["simulate", "gossip"]))

@@ -3,7 +3,7 @@ import Dashboard
 import Glibc
 
 /// The command line. A verb goes to the running node of its home over the loopback door; `init`, `run`,
-/// `recover`, `verify` and `template check`, `new` and `diff` need no node.
+/// `recover`, `backup`, `restore`, `doctor`, `verify` and `template check`, `new` and `diff` need no node.
 @main
 enum Main {
     /// What scripts read. 0: all well.
@@ -40,7 +40,9 @@ enum Main {
             return 0
         }
         switch line.words.first {
-        case "init", "run", "verify", "simulate": return await Local.run(arguments, line)
+        case "init", "run", "verify", "simulate", "backup", "restore", "doctor",
+            "completions", "notify":
+            return await Local.run(arguments, line)
         case "open": return await Open.run(line)
         case "recover" where line.options["accept-risk"] == nil:
             return await Local.run(arguments, line)

@@ -3,10 +3,15 @@ import Dashboard
 import FoundationEssentials
 import Glibc
 
-/// `talea open`: a link to the owner's pages, good once, and the browser where there is one.
+/// `talea open`: a link to the owner's pages, good once, and the browser where there is one. Where no home is
+/// yet the pages make one, and this process goes on as its node.
 enum Open {
+    /// Where partners reach a node that began on pages: a port that an invitation can name for years.
+    private static let listenDefault = "0.0.0.0:7001"
+
     static func run(_ line: Line) async -> Int32 {
-        let unknown = line.options.keys.filter { $0 != "home" && $0 != "lang" }.sorted()
+        let known = ["home", "lang", "listen", "http"]
+        let unknown = line.options.keys.filter { !known.contains($0) }.sorted()
         if let name = unknown.first ?? line.words.dropFirst().first {
             return Terminal.refuse(
                 DoorRefusal(
@@ -15,19 +20,89 @@ enum Open {
                     zh: "此处没有“\(name)”；可用：--reader"),
                 json: line.has("json"), line.language)
         }
+        guard Daemon.isInhabited(home: line.home) else { return await begin(line) }
         let link: String
         do {
-            link = try await DoorClient(home: line.home).link(isReader: line.has("reader"))
+            link = try await Self.link(line)
         } catch {
             return Remote(line: line).unreachable(error)
         }
+        tell(link, line)
+        return 0
+    }
+
+    /// Where the node is asleep and a service stands for it, it is woken first: whoever clicks on a menu has no
+    /// terminal to do so.
+    private static func link(_ line: Line) async throws(DoorClient.Failure) -> String {
+        do {
+            return try await DoorClient(home: line.home).link(isReader: line.has("reader"))
+        } catch {
+            guard case .notRunning = error, line.options["home"] == nil,
+                system("systemctl --user start talea.service >/dev/null 2>&1") == 0
+            else { throw error }
+        }
+        for _ in 0..<50 {
+            if let key = DoorKey.read(home: line.home), await DoorClient(key: key).isAlive() {
+                break
+            }
+            try? await Task.sleep(for: .milliseconds(200))
+        }
+        return try await DoorClient(home: line.home).link(isReader: line.has("reader"))
+    }
+
+    private static func tell(_ link: String, _ line: Line) {
         if line.has("json") {
             print((["link": .string(link)] as JSON).text(pretty: true))
+        } else {
+            print(link)
+            if hasScreen { show(link) }
+        }
+        fflush(nil)
+    }
+
+    private static func begin(_ line: Line) async -> Int32 {
+        guard let http = Int(line.options["http"]?.last ?? "0"), (0...65_535).contains(http) else {
+            return Terminal.refuse(
+                DoorRefusal(
+                    "value_unreadable", field: "http",
+                    en: "--http: wanted a port from 0 to 65535", zh: "--http：应为 0 至 65535 的端口"),
+                json: line.has("json"), line.language)
+        }
+        let welcome = Welcome { beginning in
+            do {
+                _ = try Daemon.initialise(
+                    .init(
+                        home: line.home, name: beginning.name, role: beginning.role,
+                        invitation: beginning.invitation, alliance: beginning.alliance,
+                        passphrase: beginning.passphrase, code: beginning.code))
+            } catch let failure as Daemon.Failure {
+                throw DoorRefusal("failed", en: failure.message.en, zh: failure.message.zh)
+            }
+        }
+        let serving = Task {
+            try await welcome.run(port: http) { link in tell(link, line) }
+        }
+        defer { serving.cancel() }
+        for await beginning in welcome.beginnings {
+            do {
+                try await Daemon.run(
+                    home: line.home, listen: line.options["listen"]?.last ?? listenDefault,
+                    http: http, passphrase: beginning.passphrase, asHub: false, welcome: welcome)
+            } catch let failure as Daemon.Failure {
+                Terminal.complain(failure.message[line.language])
+                return failure.exit
+            } catch {
+                Terminal.complain("\(error)")
+                return Main.Exit.refused
+            }
             return 0
         }
-        print(link)
-        if hasScreen { show(link) }
-        return 0
+        do { try await serving.value } catch let failure as DoorServer.Failure {
+            Terminal.complain(failure.words[line.language])
+        } catch {
+            Terminal.complain("\(error)")
+        }
+        return Main.Exit.refused
     }
 
     private static var hasScreen: Bool {

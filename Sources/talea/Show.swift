@@ -393,6 +393,11 @@ enum Show {
                 (en ? "scrubbed   " : "巡检   ") + cell(scrub["time"])
                     + (en ? " (entries / bad: \(counts))" : "（条目 / 损坏：\(counts)）"))
         }
+        let backup = json["last_backup"]?["time"]
+        lines.append(
+            (en ? "backup     " : "备份   ")
+                + (backup.map(cell) ?? (en ? "none yet" : "尚无")))
+        if let due = json["backup_due"], due != .null { lines.append("  " + words(due, language)) }
         for name in ["read_only", "ledger_fault"] {
             if let problem = json[name], problem != .null {
                 lines.append("! " + words(problem["message"], language))

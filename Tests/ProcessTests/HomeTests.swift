@@ -10,6 +10,8 @@ extension ProcessTests {
             for text in texts { #expect(ended.error.contains(text), "\(text): \(ended.error)") }
         }
 
+        static func expectDone(_ ended: Ended) { #expect(ended.status == 0, "\(ended)") }
+
         @Test func `one home, one process: the second is refused and told the first`() async throws
         {
             let folder = try Folder()

@@ -55,6 +55,13 @@ import Testing
                 file: file, machine: Machine.hash(), count: 4, newest: try #require(own.last).id))
         sidecar.close()
 
+        // A backup is taken of it as it is, before anything is brought up to date.
+        let copy = folder.path + "/copy"
+        try LedgerCopy.make(of: folder.path, to: copy)
+        let copied = try LedgerCopy(reading: copy)
+        #expect(copied.schema == 1 && copied.did == alice.did)
+        #expect(copied.own.values.reduce(0) { $0 + $1.count } == own.count)
+
         let database = try Database.open(at: folder.path)
         let (snapshot, alliance) = try database.load()
         #expect(alliance == alice.genesis.alliance)

@@ -1,0 +1,84 @@
+public import Capacity
+public import Contracts
+import Entries
+import Identity
+public import NodeCore
+
+/// Something that the owner may want to hear of while no page is open.
+public struct Notice: Hashable, Sendable {
+    public enum Kind: String, Sendable {
+        case waiting, payment, deadline, fork
+    }
+
+    public let kind: Kind
+    /// Names this very thing for good, so that it is told once.
+    public let key: String
+    /// When it is over; `nil` where no deadline runs.
+    public let until: Instant?
+    /// Names nobody and no terms.
+    public let brief: String
+    /// As the pages say it.
+    public let full: String
+
+    /// What there is now, the most urgent first. A deadline is told apart once fewer than `hours` are left.
+    public static func all(
+        of node: Node, at now: Instant, hours: Int64, _ language: Language
+    ) -> [Notice] {
+        let rooms = Rooms(node, language, now: now)
+        let waiting = rooms.contracts.filter { !$0.isOver }.flatMap { rooms.notices($0, hours) }
+        return (waiting + rooms.forkNotices).sorted {
+            ($0.until ?? .latest, $0.key) < ($1.until ?? .latest, $1.key)
+        }
+    }
+}
+
+extension Rooms {
+    fileprivate func notices(_ held: HeldContract, _ hours: Int64) -> [Notice] {
+        guard let fold = held.fold, fold.isSequenced else {
+            guard held.declined == nil, !held.hasAccepted(me) else { return [] }
+            return told(
+                held, "proposal", .waiting, until: held.proposal.acceptBy, word("wait_accept"),
+                hours)
+        }
+        var found: [Notice] = []
+        for record in fold.state.records where fold.state.awaited(record.number).contains(me) {
+            let says = acts(held, record: record.number).first?["says"]?.string ?? ""
+            found += told(
+                held, "record \(record.number) \(record.version)",
+                record.isStated ? .payment : .waiting, until: record.until, says, hours)
+        }
+        for request in held.requests.values where view.consents(to: request, held).contains(me) {
+            found += told(
+                held, "request \(request.entry.id.hex)", .waiting,
+                until: request.entry.header.statement?.expires,
+                figures.local(fold.state.says(Act(request.act), language)), hours)
+        }
+        return found
+    }
+
+    /// The thing itself, and once its deadline is near that too.
+    private func told(
+        _ held: HeldContract, _ what: String, _ kind: Notice.Kind, until: Instant?, _ says: String,
+        _ hours: Int64
+    ) -> [Notice] {
+        func notice(_ kind: Notice.Kind) -> Notice {
+            let left = until.map { " (" + figures.left(until: $0) + ")" } ?? ""
+            return Notice(
+                kind: kind, key: "\(kind.rawValue) \(held.id.hex) \(what)", until: until,
+                brief: word("notice_" + kind.rawValue) + left,
+                full: "\(says)\(left) · \(title(held)) · \(partners(held))")
+        }
+        let near = until.map { $0.milliseconds - now.milliseconds < hours * 3_600_000 } ?? false
+        return near ? [notice(kind), notice(.deadline)] : [notice(kind)]
+    }
+
+    fileprivate var forkNotices: [Notice] {
+        (view.forks().array).map { fork in
+            Notice(
+                kind: .fork,
+                key: "fork \(fork["log"]?.string ?? "") \(fork["sequence"]?.number ?? 0)",
+                until: nil, brief: word("notice_fork"),
+                full: fork["says"]?[language.rawValue]?.string ?? "")
+        }
+    }
+}

@@ -1,0 +1,186 @@
+internal import Capacity
+internal import Dashboard
+internal import Entries
+internal import Foundation
+internal import Glibc
+internal import Identity
+internal import Storage
+
+// A copy of a home in one file, and a home from such a file.
+//
+// The copy is taken beside the running node. Left out are the sidecar, so that a restored home knows
+// itself for an old copy and asks before it signs, and what a start makes anew: port, tokens, lock.
+
+extension Home {
+    private var backupNote: String { path + "/backup.json" }
+
+    /// When this home was copied last, and to where.
+    var lastBackup: DoorStatus.Backup? {
+        guard let data = FileManager.default.contents(atPath: backupNote),
+            let json = try? JSON(reading: data), let made = json["made"]?.number,
+            let time = try? Instant(milliseconds: made), let file = json["file"]?.string
+        else { return nil }
+        return .init(made: time, file: file)
+    }
+
+    private func note(backup made: Instant, at file: String) throws(Refusal) {
+        let json: JSON = ["made": .number(made.milliseconds), "file": .string(file)]
+        try DurableFile.write(json.bytes(), to: backupNote)
+    }
+
+    // MARK: - Taking
+
+    /// Copies this home to `file`, or into that folder under a name of the day. Where a backup is already
+    /// it is replaced by one that holds as much or more, and by no other.
+    public func backUp(to file: String) throws -> (backup: Backup, file: String) {
+        guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
+        _ = try needsPassphrase
+        let made = Clock.now()
+        let place = Home(file).path
+        let draft = Self.isFolder(place) ? place + "/.talea-ledger" : place + ".ledger"
+        try Self.makeDraft(draft)
+        defer { try? FileManager.default.removeItem(atPath: draft) }
+        let keys = try copyLedger(to: draft + "/" + Backup.ledger)
+        let copy = try LedgerCopy(reading: draft + "/" + Backup.ledger)
+        let target =
+            Self.isFolder(place)
+            ? "\(place)/talea-\(copy.did.did.suffix(8))-\(CivilTime(made, offsetMinutes: 0).date).backup"
+            : place
+        try Self.check(copy, against: target)
+
+        var contents = keys.sorted { $0.key < $1.key }.map { ($0.key, Data($0.value.utf8)) }
+        contents += Templates.read(templates).map { ("contracts/" + $0.name, Data($0.bytes)) }
+        let ledger = URL(filePath: draft + "/" + Backup.ledger)
+        contents.append((Backup.ledger, try Data(contentsOf: ledger, options: .alwaysMapped)))
+        let backup = Backup(
+            did: copy.did, made: made, schema: copy.schema, entries: copy.entries,
+            heads: copy.heads,
+            files: contents.map { .init(name: $0.0, hash: $0.1.sha256, bytes: $0.1.count) })
+        try DurableFile.write([Data(backup.text.utf8)] + contents.map(\.1), to: target)
+        // Read again from the disk: a backup that nobody looked at is a hope.
+        let written = try Backup.read(target)
+        _ = try written.backup.contents(target, written.data, from: written.start)
+        try note(backup: made, at: target)
+        return (backup, target)
+    }
+
+    /// The key files as they were all the while that the ledger was copied: a key that changed in between
+    /// would not open what the copy says.
+    private func copyLedger(to path: String) throws -> [String: String] {
+        for _ in 0..<5 {
+            let before = try keyFiles()
+            try LedgerCopy.make(of: self.path, to: path)
+            if try keyFiles() == before { return before }
+            unlink(path)
+        }
+        throw Backup.Refusal.keyChanging
+    }
+
+    private func keyFiles() throws -> [String: String] {
+        var files = ["key": try privateText(keyFile)]
+        if FileManager.default.fileExists(atPath: keyFile + ".next") {
+            files["key.next"] = try privateText(keyFile + ".next")
+        }
+        return files
+    }
+
+    private static func check(_ copy: LedgerCopy, against target: String) throws {
+        guard FileManager.default.fileExists(atPath: target) else { return }
+        let old = try Backup.read(target).backup
+        guard old.did == copy.did else { throw Backup.Refusal.foreign(target, old.did) }
+        if let lack = copy.lacks(of: old.heads) {
+            throw Backup.Refusal.emptier(target, here: lack.here, there: lack.there, log: lack.log)
+        }
+        guard copy.entries >= old.entries else {
+            throw Backup.Refusal.emptier(
+                target, here: copy.entries, there: old.entries, log: nil)
+        }
+    }
+
+    // MARK: - Bringing back
+
+    /// What `restore` did.
+    public struct Restored: Sendable {
+        public let backup: Backup
+        /// Where the home that stood there lies now.
+        public let aside: String?
+    }
+
+    /// Makes this home from a backup. What stands there already is put aside, and only if it is the same
+    /// identity's and holds nothing that the backup lacks, or cannot be read any more.
+    public func restore(from file: String) throws -> Restored {
+        guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
+        let source = Home(file).path
+        let (backup, start, data) = try Backup.read(source)
+        let contents = try backup.contents(source, data, from: start)
+        guard backup.files.contains(where: { $0.name == "key" }),
+            backup.files.contains(where: { $0.name == Backup.ledger })
+        else { throw Backup.Refusal.unreadable(source, part: "key") }
+        let draft = path + ".restoring"
+        try Self.makeDraft(draft)
+        defer { try? FileManager.default.removeItem(atPath: draft) }
+        try Self.makeFolder(draft + "/contracts")
+        for (part, bytes) in contents {
+            try DurableFile.write([bytes], to: draft + "/" + part.name)
+        }
+        let copy = try LedgerCopy(reading: draft + "/" + Backup.ledger)
+        guard copy.did == backup.did, copy.entries == backup.entries,
+            copy.heads.count == backup.heads.count, copy.lacks(of: backup.heads) == nil
+        else { throw Backup.Refusal.unreadable(source, part: Backup.ledger) }
+        try Home(draft).note(backup: backup.made, at: source)
+        let aside = try Database.whileUnused(path) { () throws -> String? in
+            try checkStanding(against: copy, backup.did)
+            guard try !isFree else { return nil }
+            let name = "\(path).before-\(Clock.now().milliseconds)"
+            try DurableFile.rename(path, to: name)
+            return name
+        }
+        try DurableFile.rename(draft, to: path)
+        return Restored(backup: backup, aside: aside)
+    }
+
+    /// No folder, or one with nothing in it but the lock that was taken on it just now.
+    private var isFree: Bool {
+        get throws {
+            guard FileManager.default.fileExists(atPath: path) else { return true }
+            let names = try FileManager.default.contentsOfDirectory(atPath: path)
+            guard names.allSatisfy({ $0 == "lock" }) else { return false }
+            unlink(path + "/lock")
+            return true
+        }
+    }
+
+    private func checkStanding(against copy: LedgerCopy, _ did: DID) throws {
+        guard try !isFree else { return }
+        let marks = ["key", Backup.ledger, "high-water"]
+        guard marks.contains(where: { FileManager.default.fileExists(atPath: path + "/" + $0) })
+        else { throw Backup.Refusal.occupied(path) }
+        // What cannot be read cannot be compared; it is kept aside, whatever it was.
+        guard let standing = try? LedgerCopy(reading: path + "/" + Backup.ledger) else { return }
+        guard standing.did == did else { throw Backup.Refusal.foreign(path, standing.did) }
+        if let lack = copy.lacks(of: standing.heads) {
+            throw Backup.Refusal.emptier(path, here: lack.here, there: lack.there, log: lack.log)
+        }
+        guard copy.entries >= standing.entries else {
+            throw Backup.Refusal.emptier(
+                path, here: copy.entries, there: standing.entries, log: nil)
+        }
+    }
+
+    // MARK: - Folders
+
+    private static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            && isFolder.boolValue
+    }
+
+    private static func makeDraft(_ path: String) throws {
+        try? FileManager.default.removeItem(atPath: path)
+        try makeFolder(path)
+    }
+
+    private static func makeFolder(_ path: String) throws {
+        guard mkdir(path, 0o700) == 0 else { throw Backup.Refusal.unwritable(path) }
+    }
+}

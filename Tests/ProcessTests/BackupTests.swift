@@ -1,0 +1,129 @@
+import Foundation
+import Testing
+
+extension ProcessTests {
+    @Suite struct BackupTests {
+        @Test(.timeLimit(.minutes(5)))
+        func `a backup taken while trading brings a wiped node back, with one history`()
+            async throws
+        {
+            let trade = try await Trade.open()
+            let (press, maker) = (trade.press, trade.maker)
+            try await trade.publish()
+            // Taken again and again, beside the node, until the option is paid for.
+            let file = trade.folder.path + "/press.backup"
+            let home = press.home
+            let copying = Task {
+                var count = 0
+                while !Task.isCancelled {
+                    let ended = try await Programs.run(
+                        Programs.talea, ["--home", home, "backup", file])
+                    if Task.isCancelled { break }
+                    guard ended.status == 0 else { throw Broken("backup ended: \(ended.error)") }
+                    count += 1
+                }
+                return count
+            }
+            try await trade.buy()
+            copying.cancel()
+            #expect(try await copying.value > 0)
+            // Then something that the backup does not have.
+            let stated = try await trade.deliver(units: "40")
+            let before = try await trade.press("ledger balance")
+            let heads = try await trade.press.show(trade.option)["steps"].items.count
+            try await press.stop(SIGKILL)
+            try FileManager.default.removeItem(atPath: press.home)
+
+            let restored = try await press.run(["restore", file, "--json"])
+            #expect(restored.status == 0, "\(restored.error)")
+            #expect(try restored.json["did"].text == press.did)
+            try await press.start()
+            #expect(try await press("status")["last_backup"]["file"].text == file)
+            try await until("the press is whole") {
+                let status = try await press("status")
+                return status["recovery"]["logs"].items.isEmpty
+            }
+            try await until("the press holds what it had lost") {
+                let steps = try await press.show(trade.option)["steps"].items.count
+                let balance = try await press("ledger balance")
+                return steps == heads && balance == before
+            }
+            // It goes on where it was.
+            try await maker("delivery confirm", ["contract": trade.option, "record": stated])
+            try await until("the press sees it accepted") {
+                let records = try await press.show(trade.option)["records"].items
+                return records.contains {
+                    $0["number"].text == stated && $0["state"].text != "stated"
+                }
+            }
+            for studio in trade.all {
+                #expect(try await studio("status")["forks"].items.isEmpty)
+                #expect(try await studio("ledger rebuild", [:], ["--check"])["equal"].isTrue)
+            }
+        }
+
+        @Test func `a better copy is never replaced by an emptier one`() async throws {
+            let folder = try Folder()
+            let (anna, berta) = (Studio("anna", in: folder), Studio("berta", in: folder))
+            try await anna.make()
+            try await berta.make()
+            let (old, new) = (folder.path + "/old", folder.path + "/new")
+            HomeTests.expectDone(try await anna.run(["backup", old]))
+            try await anna.start()
+            try await anna("line declare", HomeTests.window("print/a"))
+            HomeTests.expectDone(try await anna.run(["backup", new]))
+            try await anna.stop()
+            // A home that knows more is left alone, also by its own older copy.
+            let kept = ["key", "ledger.sqlite", "high-water"]
+            let before = try anna.bytes().filter { kept.contains($0.key) }
+            HomeTests.expectOneLine(
+                try await anna.run(["restore", old]), "stays as it is", "holds 3 entries",
+                "take its place 2")
+            #expect(try anna.bytes().filter { kept.contains($0.key) } == before)
+            HomeTests.expectOneLine(try await berta.run(["restore", new]), berta.did)
+            HomeTests.expectOneLine(try await berta.run(["backup", new]), anna.did)
+            // The older copy comes back elsewhere; what it can back up replaces nothing better.
+            let again = Studio("again", in: folder)
+            HomeTests.expectDone(try await again.run(["restore", old]))
+            let good = try Data(contentsOf: URL(filePath: new))
+            HomeTests.expectOneLine(try await again.run(["backup", new]), "stays as it is")
+            #expect(try Data(contentsOf: URL(filePath: new)) == good)
+            // A newer copy may take its place; what stood there is kept.
+            let restored = try await again.run(["restore", new, "--json"])
+            #expect(restored.status == 0, "\(restored.error)")
+            let aside = try restored.json["aside"].text
+            #expect(FileManager.default.fileExists(atPath: aside + "/key"))
+            // A folder gets a file of the day.
+            let day = try await anna.run(["backup", folder.path, "--json"])
+            #expect(try day.json["file"].text.hasSuffix(".backup"))
+            let plain = try folder.write("notes.txt", "mine")
+            HomeTests.expectOneLine(try await anna.run(["backup", plain]), "no whole backup")
+            #expect(try String(contentsOfFile: plain, encoding: .utf8) == "mine")
+        }
+
+        @Test func `a backup with any byte changed or missing makes no home`() async throws {
+            let folder = try Folder()
+            let anna = Studio("anna", in: folder)
+            try await anna.make()
+            let file = folder.path + "/backup"
+            HomeTests.expectDone(try await anna.run(["backup", file]))
+            let whole = try Data(contentsOf: URL(filePath: file))
+            // In the text, in the key and templates, and in the ledger.
+            let places = [0, 20, 300, 2_000, whole.count / 2, whole.count - 1]
+            var broken = places.map { place in
+                var bytes = whole
+                bytes[place] ^= 1
+                return bytes
+            }
+            broken += [whole.dropLast(), whole + [0], Data()].map { Data($0) }
+            for bytes in broken {
+                try bytes.write(to: URL(filePath: file))
+                let other = Studio("other", in: folder)
+                HomeTests.expectOneLine(
+                    try await other.run(["restore", file]), "no whole backup", "nothing was changed"
+                )
+                #expect(!FileManager.default.fileExists(atPath: other.home))
+            }
+        }
+    }
+}

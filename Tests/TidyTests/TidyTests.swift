@@ -21,7 +21,7 @@ import Testing
         "Storage": made.union(["NodeCore", "GRDB"]),
         "Dashboard": made.union([
             "NodeCore", "Replication", "Hummingbird", "Mustache", "ServiceLifecycle", "Logging",
-            "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes",
+            "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes", "CQrencode",
         ]),
         "Simulation": made.union(["NodeCore", "Replication"]),
         "NodeDaemon": made.union([

@@ -96,6 +96,8 @@ let pureTests: [Target] = [
 ]
 
 let edges: [Target] = [
+    .systemLibrary(
+        name: "CQrencode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
     .executableTarget(
         name: "talea",
         dependencies: [
@@ -134,7 +136,7 @@ let edges: [Target] = [
         "Dashboard",
         [
             "NodeCore", "Replication", "Contracts", "Market", "Logs", "Ledger", "Entries",
-            "Capacity", "Identity",
+            "Capacity", "Identity", "CQrencode",
             .product(name: "Hummingbird", package: "hummingbird"),
             .product(name: "Mustache", package: "swift-mustache"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

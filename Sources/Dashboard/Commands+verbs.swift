@@ -27,7 +27,7 @@ extension Commands {
 
     /// Whether a node may answer it: built in, or of a template here.
     func knows(_ verb: String) async -> Bool {
-        if Self.verbs.contains(verb) || verb == "proof" { return !Manual.alone.contains(verb) }
+        if Self.verbs.contains(verb) { return !Manual.alone.contains(verb) }
         await door.refreshTemplates()
         let added = try? await door.read { Self.verbs(of: $0.templates.values) }
         return added?.contains(verb) == true

@@ -133,7 +133,9 @@ public struct Commands: Sendable {
         case "ledger export": return try await read(request, Self.export)
         case "ledger rebuild": return try await rebuild(request)
         case "reputation show": return try await read(request, Self.reputation)
-        case "proof", "proof export": return try await proof(request)
+        case "proof export": return try await proof(request)
+        case "proof": return try await prove(request)
+        case "proof page": return try await provePage(request)
         default:
             await door.refreshTemplates()
             return try await alias(request)

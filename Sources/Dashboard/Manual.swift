@@ -23,7 +23,8 @@ public enum Manual {
         "line show",
         "offer list", "offer show", "template list", "template show", "contract show",
         "contract list", "ledger balance", "ledger statement", "ledger export", "ledger rebuild",
-        "proof", "proof export", "witness list", "hub list", "attachment list", "reputation show",
+        "proof", "proof page", "proof export", "witness list", "hub list", "attachment list",
+        "reputation show",
         "alliance list",
     ]
 
@@ -259,8 +260,19 @@ public enum Manual {
                     "a whole contract; or these steps and the rest hidden; or one step alone",
                     "导出整份合同；或披露若干步而隐去其余；或单独一步"),
                 Page(
-                    "verify", "FILE", "check what was exported, and tell it, offline",
-                    "离线验证并讲述导出的内容"),
+                    "proof",
+                    "--contract ID [--step N] [--what step|request] [--page URL] [--at URL] [--qr] [-o FILE]",
+                    "one step small enough for a QR code; of the last step where none is named; request: without what it changed; FILE.svg or .png holds the code, .txt the text",
+                    "一步的证明，小到可放入二维码；不指明则为末步；request：不含其结果；FILE.svg 或 .png 为二维码，.txt 为文字"),
+                Page(
+                    "proof page",
+                    "[--contract ID --steps N,N… [--what request|step] [--title T]] [-o FILE]",
+                    "a page that checks proofs in any browser; with chosen steps and their photos in it, for customers; step: with what each changed",
+                    "可在任何浏览器中验证证明的网页；可含所选步骤及其照片，供客户查看；step：含各步结果"),
+                Page(
+                    "verify", "[FILE] [--text TEXT] [--image PHOTO]",
+                    "check what was exported or stands in a QR code, and tell it, offline",
+                    "离线验证并讲述导出的内容或二维码"),
             ]
         ),
         (

@@ -75,10 +75,23 @@ public struct Disclosure: Hashable, Sendable {
         entry.kind == .step || entry.kind == .settlement
     }
 
+    /// With witnesses a request's body is sealed, and opens with `key`.
+    static func act(of request: Entry, key: [UInt8]?) throws(BundleRefusal) -> SignedAct {
+        do {
+            if let key { return try Request(opening: request, key: key).act }
+            return try request.read(Request.self).act
+        } catch {
+            throw .entry(error)
+        }
+    }
+
     /// What a private body holds.
     struct Content {
+        let plain: [UInt8]
         let request: Entry?
-        private let own: SignedAct?
+        /// The writer's own act.
+        let own: SignedAct?
+        let records: [Step.RecordChange]
         /// Everything in it that somebody signed, key entries aside.
         let embedded: [Entry]
 
@@ -87,15 +100,15 @@ public struct Disclosure: Hashable, Sendable {
                 throw .bodyAndKey(entry.id)
             }
             do {
-                let plain = try PrivateBody.open(
+                plain = try PrivateBody.open(
                     body, key: key, author: entry.header.author, place: place)
                 if entry.kind == .settlement {
                     let settlement = try Settlement(strict: plain)
-                    (request, own) = (settlement.request, nil)
+                    (request, own, records) = (settlement.request, nil, [])
                     embedded = [settlement.request] + settlement.consents
                 } else {
                     let step = try Step(strict: plain)
-                    (request, own) = (step.request, step.act)
+                    (request, own, records) = (step.request, step.act, step.records)
                     embedded =
                         [step.request, step.proposal].compactMap(\.self) + step.consents
                         + step.lines + step.receipts
@@ -107,12 +120,7 @@ public struct Disclosure: Hashable, Sendable {
 
         func act(_ requestKey: [UInt8]?) throws(BundleRefusal) -> SignedAct? {
             guard let request else { return own }
-            do {
-                if let requestKey { return try Request(opening: request, key: requestKey).act }
-                return try request.read(Request.self).act
-            } catch {
-                throw .entry(error)
-            }
+            return try Disclosure.act(of: request, key: requestKey)
         }
 
         func requestKey(from key: ContractKey) -> [UInt8]? {

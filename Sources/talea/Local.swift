@@ -264,10 +264,30 @@ struct VerifyFile: ParsableCommand {
         commandName: "verify", abstract: "Check an exported contract or step offline.")
 
     @OptionGroup var common: Common
-    @ArgumentParser.Argument(help: "What talea proof export wrote.") var file: String
+    @ArgumentParser.Argument(help: "What talea proof or talea proof export wrote.")
+    var file: String?
+    @Option(help: "What a QR code says (TALEA1…).") var text: String?
+    @Option(help: "A picture with the QR code in it.") var image: String?
 
     func act(_ line: Line) throws -> Int32 {
+        let said = try text ?? image.map { try Photo.text(of: $0) }
+        let place = try said.flatMap { try VerifyProof.place(in: $0) }
+        if let said, place == nil { return try tell(try VerifyProof(said), line) }
+        guard let file else {
+            if let place { throw VerifyProof.elsewhere(place) }
+            throw DoorRefusal(
+                "option_missing", field: "FILE",
+                en: "nothing to check: give FILE, --text TEXT or --image PHOTO",
+                zh: "没有可验证的内容：请给 文件、--text 文字 或 --image 照片")
+        }
         let bytes = try Local.read(file, field: "FILE")
+        if let place, SHA256.hash(bytes) != place.hash {
+            throw VerifyProof.another(place, file)
+        }
+        if bytes.starts(with: Array("TALEA1".utf8)) {
+            let text = String(decoding: bytes.prefix { $0 != 10 && $0 != 13 }, as: UTF8.self)
+            return try tell(try VerifyProof(text), line)
+        }
         if let bundle = VerifyBundle(bytes) {
             print(common.json ? bundle.json().text(pretty: true) : bundle.text(line.language))
             return bundle.passed ? 0 : Main.Exit.checkFailed
@@ -280,6 +300,13 @@ struct VerifyFile: ParsableCommand {
         }
         print(common.json ? verify.json().text(pretty: true) : verify.text(line.language))
         return verify.passed ? 0 : Main.Exit.checkFailed
+    }
+}
+
+extension VerifyFile {
+    private func tell(_ proof: VerifyProof, _ line: Line) throws -> Int32 {
+        print(common.json ? proof.json().text(pretty: true) : proof.text(line.language))
+        return proof.passed ? 0 : Main.Exit.checkFailed
     }
 }
 

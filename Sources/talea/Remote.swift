@@ -131,7 +131,10 @@ struct Remote {
             let text =
                 answer["format"] == nil ? answer.text(pretty: true) + "\n" : answer["text"]?.string
             do {
-                try Data((text ?? "").utf8).write(to: URL(filePath: file), options: .atomic)
+                try Data(picture(answer, file) ?? Array((text ?? "").utf8))
+                    .write(to: URL(filePath: file), options: .atomic)
+            } catch let refusal as DoorRefusal {
+                throw refusal
             } catch {
                 throw DoorRefusal(
                     "file_unwritable", field: "out", value: file,
@@ -146,23 +149,26 @@ struct Remote {
         } else {
             print(Show.text(answer, verb: verb, language))
         }
-        if line.has("qr"), let code = answer["code"]?.string { try draw(code) }
+        if line.has("qr"), let code = answer["code"] { print(try Self.qr(code).blocks) }
         let isCheck = verb == "ledger rebuild" && line.has("check")
         return isCheck && answer["equal"]?.bool == false ? Main.Exit.checkFailed : 0
     }
 
-    /// As a picture in the terminal, by the program that draws such; the code does not stand on its
-    /// command line, where others on this machine could read it.
-    private func draw(_ code: String) throws {
-        fflush(nil)
-        let pipe = popen("qrencode -t UTF8 2>/dev/null", "w")
-        if let pipe { fputs(code, pipe) }
-        guard let pipe, pclose(pipe) == 0 else {
-            throw DoorRefusal(
-                "qr_unavailable", field: "qr",
-                en: "--qr: the program qrencode is not here; install it, or hand on the text",
-                zh: "--qr：没有 qrencode 程序；请安装，或转交文字")
-        }
+    /// Of an answer that has a code, where the file's name asks for a picture.
+    private func picture(_ answer: JSON, _ file: String) throws -> [UInt8]? {
+        guard let code = answer["code"] else { return nil }
+        if file.hasSuffix(".png") { return try Self.qr(code).png }
+        if file.hasSuffix(".svg") { return Array(try Self.qr(code).svg(says: "Talea").utf8) }
+        return nil
+    }
+
+    private static func qr(_ code: JSON) throws -> QR {
+        if let text = code.string, let qr = QR(text) { return qr }
+        throw DoorRefusal(
+            "qr_full", field: "qr",
+            en:
+                "this is too large for a QR code; write it to FILE.txt, put that where others can fetch it, and give its address: --at URL",
+            zh: "内容超出二维码容量；请写入 FILE.txt，放到他人可取之处，并给出地址：--at URL")
     }
 
     func unreachable(_ failure: DoorClient.Failure) -> Int32 {

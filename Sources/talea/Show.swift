@@ -25,6 +25,20 @@ enum Show {
             }
             return ([list] + refused).joined(separator: "\n")
         case "template show": return json["text"]?.string ?? ""
+        case "proof page":
+            return (json["shows"]?.array ?? []).map {
+                ProofWords.lines($0, language).joined(separator: "\n") + "\n"
+                    + (en ? "Photos     " : "照片      ") + "\($0["photos"]?.number ?? 0)\n"
+            }.joined(separator: "\n")
+                + (en
+                    ? "Whoever has the page reads this, and nothing else of the contract; write it with -o FILE.html."
+                    : "持有此网页者可读以上内容，合同其余部分不在其中；用 -o FILE.html 写出。")
+        case "proof":
+            let told = json["told"] ?? .null
+            return
+                (ProofWords.lines(told, language) + [
+                    ProofWords.limits(told, language), "", json["text"]?.string ?? "",
+                ]).joined(separator: "\n")
         case "witness list", "witness accept":
             return duties(json, en)
         case "hub list", "hub use", "hub leave", "hub on", "hub off":

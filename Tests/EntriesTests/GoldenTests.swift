@@ -1,5 +1,5 @@
 import Capacity
-import Entries
+@testable import Entries
 import Fixtures
 import Foundation
 import Identity
@@ -22,6 +22,7 @@ import Testing
         ("witness.json", witnesses),
         ("settlement.json", settlement),
         ("alliance.json", guild),
+        ("proofs.json", .object([("proofs", .list(proofs.map { .text($0.text) }))])),
     ]
 
     @Test(arguments: files.map(\.name))
@@ -82,6 +83,29 @@ import Testing
         let accepted = lines.filter { $0.hasPrefix("ok ") }
         #expect(accepted.isEmpty, "\(accepted)")
         #expect(lines.count { $0.hasPrefix("refused ") } == paths.count)
+    }
+
+    @Test func `the text of a proof is read back, and no other spelling of it`() throws {
+        for proof in Self.proofs {
+            let text = proof.text
+            #expect(try ProofText(text) == proof)
+            // Letters in a QR code of version 40 at level M.
+            #expect(text.utf8.count <= 3_391)
+            for wrong in [text + "0", String(text.dropLast()), text.lowercased(), text + " "] {
+                #expect((try? ProofText(wrong)) ?? nil == nil)
+            }
+        }
+        let place = ProofText.place(.init(hash: .filled(7), bytes: 9, address: "https://a.example"))
+        #expect(try ProofText(place.text) == place)
+        #expect(try ProofText("HTTP://A.EXAMPLE") == nil)
+        // RFC 9285, section 4.4, and the ways it says a text may be wrong.
+        for (text, bytes) in [("BB8", "AB"), ("%69 VD92EX0", "Hello!!"), ("QED8WEX0", "ietf!")] {
+            #expect(Base45.text(Array(bytes.utf8)) == text)
+            #expect(Base45.bytes(Array(text.utf8)[...]) == Array(bytes.utf8))
+        }
+        for wrong in ["A", "GGW", "::", ":::", "bb8", "BB8A"] {
+            #expect(Base45.bytes(Array(wrong.utf8)[...]) == nil)
+        }
     }
 
     @Test(.enabled(if: verifierRuns))
@@ -353,6 +377,53 @@ import Testing
                 ])
             ),
         ])
+    }()
+
+    /// A step by its writer's own right, one that admits alice's request, that request alone, and one under
+    /// bob's second key.
+    private static let proofs: [ProofText] = {
+        let log = LogID.contract(contract.contract, author: bob.did)
+        let request = alice.say(
+            Request(
+                salt: .filled(0x18),
+                act: SignedAct(
+                    transition: "milestone", record: 1,
+                    arguments: [.init(name: "evidence", value: .hash(.filled(0x19)))])),
+            topic: contract.topic, about: log, basis: steps.entries[1].id,
+            versions: [.init(record: 1, version: 2)])
+        var writer = bob.writer(log, topic: contract.topic)
+        func step(_ admitted: Entry?) -> Step {
+            Step(
+                act: admitted == nil
+                    ? SignedAct(transition: "release", record: 2, arguments: []) : nil,
+                request: admitted,
+                records: [
+                    .init(
+                        record: 1, state: "making",
+                        fields: [.init(name: "next", value: .integer(1))])
+                ], digest: .filled(0x44))
+        }
+        func proof(_ step: Step, keys: [ValidEntry] = []) -> ProofText {
+            let entry = writer.append(step, sealedBy: contract, nonce: 0x68).entry
+            let opening = Proof.Opening(
+                nonce: [UInt8](repeating: 0x68, count: 24),
+                bodyKey: Hash32(
+                    contract.bodyKey(log: log, sequence: entry.header.log?.sequence ?? 0))!,
+                plain: step.wire)
+            return .proof(
+                Proof(
+                    contract: contract.contract, entry: entry.withoutBody, opening: opening,
+                    keys: keys.map(\.entry)))
+        }
+        let (own, admitting) = (proof(step(nil)), proof(step(request.entry)))
+        writer.key = bob.keys[1]
+        writer.keyEntry = bob.rotation.id
+        return [
+            own, admitting,
+            .proof(
+                Proof(contract: contract.contract, entry: request.entry, sequencer: bob.did)),
+            proof(step(request.entry), keys: bob.keyEntries),
+        ]
     }()
 
     private static let settlement: JSON = {

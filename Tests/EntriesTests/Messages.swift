@@ -20,7 +20,7 @@ extension Seeded {
     /// Any message of the wire with any lawful content.
     mutating func message() -> Message { message(below(Self.messageKinds)) }
 
-    static let messageKinds = 40
+    static let messageKinds = 42
 
     mutating func message(_ kind: Int) -> Message {
         switch kind {
@@ -172,6 +172,15 @@ extension Seeded {
                 Joining(
                     salt: id(), keys: list { $0.entry() }, invitation: invitationTerms(),
                     proof: Signature(bytes(64))!))
+        case 39:
+            Message(
+                "Proof",
+                Proof(
+                    contract: id(), entry: entry(),
+                    opening: maybe(.init(nonce: bytes(24), bodyKey: id(), plain: bytes(60))),
+                    sequencer: maybe(id()), requestKey: maybe(id()), keys: list { $0.entry() }))
+        case 40:
+            Message("ProofPlace", ProofPlace(hash: id(), bytes: count(), address: text()))
         default:
             Message(
                 "Invitation",

@@ -191,7 +191,7 @@ extension ProcessTests {
                 Row("init --name anna --alliance x --colour red", "--colour"),
                 Row("init --name anna --alliance x --passphrase-file /none", "/none"),
                 Row("run --http door", "http", "door"),
-                Row("verify", "file"),
+                Row("verify", "--image"),
                 Row("template check", "file"),
                 Row("template check /none", "FILE", "/none"),
             ]
@@ -219,7 +219,7 @@ extension ProcessTests {
                 Row("init", "--name"), Row("init --name a --nme b", "--nme"),
                 Row("init --name a --alianse b", "--alianse", "--alliance"),
                 Row("init --name a b", "b"), Row("init --name a b c", "b", "c"),
-                Row("run --http door", "--http", "door"), Row("verify", "file"),
+                Row("run --http door", "--http", "door"), Row("verify", "--image"),
                 Row("verify /none", "/none"), Row("init -x --name a", "-x"),
                 Row("frobnicate --home \(folder.path)", "frobnicate", "talea init"),
             ]

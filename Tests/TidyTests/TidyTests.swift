@@ -21,7 +21,7 @@ import Testing
         "Storage": made.union(["NodeCore", "Replication", "GRDB"]),
         "Dashboard": made.union([
             "NodeCore", "Replication", "Hummingbird", "Mustache", "ServiceLifecycle", "Logging",
-            "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes", "CoreMetrics",
+            "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes", "CoreMetrics", "CQrencode",
         ]),
         "Simulation": made.union(["NodeCore", "Replication"]),
         "NodeDaemon": made.union([

@@ -43,6 +43,8 @@ SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} 
     "Ruling": "1:epoch n!,2:sequence n!,3:step i!,4:receipts Entry*",
     "WitnessTerms": "1:contract i!,2:sequencer i!,3:witnesses Witnesses!,4:participants i*,"
                     "5:arbiter i!,6:response n!",
+    "Proof": "1:contract i!,2:entry Entry!,3:opening Opening,4:sequencer i,5:request_key i,6:keys Entry*",
+    "Opening": "1:nonce b!,2:body_key i!,3:plain b!",
     "Terms": "1:resource t!,2:start n!,3:end n!,4:offset s,5:unit t!",
     "Holders": "1:role t!,2:identities i*", "Witnesses": "1:identities i*,2:threshold n!",
     "Parent": "1:contract i!,2:grant i!,3:units n!",
@@ -56,6 +58,7 @@ BODIES = {1: "Key", 2: "Continue", 3: "Cut", 10: "Declare", 12: "Grant", 21: "Re
           47: "ClosingRequest", 48: "Joining"}
 B58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 B32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+B45 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
 
 def need(holds, what):
@@ -448,13 +451,77 @@ def allied(j):
         print(f"  {row['did']} {found}")
 
 
+def un45(text):
+    out = b""
+    for i in range(0, len(text), 3):
+        group = text[i:i + 3]
+        value, size = sum(B45.index(c) * 45**n for n, c in enumerate(group)), len(group) - 1
+        need(size and value < 256**size, "base45")
+        out += value.to_bytes(size, "big")
+    return out
+
+
+def shown_alone(text):
+    """One signed thing for a reader who has nothing else: the text in a QR code."""
+    need(text.startswith("TALEA1:"), "TALEA1:")
+    p, keys, logs = read("Proof", un45(text[7:])), {}, {}
+    rows = [{n: e[n].hex() for n in ("header", "signature", "body")}
+            | {"id": sha(e["header"], e["signature"]).hex()} for e in p.get("keys", [])]
+    for row in rows:
+        need(header(unhex(row["header"]))["kind"] == 1, "a key entry")
+        entries([row], keys, logs)
+    e, opening, h = p["entry"], p.get("opening"), header(p["entry"]["header"])
+    need(p.get("sequencer") != h["author"], "told twice")
+    about = sha("talea.log.contract.v1", p["contract"], p.get("sequencer", h["author"]), bytes(4))
+    act, request, parts, used = None, e, [e], set()
+    if h["kind"] != 42:
+        need(h["kind"] in (20, 27) and opening and "body" not in e, "a step, opened")
+        need(h["log"] in [sha("talea.log.contract.v1", p["contract"], h["author"], bytes(3), bytes([n]))
+                          for n in (0, 1)], "the contract's log")
+        plain, key = opening["plain"], opening["body_key"]
+        data = h["author"] + h["log"] + u64(h["sequence"]) + h.get("previous", bytes(32))
+        size = 256
+        while size <= len(plain): size *= 2
+        padded = plain + b"\x80" + bytes(size - len(plain) - 1)
+        sealed = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(padded, data, opening["nonce"], key)
+        body = opening["nonce"] + sha("talea.body.v1", key) + sealed
+        need(len(body) == h["body_size"] and sha(body) == h["body_hash"], "body")
+        inside = read("Step" if h["kind"] == 20 else "Settlement", plain)
+        request, act = inside.get("request"), inside.get("act")
+        need((act is None) != (request is None), "act or request")
+        parts += [inside[n] for n in ("request", "proposal") if n in inside]
+        parts += [x for n in ("consents", "lines", "receipts") for x in inside.get(n, [])]
+    else: need(opening is None, "no step")
+    if request:
+        r = header(request["header"])
+        need(r["kind"] == 42 and r.get("about") == about and r.get("topic") == h["topic"], "request")
+        body = request["body"]
+        act = read("Request", opened(body, p["request_key"], r) if "request_key" in p else body)["act"]
+    else: need(not {"sequencer", "request_key"} & set(p), "no request")
+    for part in parts:
+        g = header(part["header"])
+        if "body" in part:
+            need(len(part["body"]) == g["body_size"] and sha(part["body"]) == g["body_hash"], "body inside")
+        known = g["author"] in [author for author, _ in keys.values()]
+        author, key = keys[g["key"]] if known else (g["author"], g["author"])
+        need(author == g["author"], "another's key")
+        signed(part["header"], part["signature"], key)
+        used.add(g["key"])
+    for log in logs.values():
+        need(log[1]["sequence"] > 1 and log[0] in used, "a key log that nothing needs")
+    tell(h, {"act": act})
+
+
 def unique(pairs):
     need(len(dict(pairs)) == len(pairs), "member twice")
     return dict(pairs)
 
 
 def check(path):
-    j = json.loads(open(path, "rb").read().decode(), object_pairs_hook=unique)
+    text = open(path, "rb").read().decode()
+    if text.startswith("TALEA1:"): return shown_alone(text.rstrip("\r\n"))
+    j = json.loads(text, object_pairs_hook=unique)
+    if set(j) == {"proofs"}: return [shown_alone(one) for one in j["proofs"]]
     if "envelope" in j: return proof(j)
     if set(j) == {"derivations"}: return [derivation(row) for row in j["derivations"]]
     if set(j) == {"did", "recovery"}: return identity(j["did"], j["recovery"])

@@ -160,7 +160,8 @@ extension Node {
         _ id: PeerID, _ input: (inout Session, borrowing Node) -> [Session.Directive]
     ) {
         guard let place = connections.index(forKey: id) else { return }
-        var session = Session(isInitiator: false, nonce: .zero, now: 0)
+        var session = Session(
+            me: own.did, peer: own.did, isInitiator: false, nonce: .zero, now: 0)
         swap(&session, &connections.values[place].session)
         let orders = input(&session, self)
         swap(&session, &connections.values[place].session)

@@ -25,7 +25,9 @@ public struct Notice: Hashable, Sendable {
         of node: Node, at now: Instant, hours: Int64, _ language: Language
     ) -> [Notice] {
         let rooms = Rooms(node, language, now: now)
-        let waiting = node.contracts.values.filter { !$0.isOver }.flatMap { rooms.notices($0, hours) }
+        let waiting = node.contracts.values.flatMap {
+            $0.isOver ? [] : rooms.notices($0, hours)
+        }
         return (waiting + rooms.forkNotices).sorted {
             ($0.until ?? .latest, $0.key) < ($1.until ?? .latest, $1.key)
         }

@@ -416,6 +416,9 @@ enum DeskWords {
         ("first_group", "Group", "第几组："),
         ("first_make", "Make my node", "创建我的节点"),
         ("first_look", "Show the code again", "再看一次恢复码"),
+        ("first_locked", "Your node is locked", "您的节点已上锁"),
+        ("first_locked_wrong", "That is not its passphrase. Nothing was changed.", "口令不正确，未作任何更改。"),
+        ("first_start", "Start my node", "启动我的节点"),
         ("first_starting", "Your node is starting", "您的节点正在启动"),
         (
             "first_starting_says", "This takes a moment; the page goes on by itself.",

@@ -287,6 +287,12 @@ enum DeskWords {
         ),
         ("scrub_none", "not yet", "尚未"),
         ("backup_none", "none yet", "尚无"),
+        ("backup_take", "Download a backup", "下载备份"),
+        (
+            "backup_note",
+            "Keep it on another disk, and as safe as this computer: it holds all that is here, and your key as it lies here.",
+            "请存放在另一个磁盘，并像本机一样妥善保管：其中包含此处的一切，以及与此处相同的密钥文件。"
+        ),
         (
             "clock_off",
             "This machine’s clock differs from most others by more than ten minutes. Set it right; nothing is signed until then.",

@@ -254,7 +254,23 @@ class Trade(Story):
             hold("protection none" not in open(f"{home}/key").read(), "the key is encrypted")
             process.terminate()
             hold(process.wait(20) == 0, f"the node ends well: {open(log.name).read()}")
-            self.say(f"from nothing to Today on pages ({language})")
+            log = open(f"{home}.again.log", "w+")
+            process = subprocess.Popen(
+                [self.zhijian.talea, "open", "--wake", "--json", "--home", home, "--lang", language, "--listen",
+                 "127.0.0.1:0"], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            address = until(link, "the link to the sleeping node is printed")
+            desk.base = address.split("/open/")[0]
+            driver.get(address)
+            def unlock(passphrase):
+                field = desk.wait(lambda: desk.one("[name=passphrase]"), "asks for the passphrase")
+                field.send_keys(passphrase + "\n")
+            unlock("another")
+            desk.wait(lambda: desk.one(".notice.bad"), "refuses another passphrase")
+            unlock(secret)
+            desk.wait(lambda: driver.current_url == desk.base + "/" and desk.all("nav a[aria-current]"), "goes on to Today")
+            process.terminate()
+            hold(process.wait(20) == 0, f"the node ends well again: {open(log.name).read()}")
+            self.say(f"from nothing to Today on pages, and from a locked node ({language})")
         finally:
             process.kill()
 

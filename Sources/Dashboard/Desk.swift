@@ -1,6 +1,7 @@
 import Capacity
 import Contracts
 import Entries
+import Glibc
 import HTTPTypes
 import Hummingbird
 import Identity
@@ -191,13 +192,35 @@ struct Desk: Sendable {
         }
     }
 
+    /// A copy of the home for the owner to keep elsewhere, streamed, and gone from here afterwards.
+    func backUp(_ visit: Visit, _ form: [(String, String)]) async -> Response {
+        let token = form.last { $0.0 == "form-token" }?.1 ?? ""
+        if let no = await stranger(visit, token, back: "/node") { return no }
+        do {
+            let (path, name) = try await commands.door.backUp()
+            let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+            unlink(path)
+            var response = Self.response(.ok, "", type: "application/octet-stream")
+            response.headers[.contentDisposition] = "attachment; filename=\"\(name)\""
+            response.body = ResponseBody { writer in
+                defer { Glibc.close(file) }
+                var block = [UInt8](repeating: 0, count: 256 << 10)
+                while case let count = Glibc.read(file, &block, block.count), count > 0 {
+                    try await writer.write(ByteBuffer(bytes: block[..<count]))
+                }
+                try await writer.finish(nil)
+            }
+            return response
+        } catch {
+            return await refused(visit, error, back: "/node", again: nil)
+        }
+    }
+
     // MARK: - Acting
 
-    func post(_ visit: Visit, _ form: [(String, String)]) async -> Response {
-        func one(_ name: String) -> String { form.last { $0.0 == name }?.1 ?? "" }
-        let back = Self.local(one("back"))
-        let verb = one("verb")
-        guard DoorKey.same(one("form-token"), visit.session.token) else {
+    /// The answer to a form that another session made, or that a reader sends.
+    private func stranger(_ visit: Visit, _ token: String, back: String) async -> Response? {
+        guard DoorKey.same(token, visit.session.token) else {
             return await refused(
                 visit, Self.words("form_token", "stale_form"), back: back, again: nil,
                 status: .forbidden)
@@ -207,6 +230,14 @@ struct Desk: Sendable {
                 visit, Self.words("read_only", "reader"), back: back, again: nil, status: .forbidden
             )
         }
+        return nil
+    }
+
+    func post(_ visit: Visit, _ form: [(String, String)]) async -> Response {
+        func one(_ name: String) -> String { form.last { $0.0 == name }?.1 ?? "" }
+        let back = Self.local(one("back"))
+        let verb = one("verb")
+        if let no = await stranger(visit, one("form-token"), back: back) { return no }
         guard await commands.knows(verb), Manual.action(of: verb) != .reads else {
             return await refused(
                 visit, Self.words("verb_unknown", "lost_says"), back: back, again: nil,

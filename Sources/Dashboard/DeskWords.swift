@@ -287,6 +287,12 @@ enum DeskWords {
         ),
         ("scrub_none", "not yet", "尚未"),
         ("backup_none", "none yet", "尚无"),
+        ("backup_take", "Download a backup", "下载备份"),
+        (
+            "backup_note",
+            "Keep it on another disk, and as safe as this computer: it holds all that is here, and your key as it lies here.",
+            "请存放在另一个磁盘，并像本机一样妥善保管：其中包含此处的一切，以及与此处相同的密钥文件。"
+        ),
         (
             "clock_off",
             "This machine’s clock differs from most others by more than ten minutes. Set it right; nothing is signed until then.",
@@ -419,6 +425,9 @@ enum DeskWords {
         ("first_group", "Group", "第几组："),
         ("first_make", "Make my node", "创建我的节点"),
         ("first_look", "Show the code again", "再看一次恢复码"),
+        ("first_locked", "Your node is locked", "您的节点已上锁"),
+        ("first_locked_wrong", "That is not its passphrase. Nothing was changed.", "口令不正确，未作任何更改。"),
+        ("first_start", "Start my node", "启动我的节点"),
         ("first_starting", "Your node is starting", "您的节点正在启动"),
         (
             "first_starting_says", "This takes a moment; the page goes on by itself.",

@@ -189,7 +189,7 @@ final class Gate: HTTPResponder {
             session: session, language: language, port: port, path: bare, query: pairs,
             isRefresh: !request.all("x-refresh").isEmpty)
         switch (request.method, bare) {
-        case (.post, "/act"): return await act(visit, request, no)
+        case (.post, "/act"), (.post, "/backup"): return await act(visit, request, no)
         case (.get, "/language"): return Self.choose(pairs, port: port)
         case (.get, _):
             if let answer = await desk.file(visit) { return answer }
@@ -204,7 +204,9 @@ final class Gate: HTTPResponder {
     ) async -> Response {
         switch await Self.form(request) {
         case .failure(let wrong): return no(wrong.status, wrong.code)
-        case .success(let form): return await desk.post(visit, form)
+        case .success(let form):
+            return visit.path == "/backup"
+                ? await desk.backUp(visit, form) : await desk.post(visit, form)
         }
     }
 

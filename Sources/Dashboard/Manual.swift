@@ -64,9 +64,9 @@ public enum Manual {
                     "[--listen HOST:PORT] [--announce HOST:PORT | none] [--http PORT] [--passphrase-file F] [--hub]",
                     "run the node of a home", "运行主目录的节点"),
                 Page(
-                    "open", "[--reader] [--listen HOST:PORT] [--http PORT]",
-                    "a link that opens your pages in a browser, once; --reader: to look only. With no home yet, pages that make one and its node",
-                    "打开您的页面的一次性链接；--reader：只读。尚无主目录时，在页面上创建身份并启动节点"),
+                    "open", "[--reader] [--wake] [--listen HOST:PORT] [--http PORT]",
+                    "a link that opens your pages in a browser, once; --reader: to look only. With no home yet, pages that make one and its node; --wake: also start a node that is asleep",
+                    "打开您的页面的一次性链接；--reader：只读。尚无主目录时，在页面上创建身份并启动节点；--wake：节点未运行时一并启动"),
                 Page("id", "", "who you are, and the invitation code", "您的身份与邀请码"),
                 Page(
                     "key show", "[--of WHO]", "a key and when it changed", "密钥及其更换时间"),

@@ -36,6 +36,9 @@ public protocol NodeDoor: Sendable {
 
     func status() async -> DoorStatus
 
+    /// Copies the home into one file, for whoever asked to read and remove, and says under which name it is kept.
+    func backUp() async throws(DoorRefusal) -> (path: String, name: String)
+
     /// What changed, told after each commit.
     var feed: Feed { get }
 

@@ -9,6 +9,7 @@ import Synchronization
 /// port and in the same browser session.
 ///
 ///     form ──▶ recovery code shown ──▶ two of its groups asked back ──▶ home made ──▶ node
+///     home there ──▶ its passphrase asked ──▶ node
 ///
 /// Nothing is on the disk before the code was asked back: whoever closes the page has made nothing. What was
 /// typed stays in this process's memory and stands in no address, log or argument.
@@ -27,24 +28,43 @@ public final class Welcome: Sendable {
 
     private enum Stage {
         case asking
+        /// The home is there, and its key under a passphrase.
+        case locked
         /// With the two groups of the code that are asked back, from 0.
         case showing(Beginning, asked: [Int])
         case made
     }
 
-    private let stage = Mutex(Stage.asking)
+    private let stage: Mutex<Stage>
     private let gate = Mutex<Gate?>(nil)
     private let port = Mutex(0)
     private let sessions = Sessions()
     private let make: @Sendable (Beginning) throws -> Void
-    private let told: AsyncStream<Beginning>.Continuation
-    /// What was made, once.
-    public let beginnings: AsyncStream<Beginning>
+    private let opens: @Sendable (String) -> Bool
+    private let told: AsyncStream<String?>.Continuation
+    /// Once, when the node can start: the passphrase of its home, if it has one.
+    public let passphrases: AsyncStream<String?>
 
-    /// `make` makes the home, or throws a `DoorRefusal`.
+    /// Where no home is: `make` makes it, or throws a `DoorRefusal`.
     public init(make: @escaping @Sendable (Beginning) throws -> Void) {
         self.make = make
-        (beginnings, told) = AsyncStream.makeStream()
+        opens = { _ in false }
+        stage = Mutex(.asking)
+        (passphrases, told) = AsyncStream.makeStream()
+    }
+
+    /// Where the home is there and its node asleep. `opens` tries a passphrase; `nil`: none is needed.
+    public init(opens: (@Sendable (String) -> Bool)?) {
+        make = { _ in }
+        self.opens = opens ?? { _ in false }
+        stage = Mutex(opens == nil ? .made : .locked)
+        (passphrases, told) = AsyncStream.makeStream()
+        if opens == nil { ready(nil) }
+    }
+
+    private func ready(_ passphrase: String?) {
+        told.yield(passphrase)
+        told.finish()
     }
 
     /// Serves until cancelled; `onRunning` gets the link that opens the first page, once.
@@ -110,7 +130,11 @@ public final class Welcome: Sendable {
                 guard DoorKey.same(form["form-token"], session.token) else {
                     return Problem.response(.forbidden, "form_token", language)
                 }
-                return path == "/check" ? check(page, form) : begin(page, form)
+                return switch path {
+                case "/check": check(page, form)
+                case "/unlock": unlock(page, form)
+                default: begin(page, form)
+                }
             }
         default: return Problem.response(.methodNotAllowed, "method", language)
         }
@@ -119,6 +143,7 @@ public final class Welcome: Sendable {
     private func shown(_ page: Sheet, _ path: String) -> Response {
         switch (stage.withLock { $0 }, path) {
         case (.made, _): page.starting()
+        case (.locked, "/"): page.unlock(wrong: false)
         case (.showing(let beginning, _), "/code"): page.code(beginning)
         case (.showing(_, let asked), "/check"): page.check(asked, wrong: false)
         case (_, "/"): page.form(Form([]), refusal: nil)
@@ -134,9 +159,22 @@ public final class Welcome: Sendable {
         let first = Int(Entropy.bytes(1)[0]) % 8
         let asked = [first, first + 1 + Int(Entropy.bytes(1)[0]) % (8 - first)]
         return stage.withLock { stage in
-            if case .made = stage { return page.starting() }
+            switch stage {
+            case .made, .locked: return Desk.redirect("/")
+            case .asking, .showing: break
+            }
             stage = .showing(beginning, asked: asked)
             return Desk.redirect("/code")
+        }
+    }
+
+    private func unlock(_ page: Sheet, _ form: Form) -> Response {
+        stage.withLock { stage in
+            guard case .locked = stage else { return Desk.redirect("/") }
+            guard opens(form["passphrase"]) else { return page.unlock(wrong: true) }
+            stage = .made
+            ready(form["passphrase"])
+            return page.starting()
         }
     }
 
@@ -151,8 +189,7 @@ public final class Welcome: Sendable {
                 return page.form(form, refusal: refusal.message[page.language])
             }
             stage = .made
-            told.yield(beginning)
-            told.finish()
+            ready(beginning.passphrase)
             return page.starting()
         }
     }
@@ -268,6 +305,12 @@ private struct Sheet {
                 "wrong": .bool(wrong), "first": .number(asked[0] + 1),
                 "second": .number(asked[1] + 1),
             ], status: wrong ? .unprocessableContent : .ok)
+    }
+
+    func unlock(wrong: Bool) -> Response {
+        show(
+            "locked", "first_locked", ["wrong": .bool(wrong)],
+            status: wrong ? .unprocessableContent : .ok)
     }
 
     func starting() -> Response { show("starting", "first_starting", [:]) }

@@ -50,6 +50,10 @@ public struct Backup: Sendable {
 
     // MARK: - Writing
 
+    static func fileName(_ did: DID, _ made: Instant) -> String {
+        "talea-\(did.did.suffix(8))-\(CivilTime(made, offsetMinutes: 0).date).backup"
+    }
+
     var text: String {
         var lines = [
             Self.title, "did \(did.did)", "made \(made.milliseconds)", "schema \(schema)",
@@ -115,7 +119,7 @@ public struct Backup: Sendable {
     }
 
     /// What a home may hold, and nothing outside of it.
-    private static func allows(_ name: String) -> Bool {
+    static func allows(_ name: String) -> Bool {
         if ["key", "key.next", ledger].contains(name) { return true }
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == "contracts" else { return false }

@@ -33,6 +33,20 @@ extension Home {
     /// Copies this home to `file`, or into that folder under a name of the day. Where a backup is already
     /// it is replaced by one that holds as much or more, and by no other.
     public func backUp(to file: String) throws -> (backup: Backup, file: String) {
+        let done = try take(to: file)
+        try note(backup: done.backup.made, at: done.file)
+        return done
+    }
+
+    /// Copies this home to `file`, which somebody carries away under the name that this returns.
+    func backUp(for file: String) throws -> String {
+        let made = try take(to: file).backup
+        let name = Backup.fileName(made.did, made.made)
+        try note(backup: made.made, at: name)
+        return name
+    }
+
+    private func take(to file: String) throws -> (backup: Backup, file: String) {
         guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
         _ = try needsPassphrase
         let made = Clock.now()
@@ -43,13 +57,13 @@ extension Home {
         let keys = try copyLedger(to: draft + "/" + Backup.ledger)
         let copy = try LedgerCopy(reading: draft + "/" + Backup.ledger)
         let target =
-            Self.isFolder(place)
-            ? "\(place)/talea-\(copy.did.did.suffix(8))-\(CivilTime(made, offsetMinutes: 0).date).backup"
-            : place
+            Self.isFolder(place) ? "\(place)/\(Backup.fileName(copy.did, made))" : place
         try Self.check(copy, against: target)
 
         var contents = keys.sorted { $0.key < $1.key }.map { ($0.key, Data($0.value.utf8)) }
+        // The ledger holds every template too; a name that no backup may bear is left out.
         contents += Templates.read(templates).map { ("contracts/" + $0.name, Data($0.bytes)) }
+            .filter { Backup.allows($0.0) }
         let ledger = URL(filePath: draft + "/" + Backup.ledger)
         contents.append((Backup.ledger, try Data(contentsOf: ledger, options: .alwaysMapped)))
         let backup = Backup(
@@ -60,7 +74,6 @@ extension Home {
         // Read again from the disk: a backup that nobody looked at is a hope.
         let written = try Backup.read(target)
         _ = try written.backup.contents(target, written.data, from: written.start)
-        try note(backup: made, at: target)
         return (backup, target)
     }
 
@@ -128,6 +141,9 @@ extension Home {
             copy.heads.count == backup.heads.count, copy.lacks(of: backup.heads) == nil
         else { throw Backup.Refusal.unreadable(source, part: Backup.ledger) }
         try Home(draft).note(backup: backup.made, at: source)
+        let marks = ["key", Backup.ledger, "high-water"].map { path + "/" + $0 }
+        let isHome = marks.contains { FileManager.default.fileExists(atPath: $0) }
+        guard try isHome || isFree else { throw Backup.Refusal.occupied(path) }
         let aside = try Database.whileUnused(path) { () throws -> String? in
             try checkStanding(against: copy, backup.did)
             guard try !isFree else { return nil }
@@ -151,10 +167,6 @@ extension Home {
     }
 
     private func checkStanding(against copy: LedgerCopy, _ did: DID) throws {
-        guard try !isFree else { return }
-        let marks = ["key", Backup.ledger, "high-water"]
-        guard marks.contains(where: { FileManager.default.fileExists(atPath: path + "/" + $0) })
-        else { throw Backup.Refusal.occupied(path) }
         // What cannot be read cannot be compared; it is kept aside, whatever it was.
         guard let standing = try? LedgerCopy(reading: path + "/" + Backup.ledger) else { return }
         guard standing.did == did else { throw Backup.Refusal.foreign(path, standing.did) }

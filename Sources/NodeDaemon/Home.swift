@@ -126,6 +126,11 @@ public struct Home: Sendable {
         get throws { KeyFile.needsPassphrase(try keyText()) }
     }
 
+    /// Whether `passphrase` opens the key file.
+    public func opens(with passphrase: String) -> Bool {
+        (try? unlock(passphrase: passphrase)) != nil
+    }
+
     private func keyText() throws -> String { try privateText(keyFile) }
 
     func privateText(_ file: String) throws -> String {

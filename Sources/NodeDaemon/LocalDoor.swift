@@ -1,4 +1,5 @@
 internal import Dashboard
+internal import Dispatch
 internal import Entries
 internal import Foundation
 internal import Glibc
@@ -98,6 +99,24 @@ final class LocalDoor: NodeDoor {
             scrub: runtime.lastScrub, backup: home.lastBackup)
         (status.traffic, status.farewells) = runtime.seen
         return status
+    }
+
+    func backUp() async throws(DoorRefusal) -> (path: String, name: String) {
+        let home = home
+        let path = home.path + "/download.backup"
+        // Long reading is no work for the threads that everything else shares.
+        let done: Result<String, any Error> = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                unlink(path)
+                continuation.resume(returning: Result { try home.backUp(for: path) })
+            }
+        }
+        switch done {
+        case .success(let name): return (path, name)
+        case .failure(let error):
+            let words = Daemon.words(for: error) ?? Localized(en: "\(error)", zh: "\(error)")
+            throw DoorRefusal("backup_failed", en: words.en, zh: words.zh)
+        }
     }
 
     func refreshTemplates() async -> [TemplateFault] {
@@ -218,6 +237,12 @@ actor OfflineDoor: NodeDoor {
     func status() async -> DoorStatus {
         DoorStatus(
             listening: "", dataBytes: home.dataBytes, started: Clock.now(), backup: home.lastBackup)
+    }
+
+    func backUp() async throws(DoorRefusal) -> (path: String, name: String) {
+        throw DoorRefusal(
+            "not_running", en: "the node does not run; use: talea backup FILE",
+            zh: "节点未在运行；请用：talea backup 文件")
     }
 
     func refreshTemplates() async -> [TemplateFault] { [] }

@@ -33,6 +33,8 @@ public struct LedgerCopy: Hashable, Sendable {
     /// Reads the ledger at `path` and believes nothing: pages, the hash of every entry, the sequence of
     /// our own logs and the signatures that vouch for them.
     public init(reading path: String) throws(StorageRefusal) {
+        // SQLite would make an empty one.
+        guard Home.exists(path) else { throw .homeMissing(path: path) }
         do {
             let queue = try Self.queue(path)
             self = try queue.read { try LedgerCopy($0) }

@@ -83,6 +83,10 @@ enum Daemon {
 
     static func isInhabited(home: String) -> Bool { Home(home).isInhabited }
 
+    static func opens(home: String, with passphrase: String) -> Bool {
+        Home(home).opens(with: passphrase)
+    }
+
     /// Whether the key file of this home is encrypted.
     static func needsPassphrase(home: String) throws -> Bool {
         try inWords { try Home(home).needsPassphrase }

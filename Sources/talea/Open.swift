@@ -4,7 +4,7 @@ import FoundationEssentials
 import Glibc
 
 /// `talea open`: a link to the owner's pages, good once, and the browser where there is one. Where no home is
-/// yet the pages make one, and this process goes on as its node.
+/// yet the pages make one, and this process goes on as its node; so it does with `--wake` where the node is asleep.
 enum Open {
     /// Where partners reach a node that began on pages: a port that an invitation can name for years.
     private static let listenDefault = "0.0.0.0:7001"
@@ -16,16 +16,19 @@ enum Open {
             return Terminal.refuse(
                 DoorRefusal(
                     "option_unknown", field: name,
-                    en: "“\(name)” is not known here; known: --reader",
-                    zh: "此处没有“\(name)”；可用：--reader"),
+                    en: "“\(name)” is not known here; known: --reader, --wake, --listen, --http",
+                    zh: "此处没有“\(name)”；可用：--reader、--wake、--listen、--http"),
                 json: line.has("json"), line.language)
         }
-        guard Daemon.isInhabited(home: line.home) else { return await begin(line) }
+        guard Daemon.isInhabited(home: line.home) else { return await serve(welcome(line), line) }
         let link: String
         do {
             link = try await Self.link(line)
         } catch {
-            return Remote(line: line).unreachable(error)
+            guard line.has("wake"), case .notRunning = error else {
+                return Remote(line: line).unreachable(error)
+            }
+            return await start(line)
         }
         tell(link, line)
         return 0
@@ -41,7 +44,8 @@ enum Open {
                 system("systemctl --user start talea.service >/dev/null 2>&1") == 0
             else { throw error }
         }
-        for _ in 0..<50 {
+        // A service that cannot open its key is over at once.
+        for _ in 0..<50 where system("systemctl --user is-active --quiet talea.service") == 0 {
             if let key = DoorKey.read(home: line.home), await DoorClient(key: key).isAlive() {
                 break
             }
@@ -60,15 +64,21 @@ enum Open {
         fflush(nil)
     }
 
-    private static func begin(_ line: Line) async -> Int32 {
-        guard let http = Int(line.options["http"]?.last ?? "0"), (0...65_535).contains(http) else {
-            return Terminal.refuse(
-                DoorRefusal(
-                    "value_unreadable", field: "http",
-                    en: "--http: wanted a port from 0 to 65535", zh: "--http：应为 0 至 65535 的端口"),
-                json: line.has("json"), line.language)
+    /// This process becomes the node; where its key is under a passphrase, a page asks for it.
+    private static func start(_ line: Line) async -> Int32 {
+        do {
+            let home = line.home
+            let isSealed = try Daemon.needsPassphrase(home: home)
+            let opens: @Sendable (String) -> Bool = { Daemon.opens(home: home, with: $0) }
+            return await serve(Welcome(opens: isSealed ? opens : nil), line)
+        } catch {
+            Terminal.complain((error as? Daemon.Failure)?.message[line.language] ?? "\(error)")
+            return Main.Exit.refused
         }
-        let welcome = Welcome { beginning in
+    }
+
+    private static func welcome(_ line: Line) -> Welcome {
+        Welcome { beginning in
             do {
                 _ = try Daemon.initialise(
                     .init(
@@ -79,15 +89,25 @@ enum Open {
                 throw DoorRefusal("failed", en: failure.message.en, zh: failure.message.zh)
             }
         }
+    }
+
+    private static func serve(_ welcome: Welcome, _ line: Line) async -> Int32 {
+        guard let http = Int(line.options["http"]?.last ?? "0"), (0...65_535).contains(http) else {
+            return Terminal.refuse(
+                DoorRefusal(
+                    "value_unreadable", field: "http",
+                    en: "--http: wanted a port from 0 to 65535", zh: "--http：应为 0 至 65535 的端口"),
+                json: line.has("json"), line.language)
+        }
         let serving = Task {
             try await welcome.run(port: http) { link in tell(link, line) }
         }
         defer { serving.cancel() }
-        for await beginning in welcome.beginnings {
+        for await passphrase in welcome.passphrases {
             do {
                 try await Daemon.run(
                     home: line.home, listen: line.options["listen"]?.last ?? listenDefault,
-                    http: http, passphrase: beginning.passphrase, asHub: false, welcome: welcome)
+                    http: http, passphrase: passphrase, asHub: false, welcome: welcome)
             } catch let failure as Daemon.Failure {
                 Terminal.complain(failure.message[line.language])
                 return failure.exit

@@ -32,19 +32,25 @@ import Testing
         }
     }
 
-    /// A welcome that serves, and the link to it.
     private func serving(_ body: (_ port: Int, _ link: String, _ made: Made) async throws -> Void)
         async throws
     {
         let made = Made()
         let welcome = Welcome { beginning in made.names.withLock { $0.append(beginning.name) } }
+        try await serving(welcome) { try await body($0, $1, made) }
+    }
+
+    /// A welcome that serves, and the link to it.
+    private func serving(
+        _ welcome: Welcome, _ body: (_ port: Int, _ link: String) async throws -> Void
+    ) async throws {
         let (links, told) = AsyncStream<String>.makeStream()
         let running = Task { try await welcome.run(port: 0) { told.yield($0) } }
         defer { running.cancel() }
         let link = try #require(await links.first { _ in true })
         let parts = link.split(separator: "/")
         let port = try #require(parts[1].split(separator: ":").last.flatMap { Int($0) })
-        try await body(port, "/open/" + String(parts[3]), made)
+        try await body(port, "/open/" + String(parts[3]))
     }
 
     private func ask(
@@ -139,6 +145,29 @@ import Testing
             _ = try await post("/", filled)
             #expect(!(try await ask(port, "/code", cookie: cookie).text.contains(code)))
             #expect(made.names.withLock { $0 } == ["Inkwell"])
+        }
+    }
+
+    @Test func `a locked home is opened by its passphrase, and nothing is made over it`()
+        async throws
+    {
+        let welcome = Welcome(opens: { $0 == "a b c" })
+        try await serving(welcome) { port, link in
+            let opened = try await ask(port, link)
+            let cookie = String(
+                try #require(opened.value("set-cookie")?.split(separator: ";").first))
+            let page = try await ask(port, "/", cookie: cookie)
+            let token = ("form-token", page.first(/name="form-token" value="([0-9a-f]+)"/) ?? "")
+            func post(_ path: String, _ form: [(String, String)]) async throws -> Answer {
+                try await ask(
+                    port, path, cookie: cookie, form: form + [token],
+                    origin: "http://127.0.0.1:\(port)")
+            }
+            #expect(try await post("/", filled).status == 303)
+            #expect(try await ask(port, "/code", cookie: cookie).status == 303)
+            #expect(try await post("/unlock", [("passphrase", "abc")]).status == 422)
+            #expect(try await post("/unlock", [("passphrase", "a b c")]).status == 200)
+            #expect(await welcome.passphrases.first { _ in true } == "a b c")
         }
     }
 }

@@ -182,6 +182,10 @@ struct Door: NodeDoor {
         DoorStatus(listening: "127.0.0.1:7001", dataBytes: 4096, started: World.clock)
     }
 
+    func backUp() async throws(DoorRefusal) -> (path: String, name: String) {
+        throw DoorRefusal("backup_failed", en: "no home here", zh: "此处没有主目录")
+    }
+
     func refreshTemplates() async -> [TemplateFault] { [] }
 }
 

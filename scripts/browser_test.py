@@ -4,7 +4,7 @@ hostile page on the same machine can neither read nor do anything; every room pa
 others sign appears by itself.
   scripts/browser_test.py --talea BINARY [--pictures FOLDER]"""
 
-import argparse, hashlib, http.server, json, os, re, subprocess, sys, tempfile, threading, time
+import argparse, base64, hashlib, http.server, json, os, re, struct, subprocess, sys, tempfile, threading, time, zlib
 
 import axe_playwright_python
 
@@ -13,7 +13,15 @@ from journal_story import Broken, Story, hold, until
 from pages import ROOMS, Pages, browser, shoot
 
 AXE = open(f"{os.path.dirname(axe_playwright_python.__file__)}/axe.min.js", encoding="utf-8").read()
-PHOTO = b"\xff\xd8 a photograph of what was made"
+
+
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+# A photograph of what was made: one dot.
+PHOTO = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+         + chunk(b"IDAT", zlib.compress(b"\0\x80\x40\x20")) + chunk(b"IEND", b""))
 
 
 class Trade(Story):
@@ -125,6 +133,45 @@ class Trade(Story):
         self.does(payee, contract, "pay_receive")
         for desk in (payer, payee):
             until(lambda: not self.paying(desk.studio, contract, record), f"{desk.studio.name} sees the receipt")
+
+    # -- a proof on a screen, photographed; a page to print; a photo ---------------------------------------
+
+    def proves(self, driver, contract):
+        d = Pages(self.dongguan, driver)
+        photo = f"{self.folder}/photo-en.jpg"
+        self.dongguan("attachment", "add", contract=contract, file=photo)
+        d.go(f"/contracts/{contract}")
+        width = d.wait(lambda: driver.execute_script("return document.querySelector('img.photo').naturalWidth"),
+                       "shows the photo")
+        hold(width == 1, f"the photo is {width} wide")
+        steps = self.dongguan.show(contract)["steps"]
+        step = next(s["sequence"] for s in steps if s["transition"] == "deliver")
+        d.one(f"a[href='/contracts/{contract}/code?step={step}']").click()
+        d.wait(lambda: d.one("svg.qr"), "draws the code")
+        self.picture(d, "code-en")
+        seen = f"{self.folder}/code.png"
+        hold(d.one("svg.qr").screenshot(seen), "the code is photographed")
+        status, out, error = self.zhijian.run("verify", image=seen)
+        hold(status == 0 and self.dongguan.did in out and "VALID" in out, f"a photographed proof: {out}{error}")
+        d.go(f"/contracts/{contract}")
+        form = d.one("form.choose")
+        driver.execute_script("arguments[0].closest('details').open = true", form)
+        hold(len(form.find_elements("css selector", "[name=step]")) == len(steps), "every step can be chosen")
+        page = driver.execute_async_script(
+            "const done = arguments[1]; fetch(arguments[0]).then(r => r.text()).then(done)",
+            f"/contracts/{contract}/page?step={step}&what=step")
+        hold(base64.b64encode(PHOTO).decode() in page and page.count('"TALEA1:') > 1, f"a page for customers: {page[:300]}")
+        d.go(f"/contracts/{contract}/paper")
+        text = driver.find_element("tag name", "body").text
+        accepted = [s for s in (self.zhijian.did, self.dongguan.did, self.zhongcai.did) if s in text]
+        hold(len(accepted) == 3, f"the paper names who signed: {text[:800]}")
+        hold(d.one("svg.qr") and not driver.find_elements("tag name", "script"), "the paper has a code and no script")
+        self.picture(d, "paper-en")
+        for name, start in [("paper.html", b"<!doctype html>"), ("paper.pdf", b"%PDF")]:
+            path = f"{self.folder}/{name}"
+            status, out, error = self.dongguan.run("contract", "paper", contract=contract, o=path)
+            hold(status == 0 and open(path, "rb").read().startswith(start), f"{name}: {out}{error}")
+        self.say("a photo stands beside its step; a code on the screen was photographed and checked; paper was printed")
 
     # -- a page somewhere else on this machine ---------------------------------------------------------
 
@@ -289,7 +336,7 @@ class Trade(Story):
         templates = self.zhijian("template", "list")["templates"]
         places = list(ROOMS.items()) + [
             ("contract", f"/contracts/{contract}"), ("propose", f"/market/propose?template={templates[0]['hash']}"),
-            ("lost", "/nowhere")]
+            ("code", f"/contracts/{contract}/code?step=2"), ("paper", f"/contracts/{contract}/paper"), ("lost", "/nowhere")]
         driver.get_log("browser")
         for name, path in places:
             z.go(path)
@@ -331,6 +378,7 @@ def main():
             with browser(language="en") as driver:
                 story.first_start(driver, "en", "Inkwell Pastry")
                 contract = story.trade(driver, "en", 3)
+                story.proves(driver, contract)
                 story.live(driver)
                 story.hostile(driver)
                 story.weigh(driver)

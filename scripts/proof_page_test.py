@@ -6,6 +6,7 @@ what, and says plainly what is wrong with damaged ones and with one of another a
 import base64, hashlib, json, os, shutil, sys, tempfile, time
 import urllib.parse
 
+import axe_playwright_python
 import nacl.bindings as sodium
 from selenium.webdriver.common.by import By
 
@@ -15,6 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/Tests/Vectors")
 import verify
 
+AXE = open(f"{os.path.dirname(axe_playwright_python.__file__)}/axe.min.js", encoding="utf-8").read()
 PAGE = f"{ROOT}/Sources/Dashboard/Page/verify.html"
 PROOFS = json.load(open(f"{ROOT}/Tests/Vectors/proofs.json"))["proofs"]
 
@@ -85,7 +87,7 @@ def signed_anew(fields, seed, author=None):
 
 
 def damaged():
-    own, admitting, request, later = PROOFS
+    own, admitting, request, later, sealed, ended = PROOFS
 
     def opening(**values):
         return lambda f: f["opening"].update(values)
@@ -102,6 +104,9 @@ def damaged():
     yield "a request's signature", changed(request, entry("signature", 9))
     yield "a request's body", changed(request, entry("body", 77))
     yield "another writer", changed(request, lambda f: f.update(sequencer=bytes(31) + b"\1"))
+    yield "another key of a sealed request", changed(sealed, lambda f: f.update(request_key=bytes(32)))
+    yield "a sealed request left closed", changed(sealed, lambda f: f.pop("request_key"))
+    yield "a settlement of another sequencer", changed(ended, lambda f: f.pop("sequencer"))
     yield "no key log", changed(later, lambda f: f.pop("keys"))
     yield "half a key log", changed(later, lambda f: f["keys"].pop())
     yield "a key log that nothing needs", changed(own, lambda f: f.update(
@@ -143,6 +148,8 @@ def main():
                                 checked(f"file://{page}#" + urllib.parse.quote(proof, safe="$*+-./:"))]:
                 hold(state == "valid" and "Every check holds" in said, f"a golden proof is refused: {said}")
                 hold("did:key:z6Mk" in said and "202" in said and "Not shown by it" in said, f"who, when, limits: {said}")
+        hold(checked(f"file://{page}", PROOFS[0][:40] + "\n" + PROOFS[0][40:] + "\r\n ")[0] == "valid", "broken lines")
+        hold("its sequencer" in checked(f"file://{page}", PROOFS[5])[1], "a writer in the sequencer's place is told apart")
         hold("a milestone was reached" in checked(f"file://{page}", PROOFS[1])[1], "the move in plain words")
         count = 0
         for name, proof in damaged():
@@ -155,6 +162,11 @@ def main():
         state, said = checked(f"file://{page}", changed(PROOFS[2], lambda f: signed_anew(f, b"m" * 32, author=True)))
         mallory = verify.did(sodium.crypto_sign_seed_keypair(b"m" * 32)[0])
         hold(state == "valid" and mallory in said, f"a stranger's request is the stranger's: {said}")
+        driver.execute_script(AXE)
+        found = driver.execute_async_script(
+            "const done = arguments[0]; axe.run({runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa']})"
+            ".then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | '))))")
+        hold(not found, f"for everybody: {found}")
         driver.find_element(By.ID, "tongue").click()
         time.sleep(0.5)
         hold("各项检查通过" in driver.find_element(By.ID, "found").text, "in Chinese too")

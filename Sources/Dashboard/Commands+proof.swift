@@ -16,8 +16,7 @@ extension Commands {
             let (page, place) = (try options.one("page"), try options.one("at"))
             try options.finish()
             guard let held = node.contracts[id] else { throw NodeRefusal.contractUnknown(text) }
-            let last = held.fold?.steps.last { $0.void == nil && $0.act != Fold.continued }
-            guard let step = try number.map(held.step) ?? last else {
+            guard let step = try number.map(held.step) ?? held.lastStep else {
                 throw NodeRefusal.stepUnknown(1)
             }
             return (

@@ -127,6 +127,7 @@ public struct Commands: Sendable {
         case "sync export": return try await exportSync(request)
         case "sync import": return try await write(request, Self.importSync)
         case "contract show": return try await read(request, Self.showContract)
+        case "contract paper": return try await paper(request)
         case "contract list": return try await read(request, Self.listContracts)
         case "ledger balance": return try await read(request, Self.balance)
         case "ledger statement": return try await read(request, Self.statement)

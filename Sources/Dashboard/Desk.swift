@@ -96,11 +96,14 @@ struct Desk: Sendable {
             }
         case ("contracts", 2):
             guard let id = ContractID(hex: parts[1]) else { return nil }
+            let pictures = try await commands.pictures(of: id)
             let data: JSON? = try await rooms(visit) { rooms in
-                rooms.node.contracts[id].map(rooms.contract)
+                rooms.node.contracts[id].map { rooms.contract($0, pictures: pictures) }
             }
             guard let data else { return nil }
             return ("contract", "contract", data["title"]?.string ?? "", data)
+        case ("contracts", 3) where parts[2] == "code":
+            return try await code(visit, contract: parts[1])
         case ("ledger", 1):
             return try await show(visit, "ledger", "ledger") { $0.ledger(after: max(after, 0)) }
         case ("partners", 1):
@@ -110,6 +113,34 @@ struct Desk: Sendable {
             return try await show(visit, "node", "node") { $0.nodeRoom(status) }
         default: return nil
         }
+    }
+
+    /// One step as a picture; what whoever scans it will read stands beside it.
+    private func code(_ visit: Visit, contract: String) async throws -> Shown {
+        let (step, language) = (visit.value("step"), visit.language)
+        let isRequest = visit.value("what") == "request"
+        let answer = try await commands.run(
+            CommandRequest(
+                verb: "proof",
+                options: [
+                    "contract": [contract], "step": [step],
+                    "what": [isRequest ? "request" : "step"],
+                ])
+        ).get()
+        let (told, text) = (answer["told"] ?? .null, answer["text"]?.string ?? "")
+        func words(_ key: String) -> String { DeskWords.all[key]?[language] ?? key }
+        let asked = told["signatures"]?.array.contains { $0["part"]?.string == "asked" } == true
+        let other = isRequest ? "step" : "request"
+        let data: JSON = [
+            "back": .string("/contracts/\(contract)#step-\(step)"), "text": .string(text),
+            "qr": .string(QR(text)?.svg(says: words("code_text")) ?? ""),
+            "lines": .array(ProofWords.lines(told, language).map { .string($0) }),
+            "limits": .string(ProofWords.limits(told, language)),
+            "other": .string(
+                asked ? "/contracts/\(contract)/code?step=\(step)&what=\(other)" : ""),
+            "other_text": .string(words("code_of_" + other)),
+        ]
+        return ("proof", "contract", words("proof_code"), data)
     }
 
     private func show(
@@ -179,6 +210,23 @@ struct Desk: Sendable {
             request = CommandRequest(verb: "proof export", options: ["contract": [parts[1]]])
             if !visit.value("step").isEmpty { request.options["step"] = [visit.value("step")] }
             name = "talea-\(parts[1].prefix(8)).json"
+        case ("contracts", 3, "page"):
+            let chosen = visit.query.filter { $0.0 == "step" }.map(\.1)
+            request = CommandRequest(
+                verb: "proof page",
+                options: [
+                    "contract": [parts[1]], "steps": [chosen.joined(separator: ",")],
+                    "what": [visit.value("what") == "step" ? "step" : "request"],
+                ])
+            name = "talea-\(parts[1].prefix(8)).html"
+        case ("contracts", 3, "paper"):
+            guard let id = ContractID(hex: parts[1]),
+                let html = try? await commands.paper(
+                    of: id, visit.language, static: Self.staticPrefix)
+            else { return nil }
+            return Self.response(.ok, html, type: "text/html; charset=utf-8")
+        case ("contracts", 4, _) where parts[2] == "photo":
+            return await photo(parts[1], parts[3])
         default: return nil
         }
         switch await commands.run(request) {
@@ -214,6 +262,16 @@ struct Desk: Sendable {
         } catch {
             return await refused(visit, error, back: "/node", again: nil)
         }
+    }
+
+    private func photo(_ contract: String, _ hash: String) async -> Response? {
+        guard let id = ContractID(hex: contract), let hash = Hash32(hex: hash),
+            let held = try? await commands.door.read({ $0.contracts[id] }),
+            let photo = try? await commands.photo(hash, of: held)
+        else { return nil }
+        var response = Self.response(.ok, "", type: photo.type)
+        response.body = ResponseBody(byteBuffer: ByteBuffer(bytes: photo.bytes))
+        return response
     }
 
     // MARK: - Acting
@@ -567,7 +625,7 @@ private struct Nothing: MustacheCustomRenderable, Sendable {
 
 extension JSON {
     /// As mustache templates take it. An empty text counts as nothing.
-    fileprivate var mustache: Any {
+    var mustache: Any {
         switch self {
         case .null, .string(""): Nothing()
         case .bool(let truth): truth

@@ -200,6 +200,31 @@ enum DeskWords {
         ("no_steps", "No step yet: it begins once all have signed.", "尚无步骤：各方签署后开始。"),
         ("proof", "proof", "证明"),
         ("whole_proof", "Download the whole contract as proof", "下载整份合同作为证明"),
+        ("proof_code", "QR code", "二维码"),
+        ("code_shows", "Whoever scans it reads", "扫码者可读到"),
+        ("code_text", "What the code says", "二维码内容"),
+        ("code_of_request", "Show only what was asked for", "只示请求内容"),
+        ("code_of_step", "Show also what it changed", "连同结果一并出示"),
+        (
+            "code_lead", "Anyone checks it with talea verify, or in a browser with verify.html.",
+            "任何人都可用 talea verify 或浏览器中的 verify.html 验证。"
+        ),
+        (
+            "code_full",
+            "This is too large for a QR code. Hand on its text, or put that where others can fetch it: talea proof --at URL.",
+            "内容超出二维码容量。请转交文字，或将其放到他人可取之处：talea proof --at URL。"
+        ),
+        ("page_make", "A page for customers", "供客户查看的网页"),
+        ("page_steps", "Steps on it, with their photos", "其中的步骤及照片"),
+        ("page_what", "How much of each", "每步示出多少"),
+        ("paper", "A page to print", "打印版"),
+        ("signatures", "Signatures", "签名"),
+        (
+            "paper_says",
+            "The signed entries are what counts; this page repeats them. Names are those its printer uses.",
+            "以签署的条目为准，本页仅作转述；姓名为打印者所用称呼。"
+        ),
+        ("photo_alt", "Photo that this step names", "此步骤所指的照片"),
         ("evidence", "evidence", "凭证"),
         ("no_effect", "No effect:", "未生效："),
         ("money_moved", "Money so far", "款项进展"),

@@ -10,6 +10,8 @@ struct Figures: Sendable {
     let now: Instant
     /// Minutes east of Greenwich, of this machine at this moment.
     let zone: Int
+    /// What is printed is read in other years too.
+    var isPrinted = false
 
     init(_ language: Language, now: Instant, zone: Int? = nil) {
         self.language = language
@@ -139,7 +141,7 @@ struct Figures: Sendable {
     /// `21 Nov 2026`, `2026年11月21日`; the year only where it is another.
     func date(_ instant: Instant) -> String {
         let time = civil(instant)
-        let sameYear = time.year == civil(now).year
+        let sameYear = !isPrinted && time.year == civil(now).year
         let month = Self.months[min(max(Int(time.month) - 1, 0), 11)]
         return pick(
             "\(time.day) \(month)" + (sameYear ? "" : " \(time.year)"),

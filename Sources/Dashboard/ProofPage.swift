@@ -6,15 +6,15 @@ import NodeCore
 
 /// A page for people without a node: `verify.html` with chosen steps in it, and the photos that they name. Whoever
 /// opens it has each proof checked by the page itself.
-enum ProofPage {
+public enum ProofPage {
     static let photosMax = 24 << 20
 
-    struct Photo {
+    public struct Photo {
         let type: String
         let bytes: [UInt8]
 
         /// What browsers show; told by its first bytes, as names do not come along.
-        init?(_ bytes: [UInt8]) {
+        public init?(_ bytes: [UInt8]) {
             let known: [(type: String, start: [UInt8])] = [
                 ("image/jpeg", [0xff, 0xd8, 0xff]), ("image/png", [0x89, 0x50, 0x4e, 0x47]),
                 ("image/gif", Array("GIF8".utf8)), ("image/webp", Array("RIFF".utf8)),

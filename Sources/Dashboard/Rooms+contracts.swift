@@ -43,7 +43,7 @@ extension Rooms {
     }
 
     /// One in full.
-    func contract(_ held: HeldContract) -> JSON {
+    func contract(_ held: HeldContract, pictures: Set<Hash32> = []) -> JSON {
         let fold = held.fold
         let proposal = held.proposal
         let template = view.template(of: held)
@@ -87,7 +87,8 @@ extension Rooms {
             "waiting": .array(waiting(held)),
             "worst": .string(figures.local(known["worst"]?[language.rawValue]?.string ?? "")),
             "may_lose": .string(loss(held)),
-            "steps": .array(steps(held)),
+            "steps": .array(steps(held, pictures)),
+            "has_steps": .bool(fold?.steps.isEmpty == false),
             "requests": .array(
                 held.requests.values.sorted { $0.entry.id < $1.entry.id }.map { request in
                     let waits = view.consents(to: request, held)
@@ -185,7 +186,7 @@ extension Rooms {
         }
     }
 
-    private func steps(_ held: HeldContract) -> [JSON] {
+    private func steps(_ held: HeldContract, _ pictures: Set<Hash32>) -> [JSON] {
         guard let fold = held.fold else { return [] }
         let told = view.told(held)
         return fold.steps.reversed().map { step in
@@ -193,15 +194,21 @@ extension Rooms {
             if let refusal = step.void {
                 void = DoorRefusal(refusal, name: view.name).message[language]
             }
-            let evidence = step.act.arguments.compactMap { argument -> String? in
-                if case .hash(let hash) = argument.value { hash.hex } else { nil }
+            let evidence = step.act.arguments.compactMap { argument -> Hash32? in
+                if case .hash(let hash) = argument.value { hash } else { nil }
             }.first
+            let photo = evidence.flatMap { pictures.contains($0) ? $0.hex : nil }
             return [
                 "number": .number(step.sequence), "who": .string(name(step.actor)),
+                "signer": .string(view.name(step.actor)),
                 "mine": .bool(step.actor == me), "at": .string(figures.moment(step.time)),
                 "says": .string(
                     told[step.sequence].map(sentence) ?? step.act.transition),
-                "void": .string(void), "evidence": .string(evidence ?? ""),
+                "void": .string(void), "evidence": .string(evidence?.hex ?? ""),
+                "photo": .string(photo.map { "/contracts/\(held.id.hex)/photo/" + $0 } ?? ""),
+                "code": .string(
+                    step.act == Fold.continued
+                        ? "" : "/contracts/\(held.id.hex)/code?step=\(step.sequence)"),
                 "proof": .string(
                     "/contracts/\(held.id.hex)/proof?step=\(step.sequence)"),
             ]

@@ -63,6 +63,9 @@ extension Rooms {
             "empty": .bool(people.isEmpty), "picture": .string(network(people, connected)),
             "alliance": .string(node.alliance.founding.name),
             "invitation": .string(Invitation(foundingBody: node.alliance.foundingBody).code),
+            "invitation_code": .string(
+                QR(Invitation(foundingBody: node.alliance.foundingBody).code)?
+                    .svg(says: word("invite")) ?? ""),
             "add": [
                 DeskAct(
                     verb: "peer add", button: word("connect"),

@@ -10,7 +10,7 @@ import NodeCore
 /// What the pages show, as data for their templates: a node read once, in one language.
 struct Rooms: Sendable {
     let view: View
-    let figures: Figures
+    var figures: Figures
 
     var node: Node { view.node }
     var now: Instant { view.now }

@@ -18,7 +18,7 @@ extension Proven {
             "transition": .string(act.transition), "record": .number(act.record),
             "arguments": .object(
                 act.arguments.map { .init($0.name, .string($0.value.digits)) }),
-            "actor": .string(actor.did),
+            "actor": .string(actor.did), "sequencer": .text(proof.sequencer?.did),
             "signatures": .array(
                 signatures.map {
                     [
@@ -55,6 +55,7 @@ public enum ProofWords {
         say("What       ", "内容      ", act + words + " · " + text(told["record"]))
         let given = list(told["arguments"])
         if !given.isEmpty { lines.append("           " + given) }
+        if let sequencer = told["sequencer"]?.string { say("Sequencer  ", "排序方    ", sequencer) }
         for signed in told["signatures"]?.array ?? [] {
             let part = parts[text(signed["part"])]?[language] ?? ""
             lines.append("✓ \(part) \(text(signed["did"])) · \(text(signed["time"]))")

@@ -29,7 +29,6 @@ public struct Proven: Hashable, Sendable {
     }
 
     public var entry: Entry { proof.entry }
-    public var isRequest: Bool { entry.kind == .request }
 }
 
 extension Proof {

@@ -271,7 +271,14 @@ struct VerifyFile: ParsableCommand {
 
     func act(_ line: Line) throws -> Int32 {
         let said = try text ?? image.map { try Photo.text(of: $0) }
-        let place = try said.flatMap { try VerifyProof.place(in: $0) }
+        let place = said.flatMap { VerifyProof.place(in: $0) }
+        guard text == nil || image == nil, said == nil || place != nil || file == nil else {
+            throw DoorRefusal(
+                "one_at_a_time", field: "FILE",
+                en:
+                    "give one of FILE, --text and --image; FILE goes with a code only where that names a file",
+                zh: "文件、--text、--image 只给其一；仅当二维码指明文件时才同时给出文件")
+        }
         if let said, place == nil { return try tell(try VerifyProof(said), line) }
         guard let file else {
             if let place { throw VerifyProof.elsewhere(place) }

@@ -5,20 +5,24 @@ import Foundation
 /// goes wrong in their decoders then ends there.
 enum Photo {
     static let bytesMax = 32 << 20
-    private static let patience: TimeInterval = 30
-    private static let answerMax = 256 << 10
 
     static func text(of file: String) throws -> String {
         guard let values = try? FileManager.default.attributesOfItem(atPath: file),
             values[.type] as? FileAttributeType == .typeRegular,
-            let bytes = values[.size] as? Int, bytes <= bytesMax
+            let bytes = values[.size] as? Int, bytes <= bytesMax,
+            // What only looks like a picture may make its decoder fetch or run things.
+            let data = try? Data(contentsOf: URL(filePath: file)),
+            ProofPage.Photo([UInt8](data.prefix(16))) != nil
         else {
             throw DoorRefusal(
                 "file_unreadable", field: "image", value: file,
-                en: "--image “\(file)”: wanted a picture of at most 32 MiB",
-                zh: "--image “\(file)”：应为不超过 32 MiB 的图片")
+                en: "--image “\(file)”: wanted a JPEG, PNG, GIF or WebP of at most 32 MiB",
+                zh: "--image “\(file)”：应为不超过 32 MiB 的 JPEG、PNG、GIF 或 WebP 图片")
         }
-        let (status, output) = try run(URL(filePath: file).path)
+        let (status, output) = try Child.run([
+            "zbarimg", "-q", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", "--",
+            URL(filePath: file).path,
+        ])
         guard status != 127 else {
             throw DoorRefusal(
                 "zbar_missing", field: "image",
@@ -37,31 +41,5 @@ enum Photo {
                 zh: "--image “\(file)”：其中未见本程序的二维码；请从正上方拍得更清晰些")
         }
         return String(line)
-    }
-
-    private static func run(_ path: String) throws -> (status: Int32, output: Data) {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [
-            "zbarimg", "-q", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", "--", path,
-        ]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let child = process
-        DispatchQueue.global().asyncAfter(deadline: .now() + patience) {
-            if child.isRunning { child.terminate() }
-        }
-        var output = Data()
-        while output.count < answerMax,
-            let more = try pipe.fileHandleForReading.read(upToCount: answerMax), !more.isEmpty
-        {
-            output += more
-        }
-        if output.count >= answerMax { process.terminate() }
-        process.waitUntilExit()
-        return (process.terminationStatus, output)
     }
 }

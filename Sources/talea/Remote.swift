@@ -129,8 +129,15 @@ struct Remote {
         if let file = line.options["out"]?.last {
             // An export's text as it is, everything else as JSON.
             let text =
-                answer["format"] == nil ? answer.text(pretty: true) + "\n" : answer["text"]?.string
+                answer["format"] == nil
+                ? answer.text(pretty: true) + "\n"
+                : answer["text"]?.string ?? answer["text"]?[language.rawValue]?.string
             do {
+                if answer["format"]?.string == "paper", file.hasSuffix(".pdf") {
+                    try Child.print(text ?? "", to: file)
+                    print(file)
+                    return 0
+                }
                 try Data(picture(answer, file) ?? Array((text ?? "").utf8))
                     .write(to: URL(filePath: file), options: .atomic)
             } catch let refusal as DoorRefusal {

@@ -25,6 +25,7 @@ enum Show {
             }
             return ([list] + refused).joined(separator: "\n")
         case "template show": return json["text"]?.string ?? ""
+        case "contract paper": return words(json["text"], language)
         case "proof page":
             return (json["shows"]?.array ?? []).map {
                 ProofWords.lines($0, language).joined(separator: "\n") + "\n"

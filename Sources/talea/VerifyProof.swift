@@ -30,14 +30,9 @@ struct VerifyProof {
     }
 
     /// Where the text says only where the proof lies.
-    static func place(in text: String) throws(DoorRefusal) -> ProofPlace? {
-        do {
-            if case .place(let place) = try ProofText(in: text) { return place }
-            return nil
-        } catch {
-            // Told as what it is when it is read as a proof.
-            return nil
-        }
+    static func place(in text: String) -> ProofPlace? {
+        guard case .place(let place) = try? ProofText(in: text) else { return nil }
+        return place
     }
 
     static func elsewhere(_ place: ProofPlace) -> DoorRefusal {

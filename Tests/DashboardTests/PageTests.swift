@@ -161,6 +161,22 @@ import Testing
         }
     }
 
+    @Test func `a contract is a page to print, with who signed and a code, and no script`()
+        async throws
+    {
+        let (world, contract) = try await inForce()
+        let commands = world.commands("alice")
+        for language in [Language.en, .zh] {
+            let id = try #require(ContractID(hex: contract))
+            let paper = try await commands.paper(of: id, language, static: nil)
+            for text in [await world.did("alice").did, contract, "<style>", "class=\"qr\"", "2026"]
+            {
+                #expect(paper.contains(text), "\(text)")
+            }
+            #expect(!paper.contains("<script") && !paper.contains("{{"))
+        }
+    }
+
     @Test func `a form shows a preview first, signs with its key once, and needs its own token`()
         async throws
     {

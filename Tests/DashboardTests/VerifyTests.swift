@@ -69,6 +69,31 @@ import Testing
         }
     }
 
+    @Test func `the golden proofs are accepted in words, and none with one letter changed`() throws
+    {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Vectors/proofs.json")
+        let proofs = try JSON(reading: [UInt8](Data(contentsOf: file)))["proofs"]?.array ?? []
+        #expect(proofs.count == 6)
+        for text in proofs.compactMap(\.string) {
+            for language in [Language.en, .zh] {
+                let said = try VerifyProof(text).text(language)
+                #expect(said.contains("did:key:z6Mk") && !said.contains("–"), "\(said)")
+                #expect(said.contains(language == .en ? "VALID" : "有效"))
+            }
+            for place in stride(from: 7, to: text.utf8.count, by: 41) {
+                var letters = Array(text.utf8)
+                letters[place] = letters[place] == 48 ? 49 : 48
+                let changed = try VerifyProof(String(decoding: letters, as: UTF8.self))
+                #expect(!changed.passed, "letter \(place)")
+            }
+        }
+        #expect(ProofWords.acts["milestone"]?.zh == "里程碑完成")
+        for junk in ["", "TALEA2:00", "https://a.example/#x"] {
+            #expect(throws: DoorRefusal.self) { try VerifyProof(junk) }
+        }
+    }
+
     @Test func `junk is no proof, whatever it is`() async throws {
         let good = try await Self.proof().text()
         for junk in [

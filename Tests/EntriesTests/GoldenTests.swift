@@ -379,8 +379,8 @@ import Testing
         ])
     }()
 
-    /// A step by its writer's own right, one that admits alice's request, that request alone, and one under
-    /// bob's second key.
+    /// A step by its writer's own right, one that admits alice's request, that request alone, one under
+    /// bob's second key, a sealed request, and the settlement.
     private static let proofs: [ProofText] = {
         let log = LogID.contract(contract.contract, author: bob.did)
         let request = alice.say(
@@ -403,18 +403,37 @@ import Testing
                         fields: [.init(name: "next", value: .integer(1))])
                 ], digest: .filled(0x44))
         }
-        func proof(_ step: Step, keys: [ValidEntry] = []) -> ProofText {
-            let entry = writer.append(step, sealedBy: contract, nonce: 0x68).entry
+        func shown(
+            _ valid: ValidEntry, _ plain: [UInt8], sequencer: DID? = nil, keys: [ValidEntry] = []
+        ) -> ProofText {
+            let entry = valid.entry
+            guard let place = entry.header.log else { preconditionFailure("in no log") }
             let opening = Proof.Opening(
-                nonce: [UInt8](repeating: 0x68, count: 24),
-                bodyKey: Hash32(
-                    contract.bodyKey(log: log, sequence: entry.header.log?.sequence ?? 0))!,
-                plain: step.wire)
+                nonce: Array((entry.body ?? []).prefix(24)),
+                bodyKey: Hash32(contract.bodyKey(log: place.log, sequence: place.sequence))!,
+                plain: plain)
             return .proof(
                 Proof(
                     contract: contract.contract, entry: entry.withoutBody, opening: opening,
-                    keys: keys.map(\.entry)))
+                    sequencer: sequencer, keys: keys.map(\.entry)))
         }
+        func proof(_ step: Step, keys: [ValidEntry] = []) -> ProofText {
+            shown(writer.append(step, sealedBy: contract, nonce: 0x68), step.wire, keys: keys)
+        }
+        let secret = Request(
+            salt: .filled(0x1a),
+            act: SignedAct(
+                transition: "exercise", record: 1,
+                arguments: [.init(name: "n", value: .integer(100))]))
+        let sealed = alice.say(
+            kind: Kind.request.rawValue,
+            bytes: must {
+                try contract.seal(
+                    secret, author: alice.did, log: log,
+                    nonce: [UInt8](repeating: 0x69, count: 24))
+            }, topic: contract.topic, about: log, basis: steps.entries[1].id,
+            versions: [.init(record: 1, version: 2)]
+        ).entry
         let (own, admitting) = (proof(step(nil)), proof(step(request.entry)))
         writer.key = bob.keys[1]
         writer.keyEntry = bob.rotation.id
@@ -423,10 +442,20 @@ import Testing
             .proof(
                 Proof(contract: contract.contract, entry: request.entry, sequencer: bob.did)),
             proof(step(request.entry), keys: bob.keyEntries),
+            .proof(
+                Proof(
+                    contract: contract.contract, entry: sealed, sequencer: bob.did,
+                    requestKey: contract.requestKey(of: sealed).flatMap { Hash32($0) })),
+            shown(ended.entry, ended.body.wire, sequencer: bob.did),
         ]
     }()
 
-    private static let settlement: JSON = {
+    private static let settlement = JSON.object([
+        ("entries", JSON.entries([alice.keyEntry, dave.keyEntry, ended.entry])["entries"]),
+        ("contract_key", .hex(contract.bytes)), ("plaintext", .hex(ended.body.wire)),
+    ])
+
+    private static let ended: (body: Settlement, entry: ValidEntry) = {
         let log = LogID.contract(contract.contract, author: bob.did)
         let owed = must { try Money(minor: 10_000, .cny) }
         let act = SignedAct(
@@ -448,11 +477,7 @@ import Testing
         var writer = dave.writer(
             .contract(contract.contract, author: dave.did, epoch: 1), topic: contract.topic)
         writer.now = Instant.noon.minutes(1)
-        let entry = writer.append(body, sealedBy: contract, nonce: 0x64)
-        return .object([
-            ("entries", JSON.entries([alice.keyEntry, dave.keyEntry, entry])["entries"]),
-            ("contract_key", .hex(contract.bytes)), ("plaintext", .hex(body.wire)),
-        ])
+        return (body, writer.append(body, sealedBy: contract, nonce: 0x64))
     }()
 
     private static let derivations: [JSON] = {

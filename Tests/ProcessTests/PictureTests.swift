@@ -151,7 +151,9 @@ extension ProcessTests {
         @Test func `what is no proof is refused in one line`() async throws {
             let folder = try Folder()
             for (options, words) in [
-                (["--text", "HELLO"], "TALEA1"), (["--image", folder.path + "/none"], "32 MiB"),
+                (["--text", "HELLO"], "TALEA1"), (["--text", "A", "--image", "b"], "--image"),
+                (["--text", "TALEA1:", "file"], "FILE"),
+                (["--image", folder.path + "/none"], "32 MiB"),
                 ([], "--image"),
             ] {
                 let ended = try await Programs.run(Programs.talea, ["verify"] + options)

@@ -122,7 +122,7 @@ extension ProcessTests {
             #expect(ended.out.contains("wire version 1"))
             let help = try await Programs.run(Programs.talea, ["--help"])
             #expect(help.status == 0)
-            for verb in ["offer publish", "ledger rebuild", "proof export", "verify FILE"] {
+            for verb in ["offer publish", "ledger rebuild", "proof export", "verify [FILE]"] {
                 #expect(help.out.contains("talea \(verb)"))
             }
         }

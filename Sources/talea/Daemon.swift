@@ -71,12 +71,12 @@ enum Daemon {
     /// Runs until SIGTERM or SIGINT. `http` 0: any free port.
     static func run(
         home: String, listen: String, http: Int, passphrase: String?, asHub: Bool,
-        announcing: String?
+        announcing: String?, onLan: Bool
     ) async throws {
         do {
             try await NodeDaemon.Daemon.run(
                 home: home, listen: listen, httpPort: http, passphrase: passphrase, asHub: asHub,
-                announcing: announcing, verbose: false
+                announcing: announcing, onLan: onLan, verbose: false
             ) { did, peers, door in
                 Terminal.tell(
                     "\(did)\npeers    \(peers)\ndoor     \(door)\n"

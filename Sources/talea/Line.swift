@@ -10,6 +10,7 @@ struct Line: Sendable {
 
     static let flagNames: Set<String> = [
         "json", "dry-run", "yes", "help", "version", "check", "no-passphrase", "offline", "hub",
+        "lan",
         "qr", "reader",
     ]
 

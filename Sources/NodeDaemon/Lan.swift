@@ -14,13 +14,18 @@ final class Lan: Service {
     /// `nil`: nobody outside this machine could connect.
     private let port: Int?
     private let logger: Logger
-    private let seen = Mutex<[Announcement.Name: Sighting]>([:])
+    private let seen = Mutex(Seen())
+
+    private struct Seen {
+        var sightings: [Announcement.Name: Sighting] = [:]
+        var isNews = false
+    }
 
     private static let retry: Duration = .seconds(30)
     /// Then another salt is announced, and alliances that were joined since.
     private static let saltLife: Duration = .seconds(3_600)
     /// An announcement of somebody who was no member may be one's later.
-    private static let again: Duration = .seconds(15)
+    private static let againSeconds = 15
     /// More than a node looks at, so that not every change makes another pick.
     private static let seenMax = 256
 
@@ -34,9 +39,7 @@ final class Lan: Service {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.browse() }
             if let port { group.addTask { await self.publish(port) } }
-            group.addTask {
-                while (try? await Task.sleep(for: Self.again)) != nil { self.tell() }
-            }
+            group.addTask { await self.tell() }
             try? await gracefulShutdown()
             group.cancelAll()
         }
@@ -65,14 +68,12 @@ final class Lan: Service {
             let goesOn = await keep(words) { line in
                 switch Announcement.read(line) {
                 case .came(let one): self.came(one)
-                case .went(let name): self.seen.withLock { $0[name] = nil }
+                case .went(let name): self.went(name)
                 case nil: return
                 }
-                self.tell()
             }
             guard goesOn else { return }
-            seen.withLock { $0 = [:] }
-            tell()
+            seen.withLock { $0 = Seen(isNews: true) }
         }
     }
 
@@ -81,18 +82,37 @@ final class Lan: Service {
         let hints = one.texts.filter { $0.hasPrefix("h=") }.prefix(LanLimit.alliances)
             .compactMap { [UInt8](hex: String($0.dropFirst(2))) }
         seen.withLock { seen in
-            guard seen[one.name] != nil || seen.count < Self.seenMax else { return }
-            seen[one.name] = Sighting(host: one.host, port: one.port, salt: salt, hints: hints)
+            guard seen.sightings[one.name] != nil || seen.sightings.count < Self.seenMax else {
+                return
+            }
+            seen.sightings[one.name] = Sighting(
+                host: one.host, port: one.port, salt: salt, hints: hints)
+            seen.isNews = true
         }
     }
 
-    private func tell() {
-        let seen = seen.withLock { seen in
-            seen.sorted { $0.key.instance < $1.key.instance }.map(\.value)
+    private func went(_ name: Announcement.Name) {
+        seen.withLock { seen in
+            if seen.sightings.removeValue(forKey: name) != nil { seen.isNews = true }
         }
-        runtime.put { node in
-            node.sighted(seen)
-            return nil
+    }
+
+    /// Once a second at most, however much is announced: the node tries each hint on each member.
+    private func tell() async {
+        var seconds = 0
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            seconds += 1
+            let isDue = seconds % Self.againSeconds == 0
+            let all = seen.withLock { seen -> [Sighting]? in
+                defer { seen.isNews = false }
+                guard seen.isNews || isDue && !seen.sightings.isEmpty else { return nil }
+                return seen.sightings.sorted { $0.key.instance < $1.key.instance }.map(\.value)
+            }
+            guard let all else { continue }
+            runtime.put { node in
+                node.sighted(all)
+                return nil
+            }
         }
     }
 

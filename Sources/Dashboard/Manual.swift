@@ -62,7 +62,7 @@ public enum Manual {
                     "make an identity", "创建身份"),
                 Page(
                     "run",
-                    "[--listen HOST:PORT] [--announce HOST:PORT | none] [--http PORT] [--passphrase-file F] [--hub]",
+                    "[--listen HOST:PORT] [--announce HOST:PORT | none] [--http PORT] [--passphrase-file F] [--hub] [--lan]",
                     "run the node of a home", "运行主目录的节点"),
                 Page(
                     "open", "[--reader] [--wake] [--listen HOST:PORT] [--http PORT]",

@@ -95,7 +95,7 @@ extension Node {
         guard did != own.did, isMember(did) else { return [] }
         let near = Set(said(by: own.did).map(\.reach))
         let open = said(by: did).filter { $0.reach == .global || near.contains($0.reach) }
-        return open.map(\.address).filter { address in
+        return (open.map(\.address) + nearby.filter { $0.did == did }).filter { address in
             !peers.contains { $0.host == address.host && $0.port == address.port }
         }
     }
@@ -103,7 +103,8 @@ extension Node {
     private func isMember(_ did: DID) -> Bool {
         alliances.contains { alliance in
             switch memberships[alliance.topic]?.standing(of: did) {
-            case .steward, .member: book[did]?[alliance.topic] != nil
+            case .steward: true
+            case .member: book[did]?[alliance.topic] != nil
             case .expelled, .outsider, nil: false
             }
         }
@@ -226,7 +227,9 @@ extension Node {
         for address in before.keys.sorted() where after[address] == nil {
             changes.append(.tried(address, good: nil))
         }
-        for (address, good) in sorted(after) where before[address] != good {
+        // What is announced in one network only means nothing after a start.
+        for (address, good) in sorted(after)
+        where before[address] != good && listed(of: address.did).contains(address) {
             changes.append(.tried(address, good: good))
         }
         if anchors != addressBook.anchors { changes.append(.anchors(addressBook.anchors)) }

@@ -67,6 +67,8 @@ public struct Node: Sendable {
     /// Since they were reached last.
     var partnerDials: [DID: (tries: Int, at: Instant)] = [:]
     var lastFeeler: Instant = .earliest
+    /// Members who announce themselves in this network.
+    var nearby: [AddressBook.Address] = []
     /// What our profiles shall say of where we listen; `nil` leaves them as they are.
     var listening: [String]?
     /// The key of this home is out of force: nothing is signed with it.

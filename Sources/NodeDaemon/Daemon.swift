@@ -22,11 +22,11 @@ public enum Daemon {
 
     /// `listen` is HOST:PORT for peers, `httpPort` the local door's; 0 is any free port. `asHub` serves the
     /// alliance from now on, until the owner says otherwise. `announcing` is what others are told to dial:
-    /// HOST:PORT or `none`. Returns when the process is told to end (SIGTERM, SIGINT). `welcome` made this
-    /// home, and its pages go on as the node's.
+    /// HOST:PORT or `none`; `onLan` finds members in this network by avahi. Returns when the process is told
+    /// to end (SIGTERM, SIGINT). `welcome` made this home, and its pages go on as the node's.
     public static func run(
         home path: String, listen: String, httpPort: Int, passphrase: String?, asHub: Bool = false,
-        announcing: String? = nil, verbose: Bool, welcome: Welcome? = nil,
+        announcing: String? = nil, onLan: Bool = false, verbose: Bool, welcome: Welcome? = nil,
         announce: @escaping @Sendable (_ did: String, _ peers: String, _ door: String) -> Void
     ) async throws {
         guard Sodium.start() else { throw Refusal.cryptography }
@@ -87,12 +87,19 @@ public enum Daemon {
             door: door, home: home.path, port: httpPort, logger: logger, welcome: welcome,
             onRunning: { announce(own.did.did, "\(host):\(bound)", "127.0.0.1:\($0)") })
         defer { DoorKey.remove(home: home.path) }
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: runtime, successTerminationBehavior: .gracefullyShutdownGroup),
+        ]
+        if onLan {
+            let isReachable = Host(host)?.reach != .loopback
+            let lan = Lan(runtime: runtime, port: isReachable ? bound : nil, logger: logger)
+            services.append(
+                .init(service: lan, successTerminationBehavior: .gracefullyShutdownGroup))
+        }
         let group = ServiceGroup(
             configuration: .init(
-                services: [
-                    .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
-                    .init(service: runtime, successTerminationBehavior: .gracefullyShutdownGroup),
-                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         // Only now: a service that throws would cut off the door while somebody still waits there.
         if let end = runtime.end { throw end }

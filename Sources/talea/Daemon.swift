@@ -95,12 +95,12 @@ enum Daemon {
     /// Runs until SIGTERM or SIGINT. `http` 0: any free port.
     static func run(
         home: String, listen: String, http: Int, passphrase: String?, asHub: Bool,
-        announcing: String? = nil, welcome: Welcome? = nil
+        announcing: String? = nil, onLan: Bool = false, welcome: Welcome? = nil
     ) async throws {
         do {
             try await NodeDaemon.Daemon.run(
                 home: home, listen: listen, httpPort: http, passphrase: passphrase, asHub: asHub,
-                announcing: announcing, verbose: false, welcome: welcome
+                announcing: announcing, onLan: onLan, verbose: false, welcome: welcome
             ) { did, peers, door in
                 Terminal.tell(
                     "\(did)\npeers    \(peers)\ndoor     \(door)\n"

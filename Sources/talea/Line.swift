@@ -10,7 +10,7 @@ struct Line: Sendable {
 
     static let flagNames: Set<String> = [
         "json", "dry-run", "yes", "help", "version", "check", "no-passphrase", "offline", "hub",
-        "qr", "reader", "wake",
+        "qr", "reader", "wake", "lan",
     ]
 
     init(_ arguments: [String]) throws(DoorRefusal) {

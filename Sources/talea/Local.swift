@@ -230,6 +230,11 @@ struct Run: ParsableCommand {
     var announce: String?
     @Flag(help: "Keep mail and contract logs for members who are away, and witness.")
     var hub = false
+    @Flag(
+        help:
+            "Find members in this network, and be found by them alone, by avahi where it is present."
+    )
+    var lan = false
 
     func act(_ line: Line) async throws {
         guard (0...65_535).contains(http) else {
@@ -255,7 +260,7 @@ struct Run: ParsableCommand {
         }
         try await Daemon.run(
             home: line.home, listen: listen, http: http, passphrase: passphrase, asHub: hub,
-            announcing: announce)
+            announcing: announce, onLan: lan)
     }
 }
 

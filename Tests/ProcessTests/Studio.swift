@@ -150,7 +150,7 @@ final class Studio {
     private(set) var did = ""
     private(set) var invitation = ""
     private(set) var recoveryCode = ""
-    private(set) var address: String?
+    var address: String?
     private(set) var node: Running?
 
     init(_ name: String, in folder: Folder) {

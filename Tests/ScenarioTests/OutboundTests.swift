@@ -33,6 +33,33 @@ import Testing
         market.settle()
     }
 
+    @Test(arguments: [
+        ("10.1.2.3", true, true), ("192.168.7.7", true, true), ("20.1.2.3", true, false),
+        ("127.0.0.1", true, false), ("host.local", true, false), ("10.1.2.3", false, false),
+    ])
+    func `who announces itself in this network is dialed if its hints are a member's`(
+        host: String, isTheirs: Bool, isDialed: Bool
+    ) throws {
+        var market = try Market("alice", "bob", only: "capacity-option")
+        market.network.disconnect("alice", "bob")
+        market.network.listening["\(host):7001"] = "bob"
+        let (salt, other) = ([UInt8](repeating: 1, count: 8), [UInt8](repeating: 2, count: 8))
+        let hints = market.network["bob"].hints(isTheirs ? salt : other)
+        // Neither the name nor the identity, and nothing that stays under another salt.
+        #expect(hints.allSatisfy { $0.count == LanLimit.hintBytes })
+        #expect(Set(hints).isDisjoint(with: market.network["bob"].hints([3] + salt.dropFirst())))
+        let sighting = Sighting(host: host, port: 7001, salt: salt, hints: hints)
+        try market.network.command("alice") { $0.sighted([sighting]) }
+        Self.pass(&market, seconds: 1)
+        #expect(market.network.isConnected("alice", "bob") == isDialed)
+        // What is not announced any more is not dialed.
+        market.network.disconnect("alice", "bob")
+        try market.network.command("alice") { $0.sighted([]) }
+        Self.pass(&market, seconds: 3_600)
+        #expect(!market.network.isConnected("alice", "bob"))
+        #expect(Self.wanted(market, "alice").isEmpty)
+    }
+
     static func wanted(_ market: Market, _ name: String) -> [Dial] {
         var chance = Chance(seed: 1)
         return market.network[name].wantedConnections(using: &chance)

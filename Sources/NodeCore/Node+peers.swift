@@ -5,7 +5,9 @@ internal import Logs
 public import Replication
 
 extension Node: Catalogue {
-    public var topics: [TopicID] {
+    public var topics: [TopicID] { topicList }
+
+    func listTopics() -> [TopicID] {
         let open = Set(
             contracts.values.filter { !$0.isOver }.map(\.key.topic)
                 + witnessing.values.map(\.topic))
@@ -173,6 +175,7 @@ extension Node {
     }
 
     mutating func topicsChanged() {
+        topicList = listTopics()
         for id in connections.keys.sorted() {
             converse(id) { $0.topicsChanged($1) }
             // What is shared now may have been here before, and only its peers can tell.

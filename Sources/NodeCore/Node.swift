@@ -34,6 +34,8 @@ public struct Node: Sendable {
     var lineEntries: [LogID: [Entry]] = [:]
     public internal(set) var contracts = HeldContracts()
     var contractOfLog: [LogID: ContractID] = [:]
+    /// Every topic that this node takes part in or keeps, as of the last change.
+    var topicList: [TopicID] = []
     /// Contracts this node witnesses, by the log that all call them by.
     public internal(set) var witnessing: [LogID: Witnessing] = [:]
     /// Every log of a witnessed contract, to the log that it is called by.
@@ -205,6 +207,7 @@ public struct Node: Sendable {
         self.checker = checker
         self.agent = agent
         restore(snapshot, known)
+        topicList = listTopics()
         tellAll()
         beginUnsure(snapshot)
     }

@@ -5,6 +5,8 @@ public enum Message: Hashable, Sendable {
     case hello(Hello)
     /// Topics of the sender, each as a hash that only this session has.
     case topics([Hash32])
+    /// Topics beside those that were named before.
+    case moreTopics([Hash32])
     case heads([Head])
     /// "What do you hold of these logs of mine?"
     case ask([LogID])
@@ -232,9 +234,10 @@ extension Message {
             out.append(bigEndian: hello.time)
             out += Self.cut(hello.agent, to: ReplicationLimit.agentBytes)
             return Frame(type: 1, payload: out)
-        case .topics(let names):
+        case .topics(let names), .moreTopics(let names):
             for name in names { out += name.bytes }
-            return Frame(type: 2, payload: out)
+            if case .topics = self { return Frame(type: 2, payload: out) }
+            return Frame(type: 22, payload: out)
         case .heads(let heads):
             for head in heads { Self.write(head, to: &out) }
             return Frame(type: 3, payload: out)
@@ -360,13 +363,13 @@ extension Message {
                 let agent = String(validating: rest, as: UTF8.self)
             else { throw malformed() }
             self = .hello(Hello(versions: versions, nonce: nonce, time: time, agent: agent))
-        case 2:
+        case 2, 22:
             guard rest.count % 32 == 0, rest.count / 32 <= ReplicationLimit.topicsNamed else {
                 throw malformed()
             }
             var names: [Hash32] = []
             while !rest.isEmpty { names.append(try id()) }
-            self = .topics(names)
+            self = frame.type == 2 ? .topics(names) : .moreTopics(names)
         case 4:
             guard rest.count % 32 == 0, rest.count / 32 <= ReplicationLimit.headsPerFrame else {
                 throw malformed()

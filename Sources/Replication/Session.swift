@@ -80,10 +80,13 @@ public struct Session: Sendable {
     let nonce: Hash32
     private(set) var remoteNonce: Hash32?
     private var remoteNames: Set<Hash32> = []
+    /// What each of our topics is called, by us and by the peer: hashing is all that this costs.
+    private var names: [TopicID: Names] = [:]
     /// Topics both sides named.
     public private(set) var shared: Set<TopicID> = []
-    /// What the peer was told of, where all would not fit into one frame.
+    /// What the peer was told of.
     private var named: Set<TopicID> = []
+    private var hasNamed = false
     private var theirHeads: [LogID: UInt64] = [:]
     private var wanted: [LogID: UInt64] = [:]
     private var waiting: [Message.RangeRequest] = []
@@ -140,6 +143,12 @@ public struct Session: Sendable {
         case .topics(let names):
             remoteNames = Set(names)
             return nameMore(catalogue) + match(catalogue)
+        case .moreTopics(let names):
+            guard remoteNames.count + names.count <= ReplicationLimit.topicsNamed else {
+                return [.close(.outOfOrder(type: frame.type))]
+            }
+            remoteNames.formUnion(names)
+            return nameMore(catalogue) + match(catalogue)
         // Heads, a push, a proof, a branch: what we would ask of a stranger in return tells what we hold.
         case _ where shared.isEmpty && [3, 9, 14, 15].contains(frame.type): return []
         case .heads(let heads): return headsReceived(heads, catalogue)
@@ -179,10 +188,11 @@ public struct Session: Sendable {
         }
     }
 
-    /// Our topics came or went: name them again, and exchange heads of what both now have.
+    /// Our topics came or went: name what is new, or all of them again, and exchange heads of what both now
+    /// have.
     public mutating func topicsChanged(_ catalogue: some Catalogue) -> [Directive] {
         guard isEstablished else { return [] }
-        return [topics(catalogue)] + match(catalogue)
+        return topics(catalogue) + match(catalogue)
     }
 
     /// An entry was added here. Pushed if the peer shares its topic and is not known to hold it.
@@ -270,11 +280,12 @@ public struct Session: Sendable {
         remoteNonce = hello.nonce
         let keys = catalogue.ownKeys
         return (keys.isEmpty ? [] : [.send(.keys(keys))])
-            + [.established(agent: hello.agent, time: hello.time), topics(catalogue)]
+            + [.established(agent: hello.agent, time: hello.time)] + topics(catalogue)
     }
 
     private mutating func match(_ catalogue: some Catalogue) -> [Directive] {
-        let both = Set(catalogue.topics.filter(isTheirs))
+        var both: Set<TopicID> = []
+        for topic in catalogue.topics where isTheirs(topic) { both.insert(topic) }
         let fresh = both.subtracting(shared).sorted()
         shared = both
         var heads: [Message.Head] = []
@@ -363,27 +374,56 @@ public struct Session: Sendable {
         return directives
     }
 
-    private mutating func topics(_ catalogue: some Catalogue) -> Directive {
+    private mutating func topics(_ catalogue: some Catalogue) -> [Directive] {
         var topics = catalogue.topics
-        if topics.count > ReplicationLimit.topicsNamed {
+        guard topics.count <= ReplicationLimit.topicsNamed else {
             // What the peer named itself comes first: a frame with more would end the connection.
-            let (theirs, others) = (topics.filter(isTheirs), topics.filter { !isTheirs($0) })
+            var (theirs, others): ([TopicID], [TopicID]) = ([], [])
+            for topic in topics {
+                if isTheirs(topic) { theirs.append(topic) } else { others.append(topic) }
+            }
             topics = Array((theirs + others).prefix(ReplicationLimit.topicsNamed))
-            named.formUnion(topics)
+            return tell(topics, anew: true)
         }
-        return .send(.topics(topics.map { name(of: $0, by: me) }))
+        let gone = named.subtracting(topics)
+        for topic in gone { names[topic] = nil }
+        return tell(topics.filter { !gone.isEmpty || !named.contains($0) }, anew: !gone.isEmpty)
+    }
+
+    private mutating func tell(_ topics: [TopicID], anew: Bool) -> [Directive] {
+        let isFirst = !hasNamed
+        hasNamed = true
+        if anew { named = [] }
+        named.formUnion(topics)
+        let all = topics.map { names(of: $0).ours }
+        if isFirst || anew { return [.send(.topics(all))] }
+        return all.isEmpty ? [] : [.send(.moreTopics(all))]
     }
 
     /// The peer named what it was not told of for want of room.
     private mutating func nameMore(_ catalogue: some Catalogue) -> [Directive] {
-        guard !named.isEmpty,
-            catalogue.topics.contains(where: { isTheirs($0) && !named.contains($0) })
-        else { return [] }
-        return [topics(catalogue)]
+        let topics = catalogue.topics
+        guard topics.count > ReplicationLimit.topicsNamed else { return [] }
+        for topic in topics where isTheirs(topic) && !named.contains(topic) {
+            return self.topics(catalogue)
+        }
+        return []
     }
 
-    private func isTheirs(_ topic: TopicID) -> Bool {
-        remoteNames.contains(name(of: topic, by: peer))
+    private mutating func isTheirs(_ topic: TopicID) -> Bool {
+        remoteNames.contains(names(of: topic).theirs)
+    }
+
+    private struct Names {
+        let ours: Hash32
+        let theirs: Hash32
+    }
+
+    private mutating func names(of topic: TopicID) -> Names {
+        if let known = names[topic] { return known }
+        let fresh = Names(ours: name(of: topic, by: me), theirs: name(of: topic, by: peer))
+        names[topic] = fresh
+        return fresh
     }
 
     /// SHA-256("talea.topic.session.v2" ‖ initiator nonce ‖ responder nonce ‖ sender ‖ receiver ‖ topic)

@@ -9,7 +9,7 @@ import Testing
     static let all: [Message] = [
         .hello(.init(versions: [2], nonce: hash(1), time: 1_795_000_000_000, agent: "talea")),
         .hello(.init(versions: [1, 2, 9], nonce: hash(1), time: 0, agent: "")),
-        .topics([]), .topics([hash(1), hash(2)]),
+        .topics([]), .topics([hash(1), hash(2)]), .moreTopics([hash(3)]),
         .heads([]),
         .heads([.init(log: hash(1), sequence: 7, id: hash(2))]),
         .ask([]), .ask([hash(1), hash(2)]), .answer([.init(log: hash(1), sequence: 0, id: .zero)]),
@@ -109,8 +109,8 @@ import Testing
         (41, [UInt8](repeating: 0, count: 41), "a chunk of nothing"),
         (41, [UInt8](repeating: 1, count: 40), "no chunk of something"),
         (41, [UInt8](repeating: 1, count: 40 + 65_553), "a chunk too large"),
-        (18, [0], "a ping with a body"),
-        (19, [0], "a pong with a body"),
+        (18, [0], "a ping with no whole time"),
+        (19, [UInt8](repeating: 0, count: 9), "a pong with more than a time"),
     ]
 
     @Test func `what is not strict is malformed`() {
@@ -119,7 +119,7 @@ import Testing
                 try Message(Frame(type: type, payload: payload))
             }
         }
-        for type: UInt8 in [0, 22, 255] {
+        for type: UInt8 in [0, 23, 255] {
             #expect(throws: MessageRefusal.unknownType(type)) {
                 try Message(Frame(type: type, payload: []))
             }

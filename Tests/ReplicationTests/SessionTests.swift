@@ -170,6 +170,34 @@ import Testing
         #expect(Set(seen).isDisjoint(with: left.topics.map(Hash32.init)))
     }
 
+    @Test func `a new topic is named alone, and all are named again where one went`() {
+        var left = Shelf()
+        left.topics.append(Self.contract)
+        var right = Shelf()
+        var (one, two, _) = Self.pair(left, right)
+        left.topics.append(Self.secret)
+        right.topics.append(Self.secret)
+        _ = two.topicsChanged(right)
+        let name = one.name(of: Self.secret, by: Self.left)
+        let orders = one.topicsChanged(left)
+        #expect(orders == [.send(.moreTopics([name]))])
+        #expect(one.topicsChanged(left) == [])
+        _ = two.received(Message.moreTopics([name]).frame, now: 0, right)
+        #expect(two.shared == [Self.alliance, Self.secret])
+        left.topics.removeAll { $0 == Self.secret }
+        let all = left.topics.map { one.name(of: $0, by: Self.left) }
+        #expect(one.topicsChanged(left) == [.send(.topics(all))])
+        _ = two.received(Message.topics(all).frame, now: 0, right)
+        #expect(two.shared == [Self.alliance])
+        // Nor can they be added without end.
+        let many = (0..<ReplicationLimit.topicsNamed).map {
+            SHA256.hash([UInt8($0 >> 8), UInt8($0 & 255)])
+        }
+        #expect(
+            two.received(Message.moreTopics(many).frame, now: 0, right)
+                == [.close(.outOfOrder(type: 22))])
+    }
+
     @Test(arguments: [true, false])
     func `a topic is named as the golden file says`(isInitiator: Bool) throws {
         let data = try Data(contentsOf: ReconciliationTests.vectors("session.json"))

@@ -1,0 +1,182 @@
+import Capacity
+import Contracts
+import HTTPTypes
+import Hummingbird
+import Identity
+import NodeCore
+
+// From a form to a preview, and from there to a signature.
+
+extension Desk {
+    /// The answer to a form that another session made, or that a reader sends.
+    func stranger(_ visit: Visit, _ token: String, back: String) async -> Response? {
+        guard DoorKey.same(token, visit.session.token) else {
+            return await refused(
+                visit, Self.words("form_token", "stale_form"), back: back, again: nil,
+                status: .forbidden)
+        }
+        guard !visit.session.isReader else {
+            return await refused(
+                visit, Self.words("read_only", "reader"), back: back, again: nil, status: .forbidden
+            )
+        }
+        return nil
+    }
+
+    func post(_ visit: Visit, _ form: [(String, String)]) async -> Response {
+        func one(_ name: String) -> String { form.last { $0.0 == name }?.1 ?? "" }
+        let back = Self.local(one("back"))
+        let verb = one("verb")
+        if let no = await stranger(visit, one("form-token"), back: back) { return no }
+        guard await commands.knows(verb), Manual.action(of: verb) != .reads else {
+            return await refused(
+                visit, Self.words("verb_unknown", "lost_says"), back: back, again: nil,
+                status: .notFound)
+        }
+        let zone = Figures(visit.language, now: commands.clock()).zone
+        var request = CommandRequest(verb: verb, options: Self.options(form, zone: zone))
+        let signs = Manual.action(of: verb) == .signs
+        if signs, one("sign") != "yes" {
+            request.dryRun = true
+            switch await commands.run(request) {
+            case .success(let answer): return await preview(visit, form, verb, back, answer)
+            case .failure(let refusal):
+                return await refused(visit, refusal, back: back, again: (verb, form))
+            }
+        }
+        let key = one("key").isEmpty ? Entropy.bytes(16).hex : String(one("key").prefix(64))
+        let done = await repeats.once(visit.session.id.hex + " " + key, request) {
+            await commands.run($0)
+        }
+        switch done?.answer {
+        case nil:
+            return await refused(
+                visit, Self.words("idempotency_key_reused", "stale_form"), back: back, again: nil)
+        case .failure(let refusal):
+            return await refused(visit, refusal, back: back, again: (verb, form))
+        case .success(let answer):
+            sessions.leave(
+                ["tone": "good", "what": .string(signs ? "done" : "kept")], for: visit.session)
+            var place = back
+            if verb == "contract propose", let id = answer["id"]?.string {
+                place = "/contracts/" + id
+            }
+            return Self.redirect(place)
+        }
+    }
+
+    static func words(_ code: String, _ key: String) -> DoorRefusal {
+        let words = DeskWords.all[key] ?? Localized(en: code, zh: code)
+        return DoorRefusal(code, en: words.en, zh: words.zh)
+    }
+
+    /// `o.`: as typed; `m.`: money, however people write it; `t.`: a time of this machine's zone.
+    static func options(_ form: [(String, String)], zone: Int) -> [String: [String]] {
+        var options: [String: [String]] = [:]
+        for (name, value) in form {
+            let text = String(value.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+            guard name.count > 2, !text.isEmpty else { continue }
+            let option = String(name.dropFirst(2))
+            switch name.prefix(2) {
+            case "o.": options[option, default: []].append(text)
+            case "m.":
+                options[option, default: []].append(
+                    String(text.filter { !"¥￥, ，".contains($0) }))
+            case "t.":
+                let sign = zone < 0 ? "-" : "+"
+                func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+                let offset = "\(sign)\(two(abs(zone) / 60)):\(two(abs(zone) % 60))"
+                let isLocal = text.contains("T") && !text.hasSuffix("Z")
+                options[option, default: []].append(isLocal ? text + offset : text)
+            default: continue
+            }
+        }
+        return options
+    }
+
+    func preview(
+        _ visit: Visit, _ form: [(String, String)], _ verb: String, _ back: String, _ answer: JSON
+    ) async -> Response {
+        let language = visit.language.rawValue
+        let figures = Figures(visit.language, now: commands.clock())
+        func says(_ json: JSON?) -> String { figures.local(json?[language]?.string ?? "") }
+        let shown = form.filter { Self.isOption($0.0) && !$0.1.isEmpty }
+        let given: [JSON] =
+            (try? await rooms(visit) { rooms in
+                shown.compactMap { name, value -> JSON? in
+                    let option = String(name.dropFirst(2))
+                    guard !Self.fixed.contains(option)
+                    else { return nil }
+                    return [
+                        "label": .string(rooms.label(option)),
+                        "value": .string(rooms.readable(value)),
+                    ]
+                }
+            }) ?? []
+        let deadlines: [JSON] = (answer["deadlines"]?.array ?? []).enumerated().map { index, one in
+            let until = one["until"]?.string.flatMap { CivilTime.read($0)?.instant }
+            return [
+                "first": .bool(index == 0),
+                "until": .string(until.map { figures.moment($0) } ?? ""),
+                "otherwise": .string(says(one["otherwise"])),
+            ]
+        }
+        let loses = (answer["may_lose"]?.fields ?? []).compactMap { field -> String? in
+            guard let minor = field.value.number, let currency = try? Currency(field.name) else {
+                return nil
+            }
+            return figures.money(Int128(minor), currency)
+        }
+        let data: JSON = [
+            "says": .string(says(answer["says"])),
+            "given": given.isEmpty ? .null : ["rows": .array(given)],
+            "moves": .array(
+                (answer["would_move"]?.array ?? []).map { .string(says($0["says"])) }),
+            "deadlines": .array(deadlines), "worst": .string(says(answer["worst"])),
+            "may_lose": .string(loses.joined(separator: " + ")),
+            "verb": .string(verb), "back": .string(back), "key": .string(Entropy.bytes(16).hex),
+            "hidden": .array(
+                shown.map { ["name": .string($0.0), "value": .string($0.1)] }),
+        ]
+        return await page(
+            visit, "preview", room: "preview",
+            heading: DeskWords.all["check_title"]?[visit.language] ?? "", data)
+    }
+
+    /// What a form is about; the reader does not fill it in.
+    static let fixed = [
+        "contract", "record", "transition", "offer", "line", "template", "request", "did",
+    ]
+
+    static func isOption(_ name: String) -> Bool {
+        ["o.", "m.", "t."].contains(name.prefix(2))
+    }
+
+    /// What happened, that nothing was lost, and the form once more.
+    func refused(
+        _ visit: Visit, _ refusal: DoorRefusal, back: String,
+        again: (verb: String, form: [(String, String)])?,
+        status: HTTPResponse.Status = .unprocessableContent
+    ) async -> Response {
+        let (words, acts) =
+            (try? await rooms(visit) { rooms in
+                (
+                    rooms.plain(refusal.message[visit.language]),
+                    again.map { [rooms.again($0.verb, $0.form, back: back)] } ?? []
+                )
+            }) ?? (refusal.message[visit.language], [])
+        return await page(
+            visit, "refused", room: "refused",
+            heading: DeskWords.all["refused_title"]?[visit.language] ?? "",
+            [
+                "message": .string(words), "code": .string(refusal.code), "back": .string(back),
+                "acts": .array(acts),
+            ], status: status)
+    }
+
+    /// A path of ours; never another site's address.
+    static func local(_ path: String) -> String {
+        path.hasPrefix("/") && !path.hasPrefix("//") && !path.contains("\\")
+            && path.utf8.allSatisfy { $0 > 32 && $0 < 127 } ? path : "/"
+    }
+}

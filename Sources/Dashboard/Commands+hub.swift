@@ -69,7 +69,7 @@ extension View {
                         "connected": .bool(connected[did] != nil),
                         "serves": .bool(connected[did]?.isServing == true),
                         "holds": .number(
-                            node.outbox.keys.count { node.hubs(holding: $0).contains(did) }),
+                            node.undelivered.count { node.hubs(holding: $0.key).contains(did) }),
                     ]
                 }),
             "serving": .bool(node.standing.contains(.hub)),

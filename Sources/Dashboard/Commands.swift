@@ -392,7 +392,7 @@ extension View {
             "read_only": readOnly, "recovery": recovery, "ledger_fault": fault,
             "peers": .array(
                 node.connections.sorted { $0.key < $1.key }.map { id, connection in
-                    let waiting = node.outbox.keys.count { $0.recipient == connection.did }
+                    let waiting = node.undelivered.count { $0.recipient == connection.did }
                     let traffic = status.traffic[connection.did]
                     let lags = node.lag(behind: id)
                     return [
@@ -424,16 +424,16 @@ extension View {
                     ]
                 }),
             "outbox": .array(
-                node.outbox.sorted { $0.key < $1.key }.map { key, item in
+                node.undelivered.map { item in
                     [
-                        "statement": .string(key.statement.hex),
+                        "statement": .string(item.key.statement.hex),
                         "kind": .text(item.statement.kind.map { "\($0)" }),
-                        "to": .string(key.recipient.did), "to_name": .string(name(key.recipient)),
+                        "to": .string(item.recipient.did), "to_name": .string(name(item.recipient)),
                         "age_ms": .number(
                             now.milliseconds - item.statement.header.time.milliseconds),
                         "expires": instant(item.expires),
                         "at_hubs": .array(
-                            node.hubs(holding: key).map { .string(name($0)) }),
+                            node.hubs(holding: item.key).map { .string(name($0)) }),
                     ]
                 }),
             "contracts": .object(grades), "lines": .number(node.lines.count),

@@ -228,7 +228,7 @@ extension View {
             now.set(.peerReceived, [("peer", did.did)], to: traffic.received)
             now.set(.peerSent, [("peer", did.did)], to: traffic.sent)
         }
-        now.set(.outbox, to: node.outbox.count)
+        now.set(.outbox, to: node.undelivered.count)
         // Alliances one by one; contracts, which may be many, and what is not known yet, together.
         let alliances = Set(node.alliances.map(\.topic))
         let lags = node.lag()

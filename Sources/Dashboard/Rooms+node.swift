@@ -182,7 +182,7 @@ extension Rooms {
                         "您有 \(waiting) 份日志在等伙伴确认本机副本最新。")),
             "peers": .array(
                 node.connections.sorted { $0.key < $1.key }.map { id, connection in
-                    let lag = node.outbox.keys.count { $0.recipient == connection.did }
+                    let lag = node.undelivered.count { $0.recipient == connection.did }
                     let traffic = status.traffic[connection.did] ?? .init()
                     let behind = node.lag(behind: id).reduce(0) {
                         $0 &+ Int64(clamping: $1.entries)
@@ -224,9 +224,9 @@ extension Rooms {
                     ]
                 }),
             "outbox": .array(
-                node.outbox.sorted { $0.key < $1.key }.prefix(50).map { key, item in
+                node.undelivered.prefix(50).map { item in
                     [
-                        "to": .string(view.name(key.recipient)),
+                        "to": .string(view.name(item.recipient)),
                         "kind": .string(item.statement.kind.map { word("statement_\($0)") } ?? ""),
                         "age": .string(figures.ago(item.statement.header.time)),
                     ]

@@ -118,9 +118,8 @@ extension Node {
     mutating func deposit(_ item: OutboxItem) {
         guard let key = keyLogs.inForce(item.recipient)?.key, now <= item.expires else { return }
         let head = letterhead(item)
-        let kept = OutboxKey(statement: item.statement.id, recipient: item.recipient)
         for id in ourHubs where connections[id]?.did != item.recipient {
-            var deposit = connections[id]?.deposits[head.tag] ?? Deposit(key: kept)
+            var deposit = connections[id]?.deposits[head.tag] ?? Deposit(key: item.key)
             guard deposit.isDue(at: now) else { continue }
             deposit.sent()
             connections[id]?.deposits[head.tag] = deposit

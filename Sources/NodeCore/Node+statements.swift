@@ -13,6 +13,12 @@ func statementsMax(steps: Int64) -> Int {
     Int(clamping: min(steps, 1_000_000)) * 8 + 256
 }
 
+extension OutboxItem {
+    public var key: Node.OutboxKey {
+        Node.OutboxKey(statement: statement.id, recipient: recipient)
+    }
+}
+
 extension Node {
     // MARK: - Sending
 
@@ -93,6 +99,12 @@ extension Node {
             .deliver(
                 peer, sealed(item),
                 key: keyLogs.inForce(connection.did)?.key ?? connection.key))
+    }
+
+    /// What its recipients are not known to hold. A word that we know of a step is said over each connection
+    /// while that step's clock runs, and nobody answers it: it is not among these.
+    public var undelivered: [OutboxItem] {
+        outbox.values.filter { $0.statement.kind != .acknowledgement }.sorted { $0.key < $1.key }
     }
 
     /// The recipient is known to hold it.

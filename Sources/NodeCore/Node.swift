@@ -334,7 +334,7 @@ public struct Node: Sendable {
         }
         restoreBranches(snapshot)
         for item in snapshot.outbox {
-            outbox[OutboxKey(statement: item.statement.id, recipient: item.recipient)] = item
+            outbox[item.key] = item
         }
         for transfer in snapshot.transfers {
             transfers[transfer.child] = PendingTransfer(parent: transfer.parent, act: transfer.act)

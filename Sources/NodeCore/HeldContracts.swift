@@ -13,12 +13,15 @@ public struct HeldContracts: Sequence, Sendable {
     /// When those that rest wake by themselves; `next` is not after any of them.
     private var alarms: [ContractID: Instant] = [:]
     private var next = Instant.latest
+    /// Grows with every touch: what was found out at the same number still holds.
+    private(set) var revision: UInt64 = 0
     private var offspring: [ContractID: Set<ContractID>] = [:]
 
     public internal(set) subscript(id: ContractID) -> HeldContract? {
         get { all[id] }
         _modify {
             awake.insert(id)
+            revision &+= 1
             let isNew = all[id] == nil
             yield &all[id]
             if isNew, let parent = all[id]?.proposal.parent?.contract {

@@ -54,7 +54,7 @@ extension Node {
         func count(_ purpose: Dial.Purpose) -> Int {
             dials.values.count { $0.purpose == purpose } + wanted.count { $0.purpose == purpose }
         }
-        for did in partners
+        for did in openPartners.revision == contracts.revision ? openPartners.all : partners
         where !busy.contains(did) && count(.partner) < OutboundLimit.partners {
             let (tries, last) = partnerDials[did] ?? (0, .earliest)
             let wait = ReplicationLimit.redialMilliseconds << Int64(min(tries, 6))
@@ -202,6 +202,9 @@ extension Node {
                 && $0.since.advanced(by: OutboundLimit.dialMilliseconds) <= now
         }
         for dial in late { failed(dial) }
+        if openPartners.revision != contracts.revision {
+            openPartners = (contracts.revision, partners)
+        }
         var chance = dice
         let wanted = wantedConnections(using: &chance)
         dice = chance

@@ -34,6 +34,8 @@ public struct Node: Sendable {
     var lineEntries: [LogID: [Entry]] = [:]
     public internal(set) var contracts = HeldContracts()
     var contractOfLog: [LogID: ContractID] = [:]
+    /// Whom open contracts name beside us, as of a revision of the contracts.
+    var openPartners: (revision: UInt64, all: [DID]) = (.max, [])
     /// Every topic that this node takes part in or keeps, as of the last change.
     var topicList: [TopicID] = []
     /// Contracts this node witnesses, by the log that all call them by.

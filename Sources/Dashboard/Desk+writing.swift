@@ -190,7 +190,7 @@ extension JSON {
         case .null, .string(""): Nothing()
         case .bool(let truth): truth
         case .number(let number): number
-        case .string(let text): text
+        case .string(let text): text.parted
         case .array(let items): items.map(\.mustache)
         case .object(let fields):
             Dictionary(

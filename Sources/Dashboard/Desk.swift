@@ -248,19 +248,30 @@ struct Desk: Sendable {
             let (path, name) = try await commands.door.backUp()
             let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
             unlink(path)
+            var about = stat()
+            guard file >= 0, fstat(file, &about) == 0 else {
+                throw DoorRefusal(
+                    "backup_failed", en: "the copy cannot be read", zh: "副本无法读取")
+            }
+            let size = Int(about.st_size)
             var response = Self.response(.ok, "", type: "application/octet-stream")
             response.headers[.contentDisposition] = "attachment; filename=\"\(name)\""
-            response.body = ResponseBody { writer in
+            response.body = ResponseBody(contentLength: size) { writer in
                 defer { Glibc.close(file) }
                 var block = [UInt8](repeating: 0, count: 256 << 10)
-                while case let count = Glibc.read(file, &block, block.count), count > 0 {
+                var left = size
+                while left > 0 {
+                    let count = Glibc.read(file, &block, block.count)
+                    // What breaks off must not look whole.
+                    guard count > 0 else { throw IOError(errnoCode: errno, reason: "read") }
+                    left -= count
                     try await writer.write(ByteBuffer(bytes: block[..<count]))
                 }
                 try await writer.finish(nil)
             }
             return response
         } catch {
-            return await refused(visit, error, back: "/node", again: nil)
+            return await refused(visit, DoorRefusal(any: error), back: "/node", again: nil)
         }
     }
 

@@ -69,15 +69,8 @@ public final class Exposition: MetricsFactory {
     private static func labels(_ labels: [(String, String)]) -> String {
         guard !labels.isEmpty else { return "" }
         let pairs = labels.sorted { $0.0 < $1.0 }.map { name, value in
-            let escaped = value.map { letter in
-                switch letter {
-                case "\\": "\\\\"
-                case "\"": "\\\""
-                case "\n", "\r\n": "\\n"
-                default: String(letter)
-                }
-            }
-            return "\(lawful(name))=\"\(escaped.joined())\""
+            let escaped = value.writing(["\\": "\\\\", "\"": "\\\"", "\n": "\\n"])
+            return "\(lawful(name))=\"\(escaped)\""
         }
         return "{" + pairs.joined(separator: ",") + "}"
     }

@@ -37,7 +37,8 @@ public struct Notice: Hashable, Sendable {
 extension Rooms {
     fileprivate func notices(_ held: HeldContract, _ hours: Int64) -> [Notice] {
         guard let fold = held.fold, fold.isSequenced else {
-            guard held.declined == nil, !held.hasAccepted(me) else { return [] }
+            guard held.declined == nil, !held.hasAccepted(me), now <= held.proposal.acceptBy
+            else { return [] }
             return told(
                 held, "proposal", .waiting, until: held.proposal.acceptBy, word("wait_accept"),
                 hours)

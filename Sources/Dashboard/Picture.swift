@@ -42,18 +42,5 @@ struct Picture: Sendable {
             "<circle class=\"\(style)\" cx=\"\(x)\" cy=\"\(y)\" r=\"\(radius)\"><title>\(Self.safe(tip))</title></circle>"
     }
 
-    static func safe(_ text: String) -> String {
-        var safe = ""
-        for character in text {
-            switch character {
-            case "<": safe += "&lt;"
-            case ">": safe += "&gt;"
-            case "&": safe += "&amp;"
-            case "\"": safe += "&quot;"
-            case "'": safe += "&#39;"
-            default: safe.append(character)
-            }
-        }
-        return safe
-    }
+    static func safe(_ text: String) -> String { text.writing(String.markup) }
 }

@@ -22,6 +22,10 @@ public enum ProofPage {
             guard let found = known.first(where: { bytes.starts(with: $0.start) }) else {
                 return nil
             }
+            // Films begin so too.
+            let isFilm =
+                found.type == "image/webp" && !bytes.dropFirst(8).starts(with: "WEBP".utf8)
+            guard !isFilm else { return nil }
             (type, self.bytes) = (found.type, bytes)
         }
     }
@@ -44,7 +48,7 @@ public enum ProofPage {
                 }),
         ]
         // No text inside ends the script that holds it.
-        let safe = given.text().putting("\\u003c", for: "<")
+        let safe = given.text().writing(["<": "\\u003c"])
         return page.putting("id=\"given\">\(safe)<", for: "id=\"given\">null<")
     }
 }

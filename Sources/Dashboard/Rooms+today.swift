@@ -42,7 +42,8 @@ extension Rooms {
 
     private func waits(_ held: HeldContract) -> [Waiting] {
         guard let fold = held.fold, fold.isSequenced else {
-            guard held.declined == nil, !held.hasAccepted(me) else { return [] }
+            guard held.declined == nil, !held.hasAccepted(me), now <= held.proposal.acceptBy
+            else { return [] }
             return [Waiting(until: held.proposal.acceptBy, held: held, what: .proposal)]
         }
         var all: [Waiting] = []

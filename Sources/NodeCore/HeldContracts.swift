@@ -15,6 +15,8 @@ public struct HeldContracts: Sequence, Sendable {
     private var next = Instant.latest
     /// Grows with every touch: what was found out at the same number still holds.
     private(set) var revision: UInt64 = 0
+    /// The last moment that was asked about.
+    private var seen = Instant.earliest
     private var offspring: [ContractID: Set<ContractID>] = [:]
 
     public internal(set) subscript(id: ContractID) -> HeldContract? {
@@ -43,6 +45,9 @@ public struct HeldContracts: Sequence, Sendable {
     }
 
     mutating func wake(at now: Instant) {
+        // What was let rest by a clock that was ahead may not rest by the right one.
+        if now < seen { awake = Set(all.keys) }
+        seen = now
         guard next < now else { return }
         next = .latest
         for (id, moment) in alarms {

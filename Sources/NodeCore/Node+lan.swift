@@ -48,10 +48,10 @@ extension Node {
     /// are, whoever answers must prove.
     public mutating func sighted(_ sightings: [Sighting]) {
         // Anybody here can repeat what a member announced, with another address: none but this network's.
-        let near = sightings.prefix(LanLimit.sightings).filter { one in
+        let near = sightings.filter { one in
             Host(one.host)?.reach == .local && (1...65_535).contains(one.port)
                 && one.salt.count == LanLimit.saltBytes
-        }
+        }.prefix(LanLimit.sightings)
         var found: [AddressBook.Address] = []
         for one in near {
             guard let did = author(of: one) else { continue }

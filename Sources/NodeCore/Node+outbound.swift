@@ -159,7 +159,7 @@ extension Node {
     /// Nobody answered there, or another than `did`.
     public mutating func dialFailed(_ did: DID, at text: String) {
         guard let dial = dials[did], dial.connection == nil,
-            "\(dial.address.host):\(dial.address.port)" == text
+            PeerAddress(host: dial.address.host, port: dial.address.port, did: did).text == text
         else { return }
         failed(dial)
     }

@@ -103,17 +103,18 @@ final class LocalDoor: NodeDoor {
 
     func backUp() async throws(DoorRefusal) -> (path: String, name: String) {
         let home = home
-        let path = home.path + "/download.backup"
+        // Two at once must not share a file.
+        let path = home.path + "/download-\(UUID().uuidString).backup"
         // Long reading is no work for the threads that everything else shares.
         let done: Result<String, any Error> = await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                unlink(path)
                 continuation.resume(returning: Result { try home.backUp(for: path) })
             }
         }
         switch done {
         case .success(let name): return (path, name)
         case .failure(let error):
+            unlink(path)
             let words = Daemon.words(for: error) ?? Localized(en: "\(error)", zh: "\(error)")
             throw DoorRefusal("backup_failed", en: words.en, zh: words.zh)
         }

@@ -68,7 +68,8 @@ struct Notifier {
                 }
             }
             failures[way] = nil
-            told[way] = (told[way] ?? []).suffix(Self.toldMax - new.count) + new.map(\.key)
+            let keys = new.map(\.key).suffix(Self.toldMax)
+            told[way] = (told[way] ?? []).suffix(Self.toldMax - keys.count) + keys
             keep()
         }
     }
@@ -107,7 +108,10 @@ struct Notifier {
         switch way {
         case .desktop:
             return await Self.run(
-                ["notify-send", "--app-name=Talea", "Talea", lines.joined(separator: "\n")], "")
+                [
+                    "notify-send", "--app-name=Talea", "--", "Talea",
+                    lines.joined(separator: "\n").writing(["<": "‹", ">": "›", "&": "＆"]),
+                ], "")
         case .webhook: return await post(Array(shown), settings, of: did, at: now)
         case .mail: return await mail(lines, settings)
         }
@@ -177,9 +181,9 @@ struct Notifier {
             ("output", "/dev/null"),
         ]
         let text = (fixed + options).map { name, value in
-            let quoted = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-                .replacing("\n", with: "\\n").replacing("\r", with: "\\r").replacing(
-                    "\t", with: "\\t")
+            let quoted = value.writing([
+                "\\": "\\\\", "\"": "\\\"", "\n": "\\n", "\r": "\\r", "\t": "\\t",
+            ])
             return value.isEmpty ? name : "\(name) = \"\(quoted)\""
         }
         // -q: nothing of the user's own configuration.

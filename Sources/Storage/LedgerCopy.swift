@@ -62,6 +62,9 @@ public struct LedgerCopy: Hashable, Sendable {
         while let row = try rows.next() {
             let entry = try Entry(stored: row)
             count += 1
+            guard row.hasColumn("ownNumber") else {
+                throw StorageRefusal.corrupt(detail: "entries do not tell which are its own")
+            }
             guard !(row["ownNumber"] as DatabaseValue).isNull, let place = entry.header.log else {
                 continue
             }

@@ -36,7 +36,8 @@ enum Child {
     static func print(_ html: String, to file: String) throws {
         let folder = FileManager.default.temporaryDirectory.appending(
             path: "talea-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         defer { try? FileManager.default.removeItem(at: folder) }
         let page = folder.appending(path: "paper.html")
         try Data(html.utf8).write(to: page)

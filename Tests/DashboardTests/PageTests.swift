@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Foundation
 import Identity
+import Mustache
 import Testing
 
 @testable import Dashboard
@@ -222,6 +223,17 @@ import Testing
             let refused = try await post("&sign=yes", token: String(token))
             #expect(refused.status == 422)
             #expect(refused.body.contains("Nothing was signed, and nothing is lost."))
+        }
+    }
+
+    @Test(arguments: [
+        "\u{600}<form action=/act>", "\"\u{301} autofocus", "<\u{338}b>", "'\u{20dd}",
+    ])
+    func `no name brings a mark of HTML along inside a larger character`(_ name: String) throws {
+        let template = try MustacheTemplate(string: "{{name}}")
+        let shown = template.render(JSON.object([.init("name", .string(name))]).mustache)
+        for written in [shown, Picture.safe(name)] {
+            #expect(!written.unicodeScalars.contains { "<>\"'".unicodeScalars.contains($0) })
         }
     }
 }

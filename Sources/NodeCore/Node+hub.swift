@@ -91,7 +91,7 @@ extension Node {
         else { return }
         connections[id]?.isOurHub = true
         entrust(id)
-        depositOutbox()
+        offerOutbox()
     }
 
     /// Tells a hub what to keep for us, where that changed.
@@ -103,14 +103,6 @@ extension Node {
         guard connections[id]?.entrusted != topics else { return }
         connections[id]?.entrusted = topics
         directives.append(.send(id, Message.mail(.entrust(topics)).frame))
-    }
-
-    /// Leaves what waits for people who are away with our hubs.
-    mutating func depositOutbox() {
-        guard !ourHubs.isEmpty, !outbox.isEmpty else { return }
-        for (key, item) in sorted(outbox) where connection(to: key.recipient) == nil {
-            deposit(item)
-        }
     }
 
     /// Once for each connection to a hub, and again over the next: it may have lost it. What it turned away
@@ -206,8 +198,8 @@ extension Node {
 
     /// As many as may be on their way; the next follow as these are collected.
     private mutating func sendLetters(_ id: PeerID) {
-        guard let connection = connections[id], connection.isProven,
-            connection.session.isEstablished, entrusted[connection.did] != nil
+        guard let connection = connections[id], connection.stands,
+            entrusted[connection.did] != nil
         else { return }
         let room = ReplicationLimit.lettersInFlight - connection.lettersInFlight
         let next = (mailboxes[connection.did] ?? []).filter {
@@ -300,24 +292,21 @@ struct Deposit: Sendable {
     let key: Node.OutboxKey
     /// None while the answer is on its way.
     private(set) var outcome: Mail.Outcome?
-    private var pause: Int64 = 2_000
-    /// When it may go; none while it is with the hub.
-    private var due: Instant? = .earliest
+    private var repetition = Repetition(first: 2_000)
 
     init(key: Node.OutboxKey) { self.key = key }
 
-    func isDue(at now: Instant) -> Bool { due.map { $0 <= now } ?? false }
+    func isDue(at now: Instant) -> Bool { repetition.isDue(at: now) }
 
     mutating func sent() {
         outcome = nil
-        due = nil
+        repetition.rest()
     }
 
     mutating func answered(_ outcome: Mail.Outcome, at now: Instant) {
+        guard repetition.rests else { return }
         self.outcome = outcome
-        guard outcome != .kept, due == nil else { return }
-        due = now.advanced(by: pause)
-        pause = min(pause * 2, 5 * 60_000)
+        if outcome != .kept { repetition.wait(from: now) }
     }
 }
 

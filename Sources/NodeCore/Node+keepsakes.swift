@@ -49,9 +49,7 @@ extension Node {
 
     /// Whether a connection was not sent one within the last minute.
     private func hasWaited(_ id: PeerID) -> Bool {
-        guard let connection = connections[id], connection.isProven,
-            connection.session.isEstablished
-        else { return false }
+        guard let connection = connections[id], connection.stands else { return false }
         return keepsakesSent[connection.did].map {
             $0.at.advanced(by: keepsakeEveryMilliseconds) <= now
         } ?? true

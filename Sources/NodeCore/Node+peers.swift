@@ -239,9 +239,8 @@ extension Node {
         }
     }
 
+    /// The newest of several: an older one may be over, and nobody noticed yet.
     func connection(to did: DID) -> PeerID? {
-        connections.filter {
-            $0.value.did == did && $0.value.isProven && $0.value.session.isEstablished
-        }.keys.min()
+        connections.filter { $0.value.did == did && $0.value.stands }.keys.max()
     }
 }

@@ -189,9 +189,7 @@ extension Node {
 
     /// Asks a peer what it holds of those of our logs that are not sure.
     mutating func ask(_ id: PeerID) {
-        guard let connection = connections[id], connection.isProven,
-            connection.session.isEstablished
-        else { return }
+        guard let connection = connections[id], connection.stands else { return }
         guard !recovery.unsure.isEmpty || recovery.reason != nil else { return }
         let logs = ownLogs.filter { log in
             recovery.isUnsure(log) && !connection.asked.contains(log)

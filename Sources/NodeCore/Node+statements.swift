@@ -88,17 +88,41 @@ extension Node {
         }
     }
 
-    /// Hands an item to a live connection, once per connection: TCP repeats what is lost, a new
-    /// connection starts over.
+    /// Hands an item to a live connection. TCP repeats what is lost, but not what the other side found no
+    /// room for, nor what went into a connection that was over already: as long as nobody answers it is
+    /// said again, after ever longer pauses.
     mutating func hand(_ item: OutboxItem, to peer: PeerID) {
-        guard var connection = connections[peer],
-            connection.handed.insert(item.statement.id).inserted
-        else { return }
+        guard var connection = connections[peer] else { return }
+        var repetition = connection.handed[item.statement.id] ?? Repetition(first: 10_000)
+        guard repetition.isDue(at: now) else { return }
+        // Nobody answers these, nor can they be missed for long: each new connection begins anew.
+        if item.statement.kind == .acknowledgement {
+            repetition.rest()
+        } else {
+            repetition.wait(from: now)
+        }
+        connection.handed[item.statement.id] = repetition
         connections[peer] = connection
         directives.append(
             .deliver(
                 peer, sealed(item),
                 key: keyLogs.inForce(connection.did)?.key ?? connection.key))
+    }
+
+    /// Everything that waits, to whoever is here; for those who are away it is left with our hubs.
+    mutating func offerOutbox() {
+        guard !outbox.isEmpty else { return }
+        var peers: [DID: PeerID] = [:]
+        for (id, connection) in sorted(connections) where connection.stands {
+            peers[connection.did] = id
+        }
+        for (key, item) in sorted(outbox) {
+            guard let peer = peers[key.recipient] else {
+                deposit(item)
+                continue
+            }
+            if !planted(.outboxNotResent) { hand(item, to: peer) }
+        }
     }
 
     /// What its recipients are not known to hold. A word that we know of a step is said over each connection

@@ -180,8 +180,8 @@ public struct Node: Sendable {
         public internal(set) var agent = ""
         /// Their clock less ours, milliseconds, at the hello.
         public internal(set) var skew: Int64?
-        /// Statements already handed to this connection.
-        var handed: Set<EntryID> = []
+        /// Statements handed to this connection, and when each is said again.
+        var handed: [EntryID: Repetition] = [:]
         /// It serves as a hub, and our owner chose it.
         var isOurHub = false
         /// It said that it serves.
@@ -197,6 +197,8 @@ public struct Node: Sendable {
         var asked: Set<LogID> = []
         /// It got its own snapshot back.
         var isGivenBack = false
+
+        var stands: Bool { isProven && session.isEstablished }
     }
 
     /// `known`: templates that were read before, by hash; reading them again costs more than all else.
@@ -242,7 +244,7 @@ public struct Node: Sendable {
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()
-        depositOutbox()
+        offerOutbox()
         goOnFetching()
         dropOldLetters()
         settleRecovery()

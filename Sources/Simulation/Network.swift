@@ -28,6 +28,12 @@ public struct Network: Sendable {
     private struct Link: Sendable {
         let left: (name: String, peer: PeerID)
         let right: (name: String, peer: PeerID)
+        /// It carries nothing any more, and nobody has noticed.
+        var isDead = false
+
+        func joins(_ one: String, _ other: String) -> Bool {
+            Set([left.name, right.name]) == [one, other]
+        }
     }
 
     public struct Flight: Sendable {
@@ -92,13 +98,22 @@ public struct Network: Sendable {
 
     /// The connections between two nodes end.
     public mutating func disconnect(_ left: String, _ right: String) {
-        for link in links where Set([link.left.name, link.right.name]) == [left, right] {
-            drop(link)
-        }
+        for link in links where link.joins(left, right) { drop(link) }
+    }
+
+    /// The newest connection between two nodes is over, and neither notices before `notice`.
+    public mutating func cut(_ left: String, _ right: String) {
+        guard let index = links.lastIndex(where: { $0.joins(left, right) }) else { return }
+        links[index].isDead = true
+    }
+
+    /// Connections that are over end at both sides.
+    public mutating func notice() {
+        for link in links where link.isDead { drop(link) }
     }
 
     public func isConnected(_ left: String, _ right: String) -> Bool {
-        links.contains { Set([$0.left.name, $0.right.name]) == [left, right] }
+        links.contains { $0.joins(left, right) }
     }
 
     public mutating func connectAll() {
@@ -263,7 +278,7 @@ public struct Network: Sendable {
     }
 
     private mutating func send(_ frame: Frame, by name: String, over peer: PeerID) {
-        guard let link = link(name, peer) else { return }
+        guard let link = link(name, peer), !link.isDead else { return }
         let other = link.left.peer == peer ? link.right : link.left
         queue.append(Flight(from: name, to: other.name, peer: other.peer, frame: frame))
     }

@@ -47,6 +47,63 @@ import Testing
         #expect(Self.boxes(market, "alice", "bob") == said)
     }
 
+    /// What alice proposes while she has two connections to bob, of which one is over unnoticed.
+    private static func propose(whileOver which: (inout Network) -> Void) throws -> (
+        Market, ContractID
+    ) {
+        var market = try Market(names: OptionStory.names, only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        which(&market.network)
+        market.settle()
+        var draft = try AttackTests.draft(market, line, units: 100)
+        draft.roles["holder"] = [market.did("alice")]
+        let id = try market.network.command("alice") { try $0.propose(draft) }
+        market.settle()
+        return (market, id)
+    }
+
+    @Test func `what is said goes over the newest connection, for an older one may be over`() throws
+    {
+        let (market, id) = try Self.propose { network in
+            network.cut("alice", "bob")
+            network.connect("alice", "bob")
+        }
+        #expect(market.network["bob"].contracts[id] != nil)
+    }
+
+    @Test func `what went into a connection that was over goes over the one that is left`() throws {
+        var (market, id) = try Self.propose { network in
+            network.connect("alice", "bob")
+            network.cut("alice", "bob")
+        }
+        #expect(market.network["bob"].contracts[id] == nil)
+        market.network.notice()
+        market.network.tick()
+        market.settle()
+        #expect(market.network["bob"].contracts[id] != nil)
+        #expect(market.network["alice"].undelivered.isEmpty)
+    }
+
+    @Test func `what nobody answers is said again over the same connection, less and less often`()
+        throws
+    {
+        var (market, _) = try Self.propose { network in network.cut("alice", "bob") }
+        // Bob's answers are lost as well: alice knows of a connection, and of nothing that arrives.
+        let before = market.network["alice"].connections.count
+        var said: [Int64] = []
+        for second in 0..<900 {
+            market.network.pass(milliseconds: 1_000)
+            let deliveries = try market.network.command("alice") { alice in
+                alice.tick()
+                let directives = alice.takeDirectives()
+                return directives.count { if case .deliver = $0 { true } else { false } }
+            }
+            if deliveries > 0 { said.append(Int64(second + 1)) }
+        }
+        #expect(market.network["alice"].connections.count == before)
+        #expect(said == [10, 30, 70, 150, 310, 610])
+    }
+
     @Test(arguments: ["alice", "judge"])
     func `an acceptance waits for whoever is off`(_ off: String) throws {
         var market = try Market(names: OptionStory.names, only: "capacity-option")

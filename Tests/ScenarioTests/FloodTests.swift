@@ -62,7 +62,8 @@ import Testing
             try market.network.command("bob") { try $0.decline(id) }
         }
         market.settle()
-        market.restart("alice")
+        market.network.pass(milliseconds: 10_000)
+        market.network.tick()
         market.settle()
         #expect(market.network["bob"].contracts.count == 258)
     }

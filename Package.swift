@@ -26,6 +26,9 @@ func room(
         swiftSettings: settings)
 }
 
+/// Dictionaries of which a copy costs nothing until it changes.
+let trees: Target.Dependency = .product(name: "HashTreeCollections", package: "swift-collections")
+
 func tests(
     _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
 ) -> Target {
@@ -53,15 +56,15 @@ let pureRooms: [Target] = [
         "NodeCore",
         [
             "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries", "Capacity",
-            "Identity",
+            "Identity", trees,
         ]),
     room(
         "Contracts",
         ["Entries", "Ledger", "Capacity", "Identity", .product(name: "Yams", package: "Yams")]),
     room("Market", ["Entries", "Capacity", "Identity"]),
-    room("Logs", ["Entries", "Capacity", "Identity"]),
+    room("Logs", ["Entries", "Capacity", "Identity", trees]),
     room("Entries", ["Identity", "Capacity"]),
-    room("Ledger", ["Identity", "Capacity"]),
+    room("Ledger", ["Identity", "Capacity", trees]),
     room("Replication", ["Identity"]),
     room("Identity", ["CSodium"]),
     room("Capacity"),
@@ -191,7 +194,8 @@ let package = Package(
     name: "talea",
     products: pureOnly ? [] : [.executable(name: "talea", targets: ["talea"])],
     dependencies: [
-        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2")
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     ]
         + (pureOnly
             ? []

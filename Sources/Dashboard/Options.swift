@@ -181,7 +181,8 @@ struct Options: Sendable {
 extension Node {
     /// The one id that `text` begins, at least six digits of it.
     static func unique<K>(
-        _ text: String, among ids: [Fixed32<K>], field: String, _ what: Localized, see: String
+        _ text: String, among ids: some Sequence<Fixed32<K>>, field: String, _ what: Localized,
+        see: String
     ) throws(DoorRefusal) -> Fixed32<K> {
         let wanted = text.lowercased()
         guard wanted.utf8.count >= 6, wanted.utf8.count <= 64,
@@ -191,7 +192,10 @@ extension Node {
                 field, text, "the \(what.en)'s id, at least 6 of its hexadecimal digits",
                 "\(what.zh)的编号，至少前 6 位十六进制数字")
         }
-        let found = ids.filter { $0.hex.hasPrefix(wanted) }
+        let whole = Fixed32<K>(hex: wanted)
+        let found = ids.filter { id in
+            whole.map { $0 == id } ?? id.hex.hasPrefix(wanted)
+        }.sorted()
         if found.count > 1 {
             // Six digits more tell any two apart that chance made.
             let list = found.prefix(8).map { String($0.hex.prefix(wanted.utf8.count + 6)) }
@@ -212,14 +216,15 @@ extension Node {
     }
 
     func contractID(_ text: String) throws(DoorRefusal) -> ContractID {
-        try Self.unique(
-            text, among: contracts.keys.sorted(), field: "contract",
+        if let whole = ContractID(hex: text), contracts[whole] != nil { return whole }
+        return try Self.unique(
+            text, among: contracts.keys, field: "contract",
             Localized(en: "contract", zh: "合同"), see: "talea contract list")
     }
 
     func lineID(_ text: String) throws(DoorRefusal) -> LogID {
         try Self.unique(
-            text, among: lines.keys.sorted(), field: "line",
+            text, among: lines.keys, field: "line",
             Localized(en: "capacity line", zh: "产能线"), see: "talea line show")
     }
 

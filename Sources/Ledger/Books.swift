@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 public import Capacity
 public import Identity
 
@@ -14,8 +15,8 @@ public import Identity
 /// place of as much money as it still holds for that contract: that money is owed from then on, not
 /// held.
 public struct Books: Sendable {
-    private var rowOf: [Cause: TransferRow] = [:]
-    private var balanceOf: [Account: Balance] = [:]
+    private var rowsOf: TreeDictionary<ContractID, [Cause: TransferRow]> = [:]
+    private var balanceOf: TreeDictionary<Account, Balance> = [:]
     private var escrow = Escrow()
 
     public init() {}
@@ -28,7 +29,7 @@ public struct Books: Sendable {
             guard transfer.isFit else {
                 throw .commodityUnfit(transfer.kind, transfer.commodity)
             }
-            guard rowOf[transfer.cause] == nil else { throw .causeRepeated(transfer.cause) }
+            guard row(transfer.cause) == nil else { throw .causeRepeated(transfer.cause) }
         case .post(let cause, let amount, _):
             try checkAmount(amount)
             let transfer = try pending(cause).transfer
@@ -62,18 +63,18 @@ public struct Books: Sendable {
         case .reserve(let transfer):
             replace(nil, with: TransferRow(transfer))
         case .post(let cause, let amount, let signed):
-            guard let row = rowOf[cause] else { return }
+            guard let row = row(cause) else { return }
             var posted = row
             posted.state = .posted(amount: amount, signed: signed)
             posted.released = moveEscrow(row.transfer, amount)
             replace(row, with: posted)
         case .void(let cause, let reason):
-            guard let row = rowOf[cause] else { return }
+            guard let row = row(cause) else { return }
             var voided = row
             voided.state = .voided(reason: reason)
             replace(row, with: voided)
         case .discharge(let cause, let amount):
-            guard let row = rowOf[cause] else { return }
+            guard let row = row(cause) else { return }
             var discharged = row
             discharged.dischargedAmount += amount
             replace(row, with: discharged)
@@ -84,15 +85,14 @@ public struct Books: Sendable {
 
     /// Sorted by cause.
     public var rows: [TransferRow] {
-        rowOf.values.sorted { $0.transfer.cause < $1.transfer.cause }
+        rowsOf.values.flatMap(\.values).sorted { $0.transfer.cause < $1.transfer.cause }
     }
 
-    public func row(_ cause: Cause) -> TransferRow? { rowOf[cause] }
+    public func row(_ cause: Cause) -> TransferRow? { rowsOf[cause.contract]?[cause] }
 
     /// Those of one contract, sorted by cause.
     public func rows(of contract: ContractID) -> [TransferRow] {
-        rowOf.values.filter { $0.transfer.cause.contract == contract }
-            .sorted { $0.transfer.cause < $1.transfer.cause }
+        (rowsOf[contract] ?? [:]).values.sorted { $0.transfer.cause < $1.transfer.cause }
     }
 
     /// Sorted by account. Accounts where nothing stands in either column are left out.
@@ -117,7 +117,8 @@ public struct Books: Sendable {
     /// only what the taker signed for: silence moves money in the accounts, but not here.
     public func netPaid(by owner: DID) -> [(currency: Currency, minor: Int128)] {
         var sums: [Currency: Int128] = [:]
-        for row in rowOf.values where row.isSigned && row.transfer.kind.isPaid {
+        for row in rowsOf.values.lazy.flatMap(\.values)
+        where row.isSigned && row.transfer.kind.isPaid {
             guard case .money(let currency) = row.transfer.commodity else { continue }
             if row.transfer.from == owner { sums[currency, default: 0] += Int128(row.postedAmount) }
             if row.transfer.to == owner { sums[currency, default: 0] -= Int128(row.postedAmount) }
@@ -149,7 +150,7 @@ public struct Books: Sendable {
     // MARK: Private
 
     private func known(_ cause: Cause) throws(LedgerRefusal) -> TransferRow {
-        guard let row = rowOf[cause] else { throw .causeUnknown(cause) }
+        guard let row = row(cause) else { throw .causeUnknown(cause) }
         return row
     }
 
@@ -183,7 +184,7 @@ public struct Books: Sendable {
     private mutating func replace(_ old: TransferRow?, with new: TransferRow) {
         for posting in old?.postings ?? [] { add(posting, times: -1) }
         for posting in new.postings { add(posting, times: 1) }
-        rowOf[new.transfer.cause] = new
+        rowsOf[new.transfer.cause.contract, default: [:]][new.transfer.cause] = new
     }
 
     private mutating func add(_ posting: Posting, times sign: Int128) {

@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 public import Identity
 
 /// A part of what one depositor gave to a custodian.
@@ -11,7 +12,7 @@ public struct EscrowShare: Hashable, Sendable {
 /// never mixed: one contract's payout cannot eat another's deposit, and their order does not
 /// matter.
 struct Escrow: Sendable {
-    private var sharesOf: [Purse: [EscrowShare]] = [:]
+    private var sharesOf: TreeDictionary<Purse, [EscrowShare]> = [:]
 
     struct Purse: Hashable, Comparable, Sendable {
         let contract: ContractID

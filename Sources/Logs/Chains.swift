@@ -1,14 +1,15 @@
 public import Capacity
 public import Entries
+internal import HashTreeCollections
 public import Identity
 
 /// Every log this node holds, as far as order goes: ids by sequence, newest time, forks.
 ///
 /// Bulk sync checks one signature per contiguous run: newest first, then hashes back to what is held.
 public struct Chains: Sendable {
-    var chains: [LogID: Chain] = [:]
+    var chains: TreeDictionary<LogID, Chain> = [:]
     /// Logs in which an entry under its author's key in force was seen above what is held.
-    var continued: [LogID: Int64] = [:]
+    var continued: TreeDictionary<LogID, Int64> = [:]
 
     public struct Chain: Sendable {
         public let author: DID

@@ -1,47 +1,95 @@
 internal import Capacity
 internal import Contracts
 internal import Entries
+internal import HashTreeCollections
 public import Identity
 
 /// The contracts of a node, by id, and which of them are awake: something may be due in them.
 ///
 /// Whatever touches a contract wakes it. A tick looks at those that are awake, and lets rest what only
 /// another input, or a later moment, can move: a second costs what is due, however many contracts are held.
+/// To copy all is to copy one reference, whatever is held: commands work on a copy of the node, and pages read one.
 public struct HeldContracts: Sequence, Sendable {
-    private var all: [ContractID: HeldContract] = [:]
+    private var all: TreeDictionary<ContractID, Cell> = [:]
     private(set) var awake: Set<ContractID> = []
     /// When those that rest wake by themselves; `next` is not after any of them.
-    private var alarms: [ContractID: Instant] = [:]
+    private var alarms: TreeDictionary<ContractID, Instant> = [:]
     private var next = Instant.latest
-    /// Grows with every touch: what was found out at the same number still holds.
-    private(set) var revision: UInt64 = 0
     /// The last moment that was asked about.
     private var seen = Instant.earliest
-    private var offspring: [ContractID: Set<ContractID>] = [:]
+    private var offspring: TreeDictionary<ContractID, Set<ContractID>> = [:]
+    /// Those that not all have signed.
+    private(set) var proposed: TreeSet<ContractID> = []
 
-    public internal(set) subscript(id: ContractID) -> HeldContract? {
-        get { all[id] }
-        _modify {
-            awake.insert(id)
-            revision &+= 1
-            let isNew = all[id] == nil
-            yield &all[id]
-            if isNew, let parent = all[id]?.proposal.parent?.contract {
-                offspring[parent, default: []].insert(id)
-            }
+    /// In how many contracts that we signed and that are not over each other person is named.
+    private var tally: [DID: Int] = [:]
+    private let own: DID
+
+    /// One contract. Never written while two refer to it.
+    private final class Cell: @unchecked Sendable {
+        var held: HeldContract?
+        /// Whom the tally counts for it.
+        var partners: Set<DID> = []
+
+        init(_ held: HeldContract?, _ partners: Set<DID> = []) {
+            self.held = held
+            self.partners = partners
         }
     }
+
+    /// `own`: whose node holds them.
+    public init(of own: DID) { self.own = own }
+
+    public internal(set) subscript(id: ContractID) -> HeldContract? {
+        _read {
+            if let cell = all[id] { yield cell.held } else { yield nil }
+        }
+        _modify {
+            awake.insert(id)
+            let known = all.removeValue(forKey: id)
+            let isNew = known == nil
+            var cell = known ?? Cell(nil)
+            if !isKnownUniquelyReferenced(&cell) { cell = Cell(cell.held, cell.partners) }
+            defer { put(cell, id, isNew: isNew) }
+            yield &cell.held
+        }
+    }
+
+    private mutating func put(_ cell: Cell, _ id: ContractID, isNew: Bool) {
+        all[id] = cell.held == nil ? nil : cell
+        if cell.held?.grade == .proposed { proposed.insert(id) } else { proposed.remove(id) }
+        count(cell)
+        if isNew, let parent = cell.held?.proposal.parent?.contract {
+            offspring[parent, default: []].insert(id)
+        }
+    }
+
+    private mutating func count(_ cell: Cell) {
+        var partners: Set<DID> = []
+        if let held = cell.held, !held.isOver, held.hasAccepted(own) {
+            partners = Set(held.proposal.participants + held.witnesses).subtracting([own])
+        }
+        guard partners != cell.partners else { return }
+        for did in partners.subtracting(cell.partners) { tally[did, default: 0] += 1 }
+        for did in cell.partners.subtracting(partners) {
+            tally[did] = tally[did].flatMap { $0 > 1 ? $0 - 1 : nil }
+        }
+        cell.partners = partners
+    }
+
+    /// Everyone else in the contracts that we signed and that are not over.
+    public var partners: [DID] { tally.keys.sorted() }
 
     /// Contracts that are drawn under another, or pass on a part of it.
     public func children(of id: ContractID) -> [ContractID] { offspring[id]?.sorted() ?? [] }
 
-    public var keys: Dictionary<ContractID, HeldContract>.Keys { all.keys }
-    public var values: Dictionary<ContractID, HeldContract>.Values { all.values }
+    public var keys: some Collection<ContractID> { all.keys }
+    public var values: some Collection<HeldContract> { all.lazy.compactMap(\.value.held) }
     public var count: Int { all.count }
     public var isEmpty: Bool { all.isEmpty }
 
-    public func makeIterator() -> Dictionary<ContractID, HeldContract>.Iterator {
-        all.makeIterator()
+    public func makeIterator() -> some IteratorProtocol<(key: ContractID, value: HeldContract)> {
+        all.lazy.compactMap { id, cell in cell.held.map { (key: id, value: $0) } }.makeIterator()
     }
 
     mutating func wake(at now: Instant) {
@@ -66,10 +114,6 @@ public struct HeldContracts: Sequence, Sendable {
         alarms[id] = alarm
         if let alarm { next = Swift.min(next, alarm) }
     }
-}
-
-func sorted(_ contracts: HeldContracts) -> [(ContractID, HeldContract)] {
-    contracts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
 }
 
 extension HeldContract {

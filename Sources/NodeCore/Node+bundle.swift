@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 internal import Contracts
 public import Entries
 public import Identity

@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 public import Capacity
 public import Contracts
 public import Entries
@@ -203,7 +204,7 @@ extension Node {
         statementsSeen.insert(entry.id)
         keep(entry.entry, contract: key.contract, key: key)
         for did in recipients { send(entry.entry, to: did, contractKey: key.bytes) }
-        topicsChanged()
+        added(topic: key.topic)
         advance(key.contract)
         return key.contract
     }

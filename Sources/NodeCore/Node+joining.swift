@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 public import Capacity
 internal import Contracts
 public import Entries

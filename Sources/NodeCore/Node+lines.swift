@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 internal import Capacity
 internal import Contracts
 internal import Entries
@@ -125,8 +126,8 @@ extension Node {
                     continue
                 }
                 let resource = fold.proposal.lines[index].resource
-                let delivered = ledger.rows.reduce(Int64(0)) { sum, row in
-                    guard row.transfer.cause.contract == id, row.transfer.kind == .capacity,
+                let delivered = ledger.rows(of: id).reduce(Int64(0)) { sum, row in
+                    guard row.transfer.kind == .capacity,
                         row.transfer.from == own.did,
                         case .capacity(resource, _) = row.transfer.commodity
                     else { return sum }

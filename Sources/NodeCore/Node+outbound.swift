@@ -54,7 +54,7 @@ extension Node {
         func count(_ purpose: Dial.Purpose) -> Int {
             dials.values.count { $0.purpose == purpose } + wanted.count { $0.purpose == purpose }
         }
-        for did in openPartners.revision == contracts.revision ? openPartners.all : partners
+        for did in contracts.partners
         where !busy.contains(did) && count(.partner) < OutboundLimit.partners {
             let (tries, last) = partnerDials[did] ?? (0, .earliest)
             let wait = ReplicationLimit.redialMilliseconds << Int64(min(tries, 6))
@@ -80,13 +80,6 @@ extension Node {
             want(next, .feeler)
         }
         return wanted
-    }
-
-    /// Everyone else in the contracts that we signed and that are not over.
-    private var partners: [DID] {
-        let open = contracts.values.filter { !$0.isOver && $0.hasAccepted(own.did) }
-        return Set(open.flatMap { $0.proposal.participants + $0.witnesses })
-            .subtracting([own.did]).sorted()
     }
 
     /// Where a member of our alliances says to listen, as far as this node may dial it. What is fixed is
@@ -202,9 +195,6 @@ extension Node {
                 && $0.since.advanced(by: OutboundLimit.dialMilliseconds) <= now
         }
         for dial in late { failed(dial) }
-        if openPartners.revision != contracts.revision {
-            openPartners = (contracts.revision, partners)
-        }
         var chance = dice
         let wanted = wantedConnections(using: &chance)
         dice = chance

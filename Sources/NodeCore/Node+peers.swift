@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 internal import Capacity
 internal import Entries
 public import Identity
@@ -49,6 +50,10 @@ extension Node: Catalogue {
             }
         }
         return heads + forks
+    }
+
+    public func topic(of log: LogID) -> TopicID? {
+        chains.chain(log).map(\.topic) ?? proofs[log]?.topic
     }
 
     public func contains(_ log: LogID, in topic: TopicID) -> Bool {
@@ -179,6 +184,17 @@ extension Node {
         for id in connections.keys.sorted() {
             converse(id) { $0.topicsChanged($1) }
             // What is shared now may have been here before, and only its peers can tell.
+            ask(id)
+        }
+        for id in connections.keys.sorted() where connections[id]?.isOurHub == true { entrust(id) }
+    }
+
+    /// A contract came. As `topicsChanged`, at a cost that does not grow with the contracts that are held.
+    mutating func added(topic: TopicID) {
+        guard !topicList.contains(topic) else { return topicsChanged() }
+        topicList.insert(topic, at: alliances.count)
+        for id in connections.keys.sorted() {
+            converse(id) { $0.added(topic: topic, $1) }
             ask(id)
         }
         for id in connections.keys.sorted() where connections[id]?.isOurHub == true { entrust(id) }

@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 internal import Capacity
 internal import Contracts
 internal import Entries

@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 internal import Capacity
 internal import Contracts
 internal import Entries
@@ -92,21 +93,20 @@ extension Node {
     /// room for, nor what went into a connection that was over already: as long as nobody answers it is
     /// said again, after ever longer pauses.
     mutating func hand(_ item: OutboxItem, to peer: PeerID) {
-        guard var connection = connections[peer] else { return }
-        var repetition = connection.handed[item.statement.id] ?? Repetition(first: 10_000)
+        guard let did = connections[peer]?.did else { return }
+        var repetition =
+            connections[peer]?.handed[item.statement.id] ?? Repetition(first: 10_000)
         guard repetition.isDue(at: now) else { return }
-        // Nobody answers these, nor can they be missed for long: each new connection begins anew.
+        // Nobody answers these: each new connection begins anew.
         if item.statement.kind == .acknowledgement {
             repetition.rest()
         } else {
             repetition.wait(from: now)
         }
-        connection.handed[item.statement.id] = repetition
-        connections[peer] = connection
-        directives.append(
-            .deliver(
-                peer, sealed(item),
-                key: keyLogs.inForce(connection.did)?.key ?? connection.key))
+        connections[peer]?.handed[item.statement.id] = repetition
+        let key = keyLogs.inForce(did)?.key ?? connections[peer]?.key
+        guard let key else { return }
+        directives.append(.deliver(peer, sealed(item), key: key))
     }
 
     /// Everything that waits, to whoever is here; for those who are away it is left with our hubs.
@@ -116,7 +116,12 @@ extension Node {
         for (id, connection) in sorted(connections) where connection.stands {
             peers[connection.did] = id
         }
-        for (key, item) in sorted(outbox) {
+        let mayDeposit = !ourHubs.isEmpty
+        let due = outbox.filter { key, _ in
+            guard let peer = peers[key.recipient] else { return mayDeposit }
+            return connections[peer]?.handed[key.statement]?.isDue(at: now) ?? true
+        }
+        for (key, item) in sorted(due) {
             guard let peer = peers[key.recipient] else {
                 deposit(item)
                 continue
@@ -246,9 +251,10 @@ extension Node {
 
     /// Proposals of another that still may come into force.
     private func openProposals(of author: DID) -> Int {
-        contracts.values.count {
-            $0.proposalEntry.header.author == author && $0.grade == .proposed && $0.declined == nil
-                && now <= $0.proposal.acceptBy
+        contracts.proposed.count { id in
+            guard let held = contracts[id] else { return false }
+            return held.proposalEntry.header.author == author && held.declined == nil
+                && now <= held.proposal.acceptBy
         }
     }
 
@@ -270,7 +276,7 @@ extension Node {
         statementsSeen.insert(valid.id)
         keep(valid.entry, contract: key.contract, key: key)
         acknowledge(valid.entry, to: valid.header.author)
-        topicsChanged()
+        added(topic: key.topic)
         acceptChild(key.contract)
         retryStatements()
     }

@@ -1,3 +1,4 @@
+internal import HashTreeCollections
 public import Capacity
 public import Contracts
 internal import Entries
@@ -18,7 +19,7 @@ public struct Node: Sendable {
     /// How far public logs may grow by now, where their alliance has limits.
     var paces: [LogID: Pace] = [:]
     /// Everyone named in a contract, by its topic: their key logs are items there.
-    var namedIn: [TopicID: [DID]] = [:]
+    var namedIn: TreeDictionary<TopicID, [DID]> = [:]
     /// At start: public entries, until it is known who is a member of what.
     var unread: [Entry] = []
     public let checker: SignatureChecker
@@ -32,10 +33,8 @@ public struct Node: Sendable {
     public internal(set) var lines: [LogID: LineLog] = [:]
     /// Entries of line logs that contracts may still have to embed.
     var lineEntries: [LogID: [Entry]] = [:]
-    public internal(set) var contracts = HeldContracts()
-    var contractOfLog: [LogID: ContractID] = [:]
-    /// Whom open contracts name beside us, as of a revision of the contracts.
-    var openPartners: (revision: UInt64, all: [DID]) = (.max, [])
+    public internal(set) var contracts: HeldContracts
+    var contractOfLog: TreeDictionary<LogID, ContractID> = [:]
     /// Every topic that this node takes part in or keeps, as of the last change.
     var topicList: [TopicID] = []
     /// Contracts this node witnesses, by the log that all call them by.
@@ -54,9 +53,9 @@ public struct Node: Sendable {
     public internal(set) var mailboxes: [DID: [Letter]] = [:]
     var keptTopics: [TopicID: KeptTopic] = [:]
     var lastLetter: UInt64 = 0
-    var logsOfTopic: [TopicID: [LogID]] = [:]
+    var logsOfTopic: TreeDictionary<TopicID, [LogID]> = [:]
     /// What stands for these logs in reconciliations.
-    var items: [TopicID: TopicItems] = [:]
+    var items: TreeDictionary<TopicID, TopicItems> = [:]
     /// Connections that this node dialed since its start.
     var dialed: [DID: Int] = [:]
     public internal(set) var templates: [Hash32: Template] = [:]
@@ -85,9 +84,9 @@ public struct Node: Sendable {
     var keepsakeNow: KeepsakeNow?
     /// Child proposals of ours and the act to request once they are accepted.
     var transfers: [EntryID: PendingTransfer] = [:]
-    var statementsSeen: Set<EntryID> = []
+    var statementsSeen: TreeSet<EntryID> = []
     /// Finished contracts of which our lines wait for nothing more.
-    var released: Set<ContractID> = []
+    var released: TreeSet<ContractID> = []
     /// Sealed statements whose author's key log has not come yet.
     var waitingStatements: [WaitingStatement] = []
     /// The one that came last, where it may be worth something later and is not kept yet.
@@ -207,6 +206,7 @@ public struct Node: Sendable {
         checker: SignatureChecker = SignatureChecker(), known: [Hash32: Template] = [:]
     ) {
         self.own = own
+        contracts = HeldContracts(of: own.did)
         alliances = [alliance]
         self.checker = checker
         self.agent = agent
@@ -361,6 +361,8 @@ func heaviest<Name: Hashable>(_ names: [Name]) -> Int {
 }
 
 /// A dictionary's pairs in the order of its keys: nothing may depend on hashing.
-func sorted<Key: Comparable, Value>(_ dictionary: [Key: Value]) -> [(Key, Value)] {
-    dictionary.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+func sorted<Key: Comparable, Value>(
+    _ pairs: some Sequence<(key: Key, value: Value)>
+) -> [(Key, Value)] {
+    pairs.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
 }

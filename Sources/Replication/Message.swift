@@ -150,8 +150,10 @@ public enum ReplicationLimit {
     public static let keyEntries = 256
     /// A sealed snapshot fits one frame.
     public static let snapshotBytes = 200 * 1024
-    /// Topics that one side names: a frame less its own overhead.
-    public static let topicsNamed = 8_000
+    /// A frame less its own overhead.
+    public static let topicsPerFrame = 8_000
+    /// Topics that one side names, in one frame or several.
+    public static let topicsNamed = 32_000
     /// Logs whose heads we remember of one peer.
     public static let logs = 262_144
     /// Range requests we have in the air with one peer.
@@ -364,7 +366,7 @@ extension Message {
             else { throw malformed() }
             self = .hello(Hello(versions: versions, nonce: nonce, time: time, agent: agent))
         case 2, 22:
-            guard rest.count % 32 == 0, rest.count / 32 <= ReplicationLimit.topicsNamed else {
+            guard rest.count % 32 == 0, rest.count / 32 <= ReplicationLimit.topicsPerFrame else {
                 throw malformed()
             }
             var names: [Hash32] = []

@@ -20,6 +20,8 @@ public protocol Catalogue {
     func heads(of items: [ItemID], in topic: TopicID) -> [Message.Head]
     /// Whether `log` is one of `topic`'s, its members' key logs included.
     func contains(_ log: LogID, in topic: TopicID) -> Bool
+    /// The only topic that `log` can be of; none for a key log, or where it is not known.
+    func topic(of log: LogID) -> TopicID?
     /// Our own key entries as wire bytes, where our key is not the first one; else none.
     var ownKeys: [[UInt8]] { get }
 }
@@ -80,8 +82,9 @@ public struct Session: Sendable {
     let nonce: Hash32
     private(set) var remoteNonce: Hash32?
     private var remoteNames: Set<Hash32> = []
-    /// What each of our topics is called, by us and by the peer: hashing is all that this costs.
-    private var names: [TopicID: Names] = [:]
+    /// What the peer calls each of our topics, and back.
+    private var theirNames: [TopicID: Hash32] = [:]
+    private var topicOf: [Hash32: TopicID] = [:]
     /// Topics both sides named.
     public private(set) var shared: Set<TopicID> = []
     /// What the peer was told of.
@@ -141,20 +144,23 @@ public struct Session: Sendable {
         case .goodbye(let code, let text): return [.close(.goodbye(code: code, text: text))]
         case _ where !isEstablished: return [.close(.outOfOrder(type: frame.type))]
         case .topics(let names):
+            let before = shared
             remoteNames = Set(names)
-            return nameMore(catalogue) + match(catalogue)
+            shared = Set(names.compactMap { topicOf[$0] })
+            return nameMore(catalogue) + share(shared.subtracting(before).sorted(), catalogue)
         case .moreTopics(let names):
             guard remoteNames.count + names.count <= ReplicationLimit.topicsNamed else {
                 return [.close(.outOfOrder(type: frame.type))]
             }
             remoteNames.formUnion(names)
-            return nameMore(catalogue) + match(catalogue)
+            let fresh = names.compactMap { topicOf[$0] }.filter { shared.insert($0).inserted }
+            return nameMore(catalogue) + share(fresh.sorted(), catalogue)
         // Heads, a push, a proof, a branch: what we would ask of a stranger in return tells what we hold.
         case _ where shared.isEmpty && [3, 9, 14, 15].contains(frame.type): return []
         case .heads(let heads): return headsReceived(heads, catalogue)
         case .range(let request):
-            let lawful = shared.contains { catalogue.contains(request.log, in: $0) }
-            return lawful ? [.serve(request)] : [.send(.entries([], done: true))]
+            return isShared(request.log, catalogue)
+                ? [.serve(request)] : [.send(.entries([], done: true))]
         case .entries(let entries, _):
             guard !open.isEmpty else { return [.close(.outOfOrder(type: frame.type))] }
             // Answers come in the order of the questions; what is left of a range is asked for by `took`.
@@ -168,7 +174,7 @@ public struct Session: Sendable {
         case .keep(let sealed): return [.keep(sealed: sealed)]
         case .kept(let sealed): return [.kept(sealed: sealed)]
         case .prove(let log):
-            return shared.contains { catalogue.contains(log, in: $0) } ? [.prove(log)] : []
+            return isShared(log, catalogue) ? [.prove(log)] : []
         case .proof(let proof): return [.judge(proof: proof)]
         case .branch(let entries): return entries.isEmpty ? [] : [.ingest(entries, run: true)]
         case .fetch(let blob, let index): return [.fetch(blob: blob, index: index)]
@@ -192,7 +198,23 @@ public struct Session: Sendable {
     /// have.
     public mutating func topicsChanged(_ catalogue: some Catalogue) -> [Directive] {
         guard isEstablished else { return [] }
-        return topics(catalogue) + match(catalogue)
+        let before = shared
+        let told = topics(catalogue)
+        shared = Set(catalogue.topics.filter(isTheirs))
+        return told + share(shared.subtracting(before).sorted(), catalogue)
+    }
+
+    /// One topic came, and nothing else changed: what it costs does not grow with those that we have.
+    public mutating func added(topic: TopicID, _ catalogue: some Catalogue) -> [Directive] {
+        guard isEstablished, theirNames[topic] == nil else { return [] }
+        learn(topic)
+        if named.count == ReplicationLimit.topicsNamed {
+            return isTheirs(topic) ? topicsChanged(catalogue) : []
+        }
+        let told = tell([topic], anew: false)
+        guard isTheirs(topic) else { return told }
+        shared.insert(topic)
+        return told + share([topic], catalogue)
     }
 
     /// An entry was added here. Pushed if the peer shares its topic and is not known to hold it.
@@ -283,11 +305,15 @@ public struct Session: Sendable {
             + [.established(agent: hello.agent, time: hello.time)] + topics(catalogue)
     }
 
-    private mutating func match(_ catalogue: some Catalogue) -> [Directive] {
-        var both: Set<TopicID> = []
-        for topic in catalogue.topics where isTheirs(topic) { both.insert(topic) }
-        let fresh = both.subtracting(shared).sorted()
-        shared = both
+    private func isShared(_ log: LogID, _ catalogue: some Catalogue) -> Bool {
+        if let topic = catalogue.topic(of: log) {
+            return shared.contains(topic) && catalogue.contains(log, in: topic)
+        }
+        return shared.contains { catalogue.contains(log, in: $0) }
+    }
+
+    /// Both sides have come to name these.
+    private mutating func share(_ fresh: [TopicID], _ catalogue: some Catalogue) -> [Directive] {
         var heads: [Message.Head] = []
         var seen: Set<LogID> = []
         var directives: [Directive] = []
@@ -374,56 +400,60 @@ public struct Session: Sendable {
         return directives
     }
 
+    /// All that we have, or what came since it was told.
     private mutating func topics(_ catalogue: some Catalogue) -> [Directive] {
-        var topics = catalogue.topics
-        guard topics.count <= ReplicationLimit.topicsNamed else {
+        let all = catalogue.topics
+        let gone = Set(theirNames.keys).subtracting(all)
+        for topic in gone { forget(topic) }
+        for topic in all { learn(topic) }
+        var fresh = all.filter { !named.contains($0) }
+        let anew =
+            !gone.isDisjoint(with: named)
+            || named.count + fresh.count > ReplicationLimit.topicsNamed
+        if anew {
             // What the peer named itself comes first: a frame with more would end the connection.
-            var (theirs, others): ([TopicID], [TopicID]) = ([], [])
-            for topic in topics {
-                if isTheirs(topic) { theirs.append(topic) } else { others.append(topic) }
-            }
-            topics = Array((theirs + others).prefix(ReplicationLimit.topicsNamed))
-            return tell(topics, anew: true)
+            let (theirs, others) = (all.filter(isTheirs), all.filter { !isTheirs($0) })
+            fresh = Array((theirs + others).prefix(ReplicationLimit.topicsNamed))
+            named = []
         }
-        let gone = named.subtracting(topics)
-        for topic in gone { names[topic] = nil }
-        return tell(topics.filter { !gone.isEmpty || !named.contains($0) }, anew: !gone.isEmpty)
+        return tell(fresh, anew: anew)
     }
 
     private mutating func tell(_ topics: [TopicID], anew: Bool) -> [Directive] {
-        let isFirst = !hasNamed
+        let isFirst = anew || !hasNamed
+        guard isFirst || !topics.isEmpty else { return [] }
         hasNamed = true
-        if anew { named = [] }
         named.formUnion(topics)
-        let all = topics.map { names(of: $0).ours }
-        if isFirst || anew { return [.send(.topics(all))] }
-        return all.isEmpty ? [] : [.send(.moreTopics(all))]
+        let names = topics.map { name(of: $0, by: me) }
+        let frames = stride(from: 0, to: names.count, by: ReplicationLimit.topicsPerFrame).map {
+            Array(names[$0..<min($0 + ReplicationLimit.topicsPerFrame, names.count)])
+        }
+        guard isFirst else { return frames.map { .send(.moreTopics($0)) } }
+        return [.send(.topics(frames.first ?? []))]
+            + frames.dropFirst().map { .send(.moreTopics($0)) }
     }
 
     /// The peer named what it was not told of for want of room.
     private mutating func nameMore(_ catalogue: some Catalogue) -> [Directive] {
-        let topics = catalogue.topics
-        guard topics.count > ReplicationLimit.topicsNamed else { return [] }
-        for topic in topics where isTheirs(topic) && !named.contains(topic) {
-            return self.topics(catalogue)
+        guard theirNames.count > ReplicationLimit.topicsNamed, !shared.isSubset(of: named) else {
+            return []
         }
-        return []
+        return topics(catalogue)
     }
 
-    private mutating func isTheirs(_ topic: TopicID) -> Bool {
-        remoteNames.contains(names(of: topic).theirs)
+    private func isTheirs(_ topic: TopicID) -> Bool {
+        theirNames[topic].map(remoteNames.contains) ?? false
     }
 
-    private struct Names {
-        let ours: Hash32
-        let theirs: Hash32
+    private mutating func learn(_ topic: TopicID) {
+        guard theirNames[topic] == nil else { return }
+        let name = name(of: topic, by: peer)
+        theirNames[topic] = name
+        topicOf[name] = topic
     }
 
-    private mutating func names(of topic: TopicID) -> Names {
-        if let known = names[topic] { return known }
-        let fresh = Names(ours: name(of: topic, by: me), theirs: name(of: topic, by: peer))
-        names[topic] = fresh
-        return fresh
+    private mutating func forget(_ topic: TopicID) {
+        if let name = theirNames.removeValue(forKey: topic) { topicOf[name] = nil }
     }
 
     /// SHA-256("talea.topic.session.v2" ‖ initiator nonce ‖ responder nonce ‖ sender ‖ receiver ‖ topic)

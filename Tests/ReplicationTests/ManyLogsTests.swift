@@ -267,7 +267,7 @@ import Testing
     }
 
     @Test func `more topics than fit are named in part, the other side's first`() {
-        let topics: [TopicID] = (0..<9_000).map(Self.wide).sorted()
+        let topics: [TopicID] = (0..<ReplicationLimit.topicsNamed + 60).map(Self.wide).sorted()
         var (left, right) = (Shelf(), Shelf())
         left.topics = topics
         // None of them would be among those that fit.

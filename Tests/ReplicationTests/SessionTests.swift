@@ -68,6 +68,7 @@ import Testing
             return (heads(in: topic) + forks(in: topic)).filter { wanted.contains(ItemID($0.id)) }
         }
         func contains(_ log: LogID, in topic: TopicID) -> Bool { logs[log]?.topic == topic }
+        func topic(of log: LogID) -> TopicID? { logs[log]?.topic }
     }
 
     /// Two sessions that exchanged hellos and topics.
@@ -189,13 +190,58 @@ import Testing
         #expect(one.topicsChanged(left) == [.send(.topics(all))])
         _ = two.received(Message.topics(all).frame, now: 0, right)
         #expect(two.shared == [Self.alliance])
-        // Nor can they be added without end.
-        let many = (0..<ReplicationLimit.topicsNamed).map {
-            SHA256.hash([UInt8($0 >> 8), UInt8($0 & 255)])
-        }
+    }
+
+    /// Topics of no alliance.
+    static func many(_ numbers: Range<Int>) -> [TopicID] {
+        numbers.map { TopicID(SHA256.hash([UInt8($0 >> 8), UInt8($0 & 255)])) }
+    }
+
+    @Test func `one topic that came is told by one name`() {
+        var left = Shelf()
+        var right = Shelf()
+        var (one, two, _) = Self.pair(left, right)
+        left.topics += [Self.secret]
+        let orders = one.added(topic: Self.secret, left)
+        let name = one.name(of: Self.secret, by: Self.left)
+        #expect(orders == [.send(.moreTopics([name]))])
+        #expect(one.added(topic: Self.secret, left).isEmpty)
+        // Whoever hears a name before it has the topic knows it when the topic comes.
+        #expect(two.received(Message.moreTopics([name]).frame, now: 0, right).isEmpty)
+        #expect(two.shared == [Self.alliance])
+        right.topics += [Self.secret]
+        let log: LogID = Self.hash(77)
+        right.logs[log] = (Self.secret, [Self.hash(78)])
+        let answer = two.added(topic: Self.secret, right)
+        #expect(two.shared == [Self.alliance, Self.secret])
         #expect(
-            two.received(Message.moreTopics(many).frame, now: 0, right)
-                == [.close(.outOfOrder(type: 22))])
+            answer == [
+                .send(.moreTopics([two.name(of: Self.secret, by: Self.right)])),
+                .send(.heads([.init(log: log, sequence: 1, id: Self.hash(78))])),
+            ])
+    }
+
+    @Test func `more topics than one frame holds are told in several, and no end of them in none`()
+    {
+        var shelf = Shelf()
+        shelf.topics += Self.many(0..<ReplicationLimit.topicsPerFrame)
+        let (one, second, heard) = Self.pair(shelf, shelf)
+        var two = second
+        #expect(one.shared == Set(shelf.topics))
+        #expect(two.shared == Set(shelf.topics))
+        let more = heard.joined().filter { if case .send(.moreTopics) = $0 { true } else { false } }
+        #expect(more.count == 2)
+        let full = ReplicationLimit.topicsPerFrame
+        let rounds = ReplicationLimit.topicsNamed / full
+        for round in 1..<rounds {
+            let frame = Message.moreTopics(
+                Self.many(round * full..<(round + 1) * full).map(Hash32.init))
+            // One more than all is named: the alliance.
+            let isTooMuch = round == rounds - 1
+            #expect(
+                two.received(frame.frame, now: 0, shelf)
+                    == (isTooMuch ? [.close(.outOfOrder(type: 22))] : []))
+        }
     }
 
     @Test(arguments: [true, false])
@@ -277,10 +323,13 @@ import Testing
         left.topics.append(Self.contract)
         left.logs[Self.hash(1)] = (Self.contract, [Self.hash(11)])
         for case .send(let message) in one.topicsChanged(left) {
-            #expect(two.received(message.frame, now: 0, left).count >= 1)
+            #expect(two.received(message.frame, now: 0, left).isEmpty)
         }
-        for case .send(let message) in two.topicsChanged(left) {
-            _ = one.received(message.frame, now: 0, left)
+        let heads = Message.heads(left.heads(in: Self.contract))
+        let told = two.topicsChanged(left)
+        #expect(told.contains(.send(heads)))
+        for case .send(let message) in told where message != heads {
+            #expect(one.received(message.frame, now: 0, left) == [.send(heads)])
         }
         #expect(one.shared.contains(Self.contract))
         #expect(two.shared.contains(Self.contract))

@@ -11,15 +11,7 @@ public import Ledger
 /// state that results. A step that is not admissible, or states a wrong digest, has no effect: it takes
 /// its place in the log and nothing else. `decide` may refuse, `apply` cannot fail.
 public struct Fold: Sendable {
-    public let key: ContractKey
-    public let template: Template
-    public let proposalEntry: Entry
-    public let proposal: Proposal
-    public let terms: Terms
-    public let log: LogID
-    public let arbiter: DID
-    /// The arbiter's log of this contract, should it take over.
-    public let takeoverLog: LogID
+    private let basis: Basis
     public internal(set) var state: ContractState
     public internal(set) var steps: [StepOutline] = []
     /// The grant of each template line, by index.
@@ -37,6 +29,42 @@ public struct Fold: Sendable {
     var supersededKeys: Set<EntryID> = []
     /// Steps that others than the sequencer named as basis or acknowledged, as later steps show.
     public internal(set) var bases: Set<EntryID> = []
+
+    /// What never changes, behind one reference: folds are copied often.
+    private final class Basis: Sendable {
+        let key: ContractKey
+        let template: Template
+        let entry: Entry
+        let proposal: Proposal
+        let terms: Terms
+        let log: LogID
+        let arbiter: DID
+        let takeoverLog: LogID
+
+        init(
+            _ key: ContractKey, _ template: Template, _ entry: Entry, _ proposal: Proposal,
+            _ terms: Terms, log: LogID, arbiter: DID
+        ) {
+            self.key = key
+            self.template = template
+            self.entry = entry
+            self.proposal = proposal
+            self.terms = terms
+            self.log = log
+            self.arbiter = arbiter
+            takeoverLog = .contract(proposal.contract, author: arbiter, epoch: 1)
+        }
+    }
+
+    public var key: ContractKey { basis.key }
+    public var template: Template { basis.template }
+    public var proposalEntry: Entry { basis.entry }
+    public var proposal: Proposal { basis.proposal }
+    public var terms: Terms { basis.terms }
+    public var log: LogID { basis.log }
+    public var arbiter: DID { basis.arbiter }
+    /// The arbiter's log of this contract, should it take over.
+    public var takeoverLog: LogID { basis.takeoverLog }
 
     /// One step as lists show it.
     public struct StepOutline: Hashable, Sendable {
@@ -142,22 +170,19 @@ public struct Fold: Sendable {
             throw .contractKeyWrong
         }
         guard proposal.template == template.hash else { throw .templateWrong(proposal.template) }
-        log = .contract(proposal.contract, author: proposal.sequencer)
+        let log = LogID.contract(proposal.contract, author: proposal.sequencer)
         guard entry.header.statement?.about == log else { throw .notAboutThisContract }
         guard proposal.acceptBy <= proposal.grantBy else { throw .deadlinesCrossed }
         guard proposal.participants.contains(entry.header.author) else {
             throw .notNamed(entry.header.author)
         }
-        terms = Terms(proposal, id: entry.id)
+        let terms = Terms(proposal, id: entry.id)
         do { state = try ContractState(template: template, terms: terms) } catch {
             throw .contract(error)
         }
-        arbiter = state.identity(template.arbiterRole) ?? proposal.sequencer
-        takeoverLog = .contract(proposal.contract, author: arbiter, epoch: 1)
-        self.key = key
-        self.template = template
-        proposalEntry = entry
-        self.proposal = proposal
+        basis = Basis(
+            key, template, entry, proposal, terms, log: log,
+            arbiter: state.identity(template.arbiterRole) ?? proposal.sequencer)
         try checkWitnesses()
     }
 

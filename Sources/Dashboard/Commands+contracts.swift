@@ -413,12 +413,16 @@ extension Commands {
             let list = grades.joined(separator: ", ")
             throw Options.wrong("grade", grade, "one of \(list)", "以下之一：\(list)")
         }
-        let found = view.node.contracts.values.filter {
-            (template == nil || $0.proposal.template == template?.hash)
-                && (grade == nil || $0.grade.rawValue == grade)
+        var found: [(time: Instant, id: ContractID)] = []
+        for held in view.node.contracts.values
+        where (template == nil || held.proposal.template == template?.hash)
+            && (grade == nil || held.grade.rawValue == grade)
+        {
+            found.append((held.proposalEntry.header.time, held.id))
         }
-        .sorted { ($0.proposalEntry.header.time, $0.id) < ($1.proposalEntry.header.time, $1.id) }
-        let (shown, next) = page.cut(found, id: \.id.hex)
+        found.sort { ($0.time, $0.id) < ($1.time, $1.id) }
+        let (cut, next) = page.cut(found, id: \.id.hex)
+        let shown = cut.compactMap { view.node.contracts[$0.id] }
         return ["contracts": .array(shown.map(view.contractLine)), "next": next]
     }
 }

@@ -5,9 +5,7 @@ public import Identity
 
 /// A contract this node takes part in: its proposal, what was said about it, and its fold.
 public struct HeldContract: Sendable {
-    public let key: ContractKey
-    public let proposalEntry: Entry
-    public let proposal: Proposal
+    private let origin: Origin
     /// `nil` until the template is here.
     public internal(set) var fold: Fold?
     public internal(set) var foldRefusal: FoldRefusal?
@@ -32,6 +30,27 @@ public struct HeldContract: Sendable {
     var requestsSeen: [EntryID: Entry] = [:]
     /// Steps of the arbiter's epoch that came before the basis was folded.
     var ahead: [Entry] = []
+
+    /// What never changes, behind one reference: contracts are copied often.
+    private final class Origin: Sendable {
+        let key: ContractKey
+        let entry: Entry
+        let proposal: Proposal
+
+        init(_ key: ContractKey, _ entry: Entry, _ proposal: Proposal) {
+            self.key = key
+            self.entry = entry
+            self.proposal = proposal
+        }
+    }
+
+    init(key: ContractKey, proposalEntry: Entry, proposal: Proposal) {
+        origin = Origin(key, proposalEntry, proposal)
+    }
+
+    public var key: ContractKey { origin.key }
+    public var proposalEntry: Entry { origin.entry }
+    public var proposal: Proposal { origin.proposal }
 
     public struct PendingRequest: Sendable {
         public let entry: Entry

@@ -79,6 +79,7 @@ public struct HeldContracts: Sequence, Sendable {
 
     /// Everyone else in the contracts that we signed and that are not over.
     public var partners: [DID] { tally.keys.sorted() }
+    func isPartner(_ did: DID) -> Bool { tally[did] != nil }
 
     /// Contracts that are drawn under another, or pass on a part of it.
     public func children(of id: ContractID) -> [ContractID] { offspring[id]?.sorted() ?? [] }

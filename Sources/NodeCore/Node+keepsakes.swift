@@ -21,7 +21,13 @@ extension Node {
         guard recovery.reason == nil, !contracts.isEmpty else { return }
         if !changes.isEmpty { keepsakeNow = nil }
         let waited = connections.keys.sorted().filter(hasWaited)
-        guard !waited.isEmpty else { return }
+        // To make one costs the more the more contracts there are: now and then, unless somebody has none.
+        let isWanted = waited.contains { id in
+            guard let did = connections[id]?.did else { return false }
+            return keepsakesSent[did] == nil && contracts.isPartner(did)
+        }
+        let pause = keepsakeMade...keepsakeMade.advanced(by: keepsakeEveryMilliseconds)
+        guard !waited.isEmpty, isWanted || !pause.contains(now) else { return }
         var current = keepsakeNow ?? KeepsakeNow(partners: partners)
         defer { keepsakeNow = current }
         func lacksIt(_ id: PeerID) -> Bool {
@@ -30,6 +36,7 @@ extension Node {
                 && (current.hash == nil || keepsakesSent[did]?.hash != current.hash)
         }
         guard waited.contains(where: lacksIt) else { return }
+        keepsakeMade = now
         let content = keepsake()
         var plain = content
         plain.time = .earliest

@@ -82,6 +82,8 @@ public struct Node: Sendable {
     var keepsakesTaken: [DID: Instant] = [:]
     /// What is known of our snapshot as it would be now; `nil` once anything changed.
     var keepsakeNow: KeepsakeNow?
+    /// When it was made last.
+    var keepsakeMade: Instant = .earliest
     /// Child proposals of ours and the act to request once they are accepted.
     var transfers: [EntryID: PendingTransfer] = [:]
     var statementsSeen: TreeSet<EntryID> = []

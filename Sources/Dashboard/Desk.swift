@@ -54,6 +54,8 @@ struct Desk: Sendable {
         let port: Int
         let path: String
         let query: [(String, String)]
+        /// The newest event before this page was written: it listens for all that came after.
+        let seen: String
         /// A page that is open already asks for its newest state.
         var isRefresh = false
 

@@ -110,11 +110,13 @@ import Testing
             [
                 ("o.units", " 10 "), ("m.premium", "¥1,234.50"), ("t.until", "2026-11-21T09:00"),
                 ("o.empty", ""), ("verb", "x"), ("o.line", "a"), ("o.line", "b"),
+                ("i.dates", "2026-12-01T09:00"), ("i.dates", ""), ("i.dates", "2026-12-08T09:00"),
             ], zone: 480)
         #expect(
             options == [
                 "units": ["10"], "premium": ["1234.50"], "until": ["2026-11-21T09:00+08:00"],
                 "line": ["a", "b"],
+                "dates": ["[2026-12-01T09:00+08:00, 2026-12-08T09:00+08:00]"],
             ])
         #expect(
             Desk.options([("t.x", "2026-11-21T09:00")], zone: -210)["x"] == [
@@ -142,6 +144,8 @@ import Testing
                     #expect(page.body.contains("<html lang=\"\(language)\">"))
                     #expect(page.body.hasSuffix("</html>\n"), "\(path) is written to its end")
                     #expect(!page.body.contains("{{"))
+                    // From there on it listens; what happens while it is on its way is not lost.
+                    #expect(page.body.contains(/data-seen="[0-9a-f]+\.[0-9]+"/))
                     for header in [
                         "content-security-policy: default-src 'none'", "x-frame-options: deny",
                         "cross-origin-resource-policy: same-origin", "cache-control: no-store",

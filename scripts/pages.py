@@ -18,6 +18,7 @@ def browser(width=1280, height=900, dark=False, script=True, language="en"):
     options = Options()
     options.binary_location = shutil.which("chromium")
     for argument in ("--headless=new", "--disable-gpu", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars",
+                     "--force-prefers-reduced-motion",
                      f"--window-size={width},{height}", f"--accept-lang={language}"):
         options.add_argument(argument)
     if dark:

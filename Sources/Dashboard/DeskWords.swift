@@ -360,6 +360,13 @@ enum DeskWords {
             "Replacing a key takes the recovery code, on the command line: talea key rotate.",
             "更换密钥需要恢复码，请在命令行使用 talea key rotate。"
         ),
+        ("log", "What the node noted", "节点日志"),
+        ("log_empty", "Nothing since it started.", "启动以来没有记录。"),
+        ("level_info", "note", "记录"),
+        ("level_notice", "notice", "提示"),
+        ("level_warning", "warning", "警告"),
+        ("level_error", "error", "错误"),
+        ("level_critical", "grave", "严重"),
         ("check_title", "Check before you sign", "签署前请确认"),
         ("you_said", "You said", "您填写的"),
         ("moves", "What it moves", "将会移动"),

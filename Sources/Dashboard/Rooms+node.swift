@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Entries
 import Identity
+import Logging
 import Logs
 import Market
 import NodeCore
@@ -129,7 +130,7 @@ extension Rooms {
 
     // MARK: Node
 
-    func nodeRoom(_ status: DoorStatus) -> JSON {
+    func nodeRoom(_ status: DoorStatus, log: [RecentLog.Line]) -> JSON {
         let json = view.status(status)
         var trouble: [JSON] = []
         func tell(_ says: String?, _ acts: [JSON] = []) {
@@ -239,6 +240,16 @@ extension Rooms {
                     ]
                 }),
             "wire": .number(Commands.wireVersion),
+            "log": .array(
+                log.map { line in
+                    let tone =
+                        line.level >= .error ? "bad" : line.level == .warning ? "open" : "plain"
+                    return [
+                        "level": badge("level_" + line.level.rawValue, tone),
+                        "text": .string(line.text), "at": .string(figures.moment(line.time)),
+                        "times": line.times > 1 ? .string("× \(line.times)") : .null,
+                    ]
+                }),
         ]
     }
 }

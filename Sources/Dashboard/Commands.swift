@@ -165,6 +165,8 @@ public struct Commands: Sendable {
         var mayLose: JSON = .null
         /// What waits until when afterwards.
         var deadlines: JSON = .array([])
+        /// The same was asked for before, and is not answered yet.
+        var again: Localized?
         var follow: Follow?
     }
 
@@ -200,6 +202,7 @@ public struct Commands: Sendable {
             "dry_run": true, "would": done.value, "would_move": done.moves,
             "says": done.says?.json ?? .null, "worst": done.worst,
             "may_lose": done.mayLose, "deadlines": done.deadlines,
+            "again": done.again?.json ?? .null,
         ]
     }
 

@@ -140,6 +140,7 @@ extension Desk {
             "given": given.isEmpty ? .null : ["rows": .array(given)],
             "moves": .array(
                 (answer["would_move"]?.array ?? []).map { .string(says($0["says"])) }),
+            "again": .string(says(answer["again"])),
             "deadlines": .array(deadlines), "worst": .string(says(answer["worst"])),
             "may_lose": .string(loses.joined(separator: " + ")),
             "verb": .string(verb), "back": .string(back), "key": .string(Entropy.bytes(16).hex),

@@ -455,13 +455,13 @@ extension View {
         }
         guard let made = status.backup?.made else {
             return Localized(
-                en: "there is no backup of this node yet; make one with: talea backup FILE",
+                en: "There is no backup of this node yet; make one with: talea backup FILE",
                 zh: "本节点尚无备份；请运行：talea backup 文件")
         }
         let days = (now.milliseconds - made.milliseconds) / 86_400_000
         guard days > Self.backupDaysMax else { return nil }
         return Localized(
-            en: "the last backup is \(days) days old; make one with: talea backup FILE",
+            en: "The last backup is \(days) days old; make one with: talea backup FILE",
             zh: "上次备份已是 \(days) 天前；请运行：talea backup 文件")
     }
 }

@@ -108,7 +108,7 @@ struct Rooms: Sendable {
         var words = refusal
         let hints = [
             ("; see: talea", ""), ("; talea ", ""), ("；请看 talea", ""), (" (talea", ")"),
-            ("（talea", "）"),
+            ("（talea", "）"), ("; make one with: talea", ""), ("；请运行：talea", ""),
         ]
         for (opening, closing) in hints {
             while let start = words.firstRange(of: opening) {

@@ -86,6 +86,10 @@ import Testing
             chinese.local("单价 1,800.50 CNY，至 2026-11-22 01:30:00 +00:00。")
                 == "单价 ¥1,800.50，至 11月22日 09:30。")
         #expect(english.local("(9.00 CNY) CNY and CNY 5") == "(¥9.00) CNY and CNY 5")
+        #expect(
+            chinese.local("我申报 pen 300 C62，自 2026-11-22T01:30:00Z 至 2026-11-22T01:30:00.000Z。")
+                == "我申报 pen 300 件，自 11月22日 09:30 至 11月22日 09:30。")
+        #expect(english.local("C62 of T and Z, 7 HUR.") == "C62 of T and Z, 7 h.")
     }
 
     @Test func `a refusal on a page speaks of fields, not of options and commands`() async throws {
@@ -208,7 +212,7 @@ import Testing
             }
             let preview = try await post("", token: String(token))
             #expect(preview.status == 200)
-            #expect(preview.body.contains("I declare 7 C62 of work/page"))
+            #expect(preview.body.contains("I declare 7 pcs of work/page"))
             #expect(try await lines() == 1)
             #expect(try await post("&sign=yes", token: "0").status == 403)
             #expect(

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The pages of nodes as a browser has them: what the browser tests and the screenshots share."""
 
-import base64, contextlib, shutil
+import base64, contextlib, os, shutil
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -18,6 +18,7 @@ def browser(width=1280, height=900, dark=False, script=True, language="en"):
     options = Options()
     options.binary_location = shutil.which("chromium")
     for argument in ("--headless=new", "--disable-gpu", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars",
+                     "--force-prefers-reduced-motion",
                      f"--window-size={width},{height}", f"--accept-lang={language}"):
         options.add_argument(argument)
     if dark:
@@ -160,6 +161,19 @@ def season(story):
              left_price="12.00", right_units=30, right_price="9.00", deliver_by="+90d")["id"]
     until(lambda: z.graded(swap, "proposed"), "zhijian has the swap")
     story.say("a season half over: things to sign, to pay and to confirm")
+
+
+def reads_well(driver, what):
+    """Nothing on this page, opened as far as it opens, that WCAG 2.2 AA forbids and a checker finds."""
+    import axe_playwright_python
+
+    driver.execute_script(open(f"{os.path.dirname(axe_playwright_python.__file__)}/axe.min.js", encoding="utf-8").read())
+    driver.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+    found = driver.execute_async_script(
+        "const done = arguments[0]; axe.run({runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa']})"
+        ".then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html + ' ' + "
+        "(n.any[0] || {}).message).join(' | '))))")
+    hold(not found, f"{what}: " + "\n".join(found))
 
 
 ROOMS = {"today": "/", "market": "/market", "capacity": "/capacity", "contracts": "/contracts", "ledger": "/ledger",

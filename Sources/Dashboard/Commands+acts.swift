@@ -68,12 +68,33 @@ extension Commands {
         }
         try options.finish()
         var done = expected(move.act, by: node.own.did, held, view, consenting: true)
+        done.again = unanswered(move.act, held, view)
         let result = try node.act(move.act, in: id)
-        done.value = asked(result, id, node)
+        done.value = asked(result, id, node).merging([
+            .init("again", done.again?.json ?? .null)
+        ])
         if case .requested(let request) = result, let seconds {
             done.follow = Follow(request: request, contract: id, seconds: min(seconds, waitMax))
         }
         return done
+    }
+
+    /// Says that I asked for exactly this before, where it still waits.
+    private static func unanswered(_ act: Act, _ held: HeldContract, _ view: View) -> Localized? {
+        let same = held.requests.values.filter {
+            $0.entry.header.author == view.node.own.did && Act($0.act) == act
+        }
+        guard let one = same.min(by: { $0.entry.header.time < $1.entry.header.time }) else {
+            return nil
+        }
+        let awaited = view.consents(to: one, held).sorted()
+        let who = (awaited.isEmpty ? [held.sequencer] : awaited).map(view.name)
+        let time = one.entry.header.time
+        return Localized(
+            en:
+                "You asked for the same at \(time), and \(who.joined(separator: ", ")) did not answer yet; "
+                + "at most one of the two takes effect.",
+            zh: "您已于 \(time) 发出相同的请求，\(who.joined(separator: "、"))尚未答复；两者至多一项生效。")
     }
 
     /// The longest a command waits for an answer: ten minutes.

@@ -165,6 +165,8 @@ public struct Commands: Sendable {
         var mayLose: JSON = .null
         /// What waits until when afterwards.
         var deadlines: JSON = .array([])
+        /// The same was asked for before, and is not answered yet.
+        var again: Localized?
         var follow: Follow?
     }
 
@@ -200,6 +202,7 @@ public struct Commands: Sendable {
             "dry_run": true, "would": done.value, "would_move": done.moves,
             "says": done.says?.json ?? .null, "worst": done.worst,
             "may_lose": done.mayLose, "deadlines": done.deadlines,
+            "again": done.again?.json ?? .null,
         ]
     }
 
@@ -452,13 +455,13 @@ extension View {
         }
         guard let made = status.backup?.made else {
             return Localized(
-                en: "there is no backup of this node yet; make one with: talea backup FILE",
+                en: "There is no backup of this node yet; make one with: talea backup FILE",
                 zh: "本节点尚无备份；请运行：talea backup 文件")
         }
         let days = (now.milliseconds - made.milliseconds) / 86_400_000
         guard days > Self.backupDaysMax else { return nil }
         return Localized(
-            en: "the last backup is \(days) days old; make one with: talea backup FILE",
+            en: "The last backup is \(days) days old; make one with: talea backup FILE",
             zh: "上次备份已是 \(days) 天前；请运行：talea backup 文件")
     }
 }

@@ -70,9 +70,16 @@ extension Desk {
         return DoorRefusal(code, en: words.en, zh: words.zh)
     }
 
-    /// `o.`: as typed; `m.`: money, however people write it; `t.`: a time of this machine's zone.
+    /// `o.`: as typed; `m.`: money, however people write it; `t.`: a time of this machine's zone; `i.`: a list of
+    /// such times, those filled in.
     static func options(_ form: [(String, String)], zone: Int) -> [String: [String]] {
         var options: [String: [String]] = [:]
+        let sign = zone < 0 ? "-" : "+"
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let offset = "\(sign)\(two(abs(zone) / 60)):\(two(abs(zone) % 60))"
+        func time(_ text: String) -> String {
+            text.contains("T") && !text.hasSuffix("Z") ? text + offset : text
+        }
         for (name, value) in form {
             let text = String(value.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
             guard name.count > 2, !text.isEmpty else { continue }
@@ -82,12 +89,10 @@ extension Desk {
             case "m.":
                 options[option, default: []].append(
                     String(text.filter { !"¥￥, ，".contains($0) }))
-            case "t.":
-                let sign = zone < 0 ? "-" : "+"
-                func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-                let offset = "\(sign)\(two(abs(zone) / 60)):\(two(abs(zone) % 60))"
-                let isLocal = text.contains("T") && !text.hasSuffix("Z")
-                options[option, default: []].append(isLocal ? text + offset : text)
+            case "t.": options[option, default: []].append(time(text))
+            case "i.":
+                let before = options[option]?.first.map { $0.dropLast() + ", " } ?? "["
+                options[option] = [before + time(text) + "]"]
             default: continue
             }
         }
@@ -101,9 +106,11 @@ extension Desk {
         let figures = Figures(visit.language, now: commands.clock())
         func says(_ json: JSON?) -> String { figures.local(json?[language]?.string ?? "") }
         let shown = form.filter { Self.isOption($0.0) && !$0.1.isEmpty }
-        let given: [JSON] =
+        let contract = form.last { $0.0 == "o.contract" }.flatMap { ContractID(hex: $0.1) }
+        let (cast, given): (String, [JSON]) =
             (try? await rooms(visit) { rooms in
-                shown.compactMap { name, value -> JSON? in
+                let held = contract.flatMap { rooms.node.contracts[$0] }
+                let rows = shown.compactMap { name, value -> JSON? in
                     let option = String(name.dropFirst(2))
                     guard !Self.fixed.contains(option)
                     else { return nil }
@@ -112,7 +119,8 @@ extension Desk {
                         "value": .string(rooms.readable(value)),
                     ]
                 }
-            }) ?? []
+                return (held.map(rooms.cast) ?? "", rows)
+            }) ?? ("", [])
         let deadlines: [JSON] = (answer["deadlines"]?.array ?? []).enumerated().map { index, one in
             let until = one["until"]?.string.flatMap { CivilTime.read($0)?.instant }
             return [
@@ -128,10 +136,11 @@ extension Desk {
             return figures.money(Int128(minor), currency)
         }
         let data: JSON = [
-            "says": .string(says(answer["says"])),
+            "says": .string(says(answer["says"])), "cast": .string(cast),
             "given": given.isEmpty ? .null : ["rows": .array(given)],
             "moves": .array(
                 (answer["would_move"]?.array ?? []).map { .string(says($0["says"])) }),
+            "again": .string(says(answer["again"])),
             "deadlines": .array(deadlines), "worst": .string(says(answer["worst"])),
             "may_lose": .string(loses.joined(separator: " + ")),
             "verb": .string(verb), "back": .string(back), "key": .string(Entropy.bytes(16).hex),
@@ -149,7 +158,7 @@ extension Desk {
     ]
 
     static func isOption(_ name: String) -> Bool {
-        ["o.", "m.", "t."].contains(name.prefix(2))
+        ["o.", "m.", "t.", "i."].contains(name.prefix(2))
     }
 
     /// What happened, that nothing was lost, and the form once more.

@@ -109,7 +109,8 @@ extension Desk {
         let shell: JSON = [
             "lang": .string(Self.tag(language)), "token": .string(visit.session.token),
             "static": .string(Self.staticPrefix), "heading": .string(heading),
-            "room": .string(room), "me": .string(me), "did": .string(did),
+            "room": .string(room), "seen": .string(visit.seen), "me": .string(me),
+            "did": .string(did),
             "reader": .bool(visit.session.isReader), "notice": notice,
             "other_lang": language == .en ? "zh" : "en",
             "other_lang_name": language == .en ? "中文" : "English",

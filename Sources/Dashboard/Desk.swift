@@ -54,6 +54,8 @@ struct Desk: Sendable {
         let port: Int
         let path: String
         let query: [(String, String)]
+        /// The newest event before this page was written: it listens for all that came after.
+        let seen: String
         /// A page that is open already asks for its newest state.
         var isRefresh = false
 
@@ -110,7 +112,8 @@ struct Desk: Sendable {
             return try await show(visit, "partners", "partners") { $0.partners() }
         case ("node", 1):
             let status = await commands.door.status()
-            return try await show(visit, "node", "node") { $0.nodeRoom(status) }
+            let lines = visit.session.isReader ? [] : commands.door.log.newestFirst
+            return try await show(visit, "node", "node") { $0.nodeRoom(status, log: lines) }
         default: return nil
         }
     }
@@ -245,7 +248,8 @@ struct Desk: Sendable {
         let token = form.last { $0.0 == "form-token" }?.1 ?? ""
         if let no = await stranger(visit, token, back: "/node") { return no }
         do {
-            let (path, name) = try await commands.door.backUp()
+            let door = commands.door
+            let (path, copy) = try await door.backUp()
             let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
             unlink(path)
             var about = stat()
@@ -255,7 +259,7 @@ struct Desk: Sendable {
             }
             let size = Int(about.st_size)
             var response = Self.response(.ok, "", type: "application/octet-stream")
-            response.headers[.contentDisposition] = "attachment; filename=\"\(name)\""
+            response.headers[.contentDisposition] = "attachment; filename=\"\(copy.file)\""
             response.body = ResponseBody(contentLength: size) { writer in
                 defer { Glibc.close(file) }
                 var block = [UInt8](repeating: 0, count: 256 << 10)
@@ -268,6 +272,8 @@ struct Desk: Sendable {
                     try await writer.write(ByteBuffer(bytes: block[..<count]))
                 }
                 try await writer.finish(nil)
+                // Only now: a copy that broke off must not pass for a backup.
+                await door.keep(copy)
             }
             return response
         } catch {

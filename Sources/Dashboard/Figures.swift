@@ -54,12 +54,12 @@ struct Figures: Sendable {
         return (minor < 0 ? "−" : "") + mark + grouped(whole) + tail
     }
 
+    private static let unitWords: [String: (en: String, zh: String)] = [
+        "C62": ("pcs", "件"), "HUR": ("h", "小时"), "KGM": ("kg", "公斤"),
+    ]
+
     func units(_ count: Int128, _ code: String) -> String {
-        let words: [String: (String, String)] = [
-            "C62": ("pcs", "件"), "HUR": ("h", "小时"), "KGM": ("kg", "公斤"),
-        ]
-        let unit = words[code].map { pick($0.0, $0.1) } ?? code
-        return grouped(count) + " " + unit
+        grouped(count) + " " + (Self.unitWords[code].map { pick($0.en, $0.zh) } ?? code)
     }
 
     func amount(_ amount: Int128, _ commodity: Commodity) -> String {
@@ -87,13 +87,18 @@ struct Figures: Sendable {
         }
     }
 
-    /// A sentence of a template with its money and times as this reader writes them.
+    /// A sentence with its money, units and times as this reader writes them.
     func local(_ sentence: String) -> String {
         var words = sentence.split(separator: " ", omittingEmptySubsequences: false).map(
             String.init)
+        for index in words.indices { replaceISO(&words[index]) }
         var index = 0
         while index + 1 < words.count {
-            if words[index + 1].hasPrefix("CNY"), let start = Self.numberStart(words[index]) {
+            let code = String(words[index + 1].prefix(3))
+            if let unit = Self.unitWords[code], Self.numberStart(words[index]) != nil {
+                words[index + 1] = pick(unit.en, unit.zh) + words[index + 1].dropFirst(3)
+            } else if words[index + 1].hasPrefix("CNY"), let start = Self.numberStart(words[index])
+            {
                 let tail = words[index + 1].dropFirst(3)
                 words[index].insert("¥", at: start)
                 words[index] += tail
@@ -117,6 +122,16 @@ struct Figures: Sendable {
             start = before
         }
         return start == word.endIndex ? nil : start
+    }
+
+    /// `2026-11-21T09:00:00Z`, whatever stands before or behind it without a space.
+    private func replaceISO(_ word: inout String) {
+        guard let middle = word.firstIndex(of: "T"),
+            let start = word.index(middle, offsetBy: -10, limitedBy: word.startIndex),
+            let end = word[middle...].firstIndex(of: "Z"),
+            let read = CivilTime.read(String(word[start...end]))
+        else { return }
+        word.replaceSubrange(start...end, with: moment(read.instant))
     }
 
     /// `2026-11-21 09:00:00 +00:00`, whatever stands before or behind it without a space.

@@ -187,7 +187,7 @@ final class Gate: HTTPResponder {
         guard let pairs = FormData.read(query) else { return no(.badRequest, "query") }
         let visit = Desk.Visit(
             session: session, language: language, port: port, path: bare, query: pairs,
-            isRefresh: !request.all("x-refresh").isEmpty)
+            seen: commands.door.feed.newest, isRefresh: !request.all("x-refresh").isEmpty)
         switch (request.method, bare) {
         case (.post, "/act"), (.post, "/backup"): return await act(visit, request, no)
         case (.get, "/language"): return Self.choose(pairs, port: port)
@@ -257,8 +257,10 @@ final class Gate: HTTPResponder {
         guard bare.hasPrefix(API.prefix) else { return nil }
         if bare == "/api/v1/events" {
             guard request.method == .get else { return no(.methodNotAllowed, "method") }
-            return Events.response(
-                commands.door.feed, request, after: request.all("last-event-id").first)
+            guard let options = FormData.read(query) else { return no(.badRequest, "query") }
+            // A browser sends the header once its connection broke; the query is what it began with.
+            let last = request.all("last-event-id").first ?? options.last { $0.0 == "after" }?.1
+            return Events.response(commands.door.feed, request, after: last)
                 ?? no(.tooManyRequests, "readers")
         }
         guard let verb = API.verb(bare.dropFirst(API.prefix.count)), await commands.knows(verb)

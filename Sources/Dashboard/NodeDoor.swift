@@ -36,14 +36,20 @@ public protocol NodeDoor: Sendable {
 
     func status() async -> DoorStatus
 
-    /// Copies the home into one file, for whoever asked to read and remove, and says under which name it is kept.
-    func backUp() async throws(DoorRefusal) -> (path: String, name: String)
+    /// Copies the home into one file, for whoever asked to read and remove; `copy` says under which name it is kept.
+    func backUp() async throws(DoorRefusal) -> (path: String, copy: DoorStatus.Backup)
+
+    /// That copy was carried away whole.
+    func keep(_ copy: DoorStatus.Backup) async
 
     /// What changed, told after each commit.
     var feed: Feed { get }
 
     /// What was counted since the start.
     var measures: Exposition { get }
+
+    /// What was logged last.
+    var log: RecentLog { get }
 
     /// Reads `contracts` in the home again, so that a template put there is known at the next command.
     /// What is new is explored first; those that do not hold are not taken and come back with why.

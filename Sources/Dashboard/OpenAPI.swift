@@ -25,7 +25,12 @@ enum OpenAPI {
                             [
                                 "name": "Last-Event-ID", "in": "header", "required": false,
                                 "schema": ["type": "string"],
-                            ]
+                            ],
+                            [
+                                "name": "after", "in": "query", "required": false,
+                                "description": "as Last-Event-ID, for whoever cannot set a header",
+                                "schema": ["type": "string"],
+                            ],
                         ],
                         "responses": [
                             "200": [

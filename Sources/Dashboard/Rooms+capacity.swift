@@ -17,7 +17,7 @@ extension Rooms {
                     < ($1.terms.window.start, $1.terms.resource, $1.log)
             }
         return [
-            "empty": .bool(mine.isEmpty), "map": .string(mine.isEmpty ? "" : heatMap(mine)),
+            "empty": .bool(mine.isEmpty), "map": .string(heatMap(mine)),
             "monday": .string(iso(firstWeek(mine))),
             "rows": .array(mine.map(row)),
             "elastic": .array(elasticity(mine)),
@@ -111,7 +111,8 @@ extension Rooms {
     /// Resources down, weeks across; the darker, the more of it is promised.
     private func heatMap(_ lines: [LineLog]) -> String {
         let start = firstWeek(lines)
-        let resources = Set(lines.map(\.terms.resource.path)).sorted()
+        // Weeks can be drawn before there is a line.
+        let resources = lines.isEmpty ? [""] : Set(lines.map(\.terms.resource.path)).sorted()
         let (left, cell, tall) = (180, 30, 34)
         var picture = Picture(
             width: left + Self.weeks * cell + 10, height: 40 + resources.count * tall + 6,

@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Entries
 import Identity
+import Logging
 import Logs
 import Market
 import NodeCore
@@ -129,7 +130,14 @@ extension Rooms {
 
     // MARK: Node
 
-    func nodeRoom(_ status: DoorStatus) -> JSON {
+    /// A line of the log, people by name where they are known.
+    private func named(_ line: String) -> String {
+        others.filter { line.contains($0.shortDID) }.reduce(line) { line, did in
+            line.putting(view.name(did), for: did.shortDID)
+        }
+    }
+
+    func nodeRoom(_ status: DoorStatus, log: [RecentLog.Line]) -> JSON {
         let json = view.status(status)
         var trouble: [JSON] = []
         func tell(_ says: String?, _ acts: [JSON] = []) {
@@ -173,7 +181,7 @@ extension Rooms {
                 } ?? word("scrub_none")),
             "backup": .string(
                 status.backup.map { figures.ago($0.made) } ?? word("backup_none")),
-            "backup_due": .string(view.backupDue(status)?[language] ?? ""),
+            "backup_due": .string(plain(view.backupDue(status)?[language] ?? "")),
             "unsure": .string(
                 waiting == 0
                     ? ""
@@ -239,6 +247,16 @@ extension Rooms {
                     ]
                 }),
             "wire": .number(Commands.wireVersion),
+            "log": .array(
+                log.map { line in
+                    let tone =
+                        line.level >= .error ? "bad" : line.level == .warning ? "open" : "plain"
+                    return [
+                        "level": badge("level_" + line.level.rawValue, tone),
+                        "text": .string(named(line.text)), "at": .string(figures.moment(line.time)),
+                        "times": line.times > 1 ? .string("× \(line.times)") : .null,
+                    ]
+                }),
         ]
     }
 }

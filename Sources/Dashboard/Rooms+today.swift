@@ -76,8 +76,8 @@ extension Rooms {
                 sentence { state.says(act, $0) }
             }
             return item(
-                held, until: until, kind, first["says"]?.string ?? "",
-                acts.count > 1 ? [] : [first], otherwise: otherwise ?? "")
+                held, until: until, kind, first["says"]?.string ?? "", [first],
+                others: acts.count > 1, otherwise: otherwise ?? "")
         case .request(let request):
             let says = held.fold.map { figures.local($0.state.says(Act(request.act), language)) }
             return item(
@@ -87,15 +87,17 @@ extension Rooms {
 
     private func item(
         _ held: HeldContract, until: Instant, _ kind: String, _ says: String, _ acts: [JSON],
-        otherwise: String = ""
+        others: Bool = false, otherwise: String = ""
     ) -> JSON {
         [
             "kind": .string(word(kind)), "says": .string(says),
-            "title": .string(title(held)), "partners": .string(partners(held)),
+            "title": .string(title(held)), "cast": .string(cast(held)),
             "href": .string(page(held)), "urgency": .string(urgency(until)),
             "left": .string(until == .latest ? "" : figures.left(until: until)),
             "until": .string(until == .latest ? "" : figures.moment(until)),
-            "otherwise": .string(otherwise), "acts": .array(acts),
+            "otherwise": .string(otherwise), "others": .bool(others),
+            // Whoever works through this list comes back to it.
+            "acts": .array(acts.map { $0.merging([.init("back", "/")]) }),
         ]
     }
 

@@ -52,6 +52,15 @@ struct Rooms: Sendable {
         names(held.proposal.participants.filter { $0 != me })
     }
 
+    /// Who has which part in it: `issuer: you · holder: …`.
+    func cast(_ held: HeldContract) -> String {
+        let template = view.template(of: held)
+        return held.proposal.roles.map { holders in
+            (template?.role(holders.role)?.title[language] ?? holders.role)
+                + figures.pick(": ", "：") + names(holders.identities)
+        }.joined(separator: " · ")
+    }
+
     func page(_ held: HeldContract) -> String { "/contracts/" + held.id.hex }
 
     /// Sentences have ‹name› where a value is still to be given.
@@ -99,7 +108,7 @@ struct Rooms: Sendable {
         var words = refusal
         let hints = [
             ("; see: talea", ""), ("; talea ", ""), ("；请看 talea", ""), (" (talea", ")"),
-            ("（talea", "）"),
+            ("（talea", "）"), ("; make one with: talea", ""), ("；请运行：talea", ""),
         ]
         for (opening, closing) in hints {
             while let start = words.firstRange(of: opening) {
@@ -120,7 +129,8 @@ struct Rooms: Sendable {
     /// The fields of a form once more, as they were filled in.
     func again(_ verb: String, _ form: [(String, String)], back: String) -> JSON {
         var act = DeskAct(verb: verb, button: word("review"), back: back, isPrimary: true)
-        for (name, value) in form where Desk.isOption(name) {
+        var listed: Set<String> = []
+        for (name, value) in form where Desk.isOption(name) && !listed.contains(name) {
             let option = String(name.dropFirst(2))
             if Desk.fixed.contains(option) {
                 act.hidden.append((option, value))
@@ -129,6 +139,10 @@ struct Rooms: Sendable {
             var field = DeskField(
                 name: name, label: label(option), value: value, isRequired: false)
             if name.hasPrefix("t.") { field.type = "datetime-local" }
+            if name.hasPrefix("i.") {
+                field.times = form.filter { $0.0 == name }.map(\.1)
+                listed.insert(name)
+            }
             if DID(did: value) != nil { field.choices = choices([me] + others) }
             act.fields.append(field.json)
         }
@@ -197,8 +211,11 @@ struct DeskAct: Sendable {
     }
 }
 
-/// One field of a form. `o.`: as typed; `m.`: money; `t.`: a local time.
+/// One field of a form. `o.`: as typed; `m.`: money; `t.`: a local time; `i.`: several of them.
 struct DeskField: Sendable {
+    /// As many times as one list is asked for on a page.
+    static let timesMax = 12
+
     var name: String
     var label: String
     var type = "text"
@@ -208,6 +225,8 @@ struct DeskField: Sendable {
     var isRequired = true
     var choices: [(value: String, label: String)]?
     var isMany = false
+    /// Local times, one below the other; a script shows one more than are filled in.
+    var times: [String]?
     /// A file whose hash is signed; the file stays where it is.
     var isEvidence = false
 
@@ -217,6 +236,11 @@ struct DeskField: Sendable {
             "mode": .string(mode), "value": .string(value), "help": .string(help),
             "required": .bool(isRequired), "is_choice": .bool(choices != nil),
             "many": .bool(isMany), "evidence": .bool(isEvidence),
+            "is_times": .bool(times != nil),
+            "times": .array(
+                (times ?? []).enumerated().map {
+                    ["place": .number($0.offset + 1), "value": .string($0.element)]
+                }),
             "options": .array(
                 (choices ?? []).map {
                     [
@@ -238,7 +262,6 @@ extension Rooms {
         if parameter.title[language] == parameter.name {
             field.label = DeskWords.all["field_" + parameter.name]?[language] ?? parameter.name
         }
-        if let text = parameter.defaultText { field.help = word("otherwise_value") + " " + text }
         switch parameter.kind {
         case .money, .price:
             field.name = "m." + option
@@ -247,13 +270,24 @@ extension Rooms {
         case .instant:
             field.name = "t." + option
             field.type = "datetime-local"
+        case .list(.instant):
+            field.name = "i." + option
+            field.times = Array(repeating: "", count: DeskField.timesMax)
         case .choice(let words): field.choices = words.map { ($0, $0) }
         case .party: field.choices = choices(people)
         case .hash:
             field.isEvidence = parameter.name == "evidence"
             field.help = field.isEvidence ? word("evidence_help") : pick(kindWords(parameter))
+        case .schedule(let total):
+            field.help = pick(kindWords(parameter)).replacing(total, with: label(total))
         case .text: break
         default: field.help = pick(kindWords(parameter))
+        }
+        if let text = parameter.defaultText {
+            let short = text.filter { !"[]".contains($0) }
+            field.help +=
+                (field.help.isEmpty ? "" : figures.pick("; ", "；")) + word("otherwise_value") + " "
+                + short
         }
         return field
     }

@@ -77,12 +77,14 @@ extension View {
                 "text": .string(Self.text(position.amount, position.commodity)),
             ]
         }
-        let net = node.ledger.netPaid(by: owner).map {
-            JSON.Field($0.currency.code, Self.clamp($0.minor))
-        }
+        let paid = node.ledger.netPaid(by: owner)
         return [
             "owner": .string(owner.did), "owner_name": .string(name(owner)),
-            "positions": .array(positions), "net_paid": .object(net),
+            "positions": .array(positions),
+            "net_paid": .object(
+                paid.map { JSON.Field($0.currency.code, Self.clamp($0.minor)) }),
+            "net_paid_text": .array(
+                paid.map { .string(Self.text($0.minor, .money($0.currency))) }),
         ]
     }
 }
@@ -92,7 +94,7 @@ extension Value {
     public var digits: String {
         switch self {
         case .integer(let number): "\(number)"
-        case .money(let money): "\(money.minor) \(money.currency.code) (minor units)"
+        case .money(let money): View.text(Int128(money.minor), .money(money.currency))
         case .quantity(let quantity): "\(quantity.units) \(quantity.unit.code)"
         case .instant(let instant): "\(instant)"
         case .hash(let hash): hash.hex

@@ -135,6 +135,9 @@ struct View: Sendable {
             default: ("is given up", "放弃")
             }
         let what = transfer.commodity.name
+        let kind = DeskWords.all["kind_" + transfer.kind.rawValue]
+        var of = ""
+        if case .capacity = transfer.commodity { of = " " + what }
         return [
             "event": .string(word), "kind": .string(transfer.kind.rawValue),
             "from": .string(transfer.from.did), "from_name": .string(from),
@@ -142,10 +145,8 @@ struct View: Sendable {
             "commodity": .string(what), "amount": .number(units), "text": .string(text),
             "reason": .text(reason),
             "says": [
-                "en": .string(
-                    "\(text) (\(transfer.kind.rawValue), \(what)) \(from) → \(to) \(verbs.en)"),
-                "zh": .string(
-                    "\(text)（\(transfer.kind.rawValue)，\(what)）\(from) → \(to) \(verbs.zh)"),
+                "en": .string("\(kind?.en ?? "")\(of): \(text) \(verbs.en), \(from) → \(to)"),
+                "zh": .string("\(kind?.zh ?? "")\(of)：\(text) \(verbs.zh)，\(from) → \(to)"),
             ],
         ]
     }

@@ -31,8 +31,12 @@ public enum Daemon {
     ) async throws {
         guard Sodium.start() else { throw Refusal.cryptography }
         let home = Home(path)
-        var logger = Logger(label: "talea") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = verbose ? .debug : .notice
+        let log = RecentLog { Clock.now() }
+        let logger = Logger(label: "talea") { label in
+            var stream = StreamLogHandler.standardError(label: label)
+            stream.logLevel = verbose ? .debug : .notice
+            return MultiplexLogHandler([stream, log.handler])
+        }
         // The folder first: a passphrase is not even asked of a home that holds none.
         _ = try home.needsPassphrase
         let database = try Database.open(at: home.path)
@@ -66,7 +70,8 @@ public enum Daemon {
         let runtime = Runtime(
             home: home, secrets: secrets, database: database, own: own, alliance: alliance,
             snapshot: snapshot,
-            transport: transport, logger: logger)
+            transport: transport, logger: logger, log: log)
+        logger.info("started; peers reach this node at \(host):\(bound)")
         if asHub {
             runtime.put { node in
                 node.set(.hub, true)

@@ -38,12 +38,15 @@ extension Home {
         return done
     }
 
-    /// Copies this home to `file`, which somebody carries away under the name that this returns.
-    func backUp(for file: String) throws -> String {
+    /// Copies this home to `file`, which somebody carries away under the name that this returns. Once it is there,
+    /// `keep` says so.
+    func backUp(for file: String) throws -> DoorStatus.Backup {
         let made = try take(to: file).backup
-        let name = Backup.fileName(made.did, made.made)
-        try note(backup: made.made, at: name)
-        return name
+        return .init(made: made.made, file: Backup.fileName(made.did, made.made))
+    }
+
+    func keep(_ copy: DoorStatus.Backup) throws(Refusal) {
+        try note(backup: copy.made, at: copy.file)
     }
 
     private func take(to file: String) throws -> (backup: Backup, file: String) {

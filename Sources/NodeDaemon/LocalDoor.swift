@@ -7,6 +7,7 @@ internal import Identity
 internal import Capacity
 internal import Contracts
 internal import Ledger
+internal import Logging
 internal import NodeCore
 internal import Storage
 internal import Synchronization
@@ -101,22 +102,29 @@ final class LocalDoor: NodeDoor {
         return status
     }
 
-    func backUp() async throws(DoorRefusal) -> (path: String, name: String) {
+    func backUp() async throws(DoorRefusal) -> (path: String, copy: DoorStatus.Backup) {
         let home = home
         // Two at once must not share a file.
         let path = home.path + "/download-\(UUID().uuidString).backup"
         // Long reading is no work for the threads that everything else shares.
-        let done: Result<String, any Error> = await withCheckedContinuation { continuation in
+        let done: Result<DoorStatus.Backup, any Error> = await withCheckedContinuation {
+            continuation in
             DispatchQueue.global().async {
                 continuation.resume(returning: Result { try home.backUp(for: path) })
             }
         }
         switch done {
-        case .success(let name): return (path, name)
+        case .success(let copy): return (path, copy)
         case .failure(let error):
             unlink(path)
             let words = Daemon.words(for: error) ?? Localized(en: "\(error)", zh: "\(error)")
             throw DoorRefusal("backup_failed", en: words.en, zh: words.zh)
+        }
+    }
+
+    func keep(_ copy: DoorStatus.Backup) async {
+        do { try home.keep(copy) } catch {
+            runtime.logger.error("a backup was carried away, and that cannot be noted: \(error)")
         }
     }
 
@@ -152,6 +160,7 @@ final class LocalDoor: NodeDoor {
 
     var feed: Feed { runtime.feed }
     var measures: Exposition { runtime.measures }
+    var log: RecentLog { runtime.log }
 
     /// New peers are dialed at once.
     private func follow(_ changes: [Change]) {
@@ -188,6 +197,7 @@ actor OfflineDoor: NodeDoor {
     /// Silent: nothing happens here.
     nonisolated let feed = Feed()
     nonisolated let measures = Exposition()
+    nonisolated let log = RecentLog { Clock.now() }
 
     init(node: Node, database: Database, home: Home) {
         self.node = node
@@ -240,11 +250,13 @@ actor OfflineDoor: NodeDoor {
             listening: "", dataBytes: home.dataBytes, started: Clock.now(), backup: home.lastBackup)
     }
 
-    func backUp() async throws(DoorRefusal) -> (path: String, name: String) {
+    func backUp() async throws(DoorRefusal) -> (path: String, copy: DoorStatus.Backup) {
         throw DoorRefusal(
             "not_running", en: "the node does not run; use: talea backup FILE",
             zh: "节点未在运行；请用：talea backup 文件")
     }
+
+    func keep(_ copy: DoorStatus.Backup) async {}
 
     func refreshTemplates() async -> [TemplateFault] { [] }
 }

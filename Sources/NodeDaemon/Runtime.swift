@@ -28,6 +28,7 @@ final class Runtime: Service {
     private let watches = Watches()
     let feed = Feed()
     let measures = Exposition()
+    let log: RecentLog
     private let notes = Mutex(PeerNotes())
     private let receivedBytes: Counter
     private let sentBytes: Counter
@@ -49,9 +50,10 @@ final class Runtime: Service {
     init(
         home: Home, secrets: KeyFile, database: Database, own: Own, alliance: Alliance,
         snapshot: Snapshot,
-        transport: Transport, logger: Logger
+        transport: Transport, logger: Logger, log: RecentLog
     ) {
         self.home = home
+        self.log = log
         self.database = database
         did = own.did
         self.secrets = Mutex(secrets)
@@ -302,7 +304,7 @@ final class Runtime: Service {
                     return nil
                 }
             case .closed(let id, let reason):
-                logger.debug("connection \(id) closed: \(reason)")
+                logger.info("connection \(id) closed: \(reason)")
                 measures.counter(.ends, [("reason", reason.code)]).increment()
                 notes.withLock { $0.went(id, reason) }
                 closed(id)
@@ -339,6 +341,7 @@ final class Runtime: Service {
             return (peer, keepsOther ? id : other.key)
         }
         notes.withLock { $0.came(id, certificate.did, at: address) }
+        logger.info("connection \(id) is with \(certificate.did.shortDID) at \(address)")
         dialer.connected(to: certificate.did, at: dialed ? address : nil)
         if let doubled {
             transport.close(doubled, reason: .byNode(code: 1))

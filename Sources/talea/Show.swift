@@ -116,6 +116,7 @@ enum Show {
         if let worst = json["worst"], worst != .null {
             lines.append((en ? "At worst: " : "最坏情形：") + words(worst, language))
         }
+        if let again = json["again"], again != .null { lines.append(words(again, language)) }
         for one in json["deadlines"]?.array ?? [] where one["passed"]?.bool != true {
             let until = cell(one["until"])
             let otherwise = words(one["otherwise"], language)
@@ -282,12 +283,8 @@ enum Show {
                 : [
                     ("对方", "counterparty_name"), ("类别", "kind"), ("物", "commodity"), ("数额", "text"),
                 ], en)
-        for field in json["net_paid"]?.fields ?? [] {
-            let minor = cell(field.value)
-            text +=
-                en
-                ? "\nnet paid, signed by both: \(minor) \(field.name) (minor units)"
-                : "\n净付（双方签署）：\(minor) \(field.name)（最小单位）"
+        for paid in json["net_paid_text"]?.array ?? [] {
+            text += (en ? "\nnet paid, signed by both: " : "\n净付（双方签署）：") + cell(paid)
         }
         return text
     }
@@ -532,9 +529,11 @@ enum Show {
             return en ? "Refused by the sequencer: \(reason)" : "排序方拒绝：\(reason)"
         case "requested" where json["step"]?.number == nil:
             let request = cell(json["request"])
-            return en
+            let again = words(json["again"], language)
+            return
+                (en
                 ? "Asked, request \(request); the sequencer's step will answer."
-                : "已请求 \(request)；等待排序方写步骤。"
+                : "已请求 \(request)；等待排序方写步骤。") + (again.isEmpty ? "" : "\n" + again)
         default:
             return en
                 ? "Done: step \(cell(json["step"])), the contract is \(grade)."

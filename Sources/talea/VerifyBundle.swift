@@ -63,9 +63,8 @@ struct VerifyBundle {
                 "\(text($0["step"])) \(text($0["name"])): \(text($0["hash"]))"
             })
         for balance in story["balances"]?.array ?? [] {
-            let net = (balance["net_paid"]?.fields ?? []).map {
-                (en ? "net paid, signed by both: " : "净付（双方签署）：")
-                    + "\(text($0.value)) \($0.name) " + (en ? "(minor units)" : "（最小单位）")
+            let net = (balance["net_paid_text"]?.array ?? []).map {
+                (en ? "net paid, signed by both: " : "净付（双方签署）：") + text($0)
             }
             section(
                 text(balance["owner"]),

@@ -1,4 +1,6 @@
 import Identity
+import Logging
+import NIOCore
 import Synchronization
 import Testing
 
@@ -243,6 +245,68 @@ import Testing
         #expect(sessions.find(last)?.isReader == true)
         clock.pass(.seconds(Sessions.idleSeconds + 1))
         #expect(sessions.find(last) == nil)
+    }
+
+    // MARK: - Backups
+
+    /// How many bytes came of the answer; hangs up once there are `enough`.
+    static func receive(_ port: Int, _ request: String, enough: Int) async throws -> Int {
+        try await DoorTests.connect(port).executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: request))
+            var count = 0
+            for try await part in inbound {
+                count += part.readableBytes
+                if count >= enough { break }
+            }
+            return count
+        }
+    }
+
+    @Test func `a backup counts once all of it was carried away, and not where that broke off`()
+        async throws
+    {
+        try await Self.serving { port, world in
+            let (cookie, _) = try await Self.enter(port)
+            let page = try await Self.ask(port, "GET", "/node", ["Cookie: \(cookie)"]).body
+            let token = try #require(
+                page.firstMatch(of: /name="form-token" value="([0-9a-f]+)"/)?.1)
+            let form = "form-token=\(token)"
+            let request =
+                "POST /backup HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nCookie: \(cookie)\r\n"
+                + "Origin: http://127.0.0.1:\(port)\r\nConnection: close\r\n"
+                + "Content-Type: application/x-www-form-urlencoded\r\n"
+                + "Content-Length: \(form.utf8.count)\r\n\r\n\(form)"
+            let part = try await Self.receive(port, request, enough: 1)
+            #expect(part < World.copyBytes)
+            let whole = try await Self.receive(port, request, enough: .max)
+            #expect(whole > World.copyBytes)
+            while await world.copies.isEmpty { await Task.yield() }
+            #expect(await world.copies.map(\.file) == ["a.backup"])
+        }
+    }
+
+    // MARK: - The log
+
+    @Test func `owners read the newest of the log, and accountants none of it`() async throws {
+        let log = RecentLog { World.clock }
+        let logger = Logger(label: "test") { _ in log.handler }
+        logger.debug("too small to be told")
+        for _ in 0..<3 { logger.error("the disk\u{1B}[2J is full", metadata: ["file": "a"]) }
+        #expect(log.newestFirst.map(\.text) == ["the disk [2J is full file=a"])
+        #expect(log.newestFirst.map(\.times) == [3])
+        logger.notice("\(String(repeating: "x", count: 2 * RecentLog.lettersMax))")
+        #expect(log.newestFirst[0].text.count == RecentLog.lettersMax)
+        for number in 0..<2 * RecentLog.linesMax { logger.info("line <\(number)>") }
+        #expect(log.newestFirst.count == RecentLog.linesMax)
+        #expect(log.newestFirst[0].text == "line <\(2 * RecentLog.linesMax - 1)>")
+        try await Self.serving { port, _ in
+            for reader in [false, true] {
+                let (cookie, _) = try await Self.enter(port, reader: reader)
+                let page = try await Self.ask(
+                    port, "GET", "/node", ["Cookie: \(cookie)", "Accept-Language: en"])
+                #expect(page.body.contains("&lt;Door&gt; made") == !reader)
+            }
+        }
     }
 
     // MARK: - Events

@@ -39,15 +39,18 @@ import Testing
         return words.count > 1 ? Int(words[1]) ?? 0 : 0
     }
 
-    static func raw(_ port: Int, _ request: String) async throws -> String {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    static func connect(_ port: Int) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
                         wrappingChannelSynchronously: channel)
                 }
             }
-        return try await channel.executeThenClose { inbound, outbound in
+    }
+
+    static func raw(_ port: Int, _ request: String) async throws -> String {
+        try await connect(port).executeThenClose { inbound, outbound in
             try await outbound.write(ByteBuffer(string: request))
             var answer = ""
             for try await part in inbound { answer += String(buffer: part) }

@@ -86,6 +86,10 @@ import Testing
             chinese.local("单价 1,800.50 CNY，至 2026-11-22 01:30:00 +00:00。")
                 == "单价 ¥1,800.50，至 11月22日 09:30。")
         #expect(english.local("(9.00 CNY) CNY and CNY 5") == "(¥9.00) CNY and CNY 5")
+        #expect(
+            chinese.local("我申报 pen 300 C62，自 2026-11-22T01:30:00Z 至 2026-11-22T01:30:00.000Z。")
+                == "我申报 pen 300 件，自 11月22日 09:30 至 11月22日 09:30。")
+        #expect(english.local("C62 of T and Z, 7 HUR.") == "C62 of T and Z, 7 h.")
     }
 
     @Test func `a refusal on a page speaks of fields, not of options and commands`() async throws {
@@ -110,11 +114,13 @@ import Testing
             [
                 ("o.units", " 10 "), ("m.premium", "¥1,234.50"), ("t.until", "2026-11-21T09:00"),
                 ("o.empty", ""), ("verb", "x"), ("o.line", "a"), ("o.line", "b"),
+                ("i.dates", "2026-12-01T09:00"), ("i.dates", ""), ("i.dates", "2026-12-08T09:00"),
             ], zone: 480)
         #expect(
             options == [
                 "units": ["10"], "premium": ["1234.50"], "until": ["2026-11-21T09:00+08:00"],
                 "line": ["a", "b"],
+                "dates": ["[2026-12-01T09:00+08:00, 2026-12-08T09:00+08:00]"],
             ])
         #expect(
             Desk.options([("t.x", "2026-11-21T09:00")], zone: -210)["x"] == [
@@ -142,6 +148,8 @@ import Testing
                     #expect(page.body.contains("<html lang=\"\(language)\">"))
                     #expect(page.body.hasSuffix("</html>\n"), "\(path) is written to its end")
                     #expect(!page.body.contains("{{"))
+                    // From there on it listens; what happens while it is on its way is not lost.
+                    #expect(page.body.contains(/data-seen="[0-9a-f]+\.[0-9]+"/))
                     for header in [
                         "content-security-policy: default-src 'none'", "x-frame-options: deny",
                         "cross-origin-resource-policy: same-origin", "cache-control: no-store",
@@ -204,7 +212,7 @@ import Testing
             }
             let preview = try await post("", token: String(token))
             #expect(preview.status == 200)
-            #expect(preview.body.contains("I declare 7 C62 of work/page"))
+            #expect(preview.body.contains("I declare 7 pcs of work/page"))
             #expect(try await lines() == 1)
             #expect(try await post("&sign=yes", token: "0").status == 403)
             #expect(

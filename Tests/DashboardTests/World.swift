@@ -1,7 +1,9 @@
 import Capacity
 import Dashboard
 import Entries
+import Foundation
 import Identity
+import Logging
 import NodeCore
 
 /// Real nodes without a network: what one signs, the others hold at their next turn. Each turn builds the
@@ -18,6 +20,10 @@ actor World {
     private var transfers: [String: [(child: EntryID, parent: ContractID, act: SignedAct)]] = [:]
     private var seed: UInt64 = 0
     var now: Instant
+    /// What was carried away whole.
+    private(set) var copies: [DoorStatus.Backup] = []
+    /// More than two sockets hold.
+    static let copyBytes = 32 << 20
 
     init(_ names: [String], templates: [String]) throws {
         _ = Sodium.start()
@@ -42,6 +48,8 @@ actor World {
     }
 
     func did(_ name: String) -> DID { owns[name]?.did ?? .zero }
+
+    func keep(_ copy: DoorStatus.Backup) { copies.append(copy) }
 
     func pass(_ milliseconds: Int64) { now = now.advanced(by: milliseconds) }
 
@@ -145,6 +153,14 @@ struct Door: NodeDoor {
     let name: String
     let feed = Feed()
     let measures = Exposition()
+    let log: RecentLog
+
+    init(world: World, name: String) {
+        (self.world, self.name) = (world, name)
+        let log = RecentLog { World.clock }
+        Logger(label: "test") { _ in log.handler }.info("a <Door> made")
+        self.log = log
+    }
 
     func read<T: Sendable>(_ body: @escaping @Sendable (Node) throws -> T) async throws -> T {
         try await world.read(name, body)
@@ -182,9 +198,13 @@ struct Door: NodeDoor {
         DoorStatus(listening: "127.0.0.1:7001", dataBytes: 4096, started: World.clock)
     }
 
-    func backUp() async throws(DoorRefusal) -> (path: String, name: String) {
-        throw DoorRefusal("backup_failed", en: "no home here", zh: "此处没有主目录")
+    func backUp() async throws(DoorRefusal) -> (path: String, copy: DoorStatus.Backup) {
+        let path = NSTemporaryDirectory() + "talea-copy-\(UUID().uuidString)"
+        try? Data(count: World.copyBytes).write(to: URL(filePath: path))
+        return (path, DoorStatus.Backup(made: World.clock, file: "a.backup"))
     }
+
+    func keep(_ copy: DoorStatus.Backup) async { await world.keep(copy) }
 
     func refreshTemplates() async -> [TemplateFault] { [] }
 }

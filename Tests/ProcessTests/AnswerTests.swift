@@ -53,6 +53,35 @@ extension ProcessTests {
             HomeTests.expectOneLine(less, "--total", "100", "90")
         }
 
+        @Test(.timeLimit(.minutes(3)))
+        func `the same request again says that the first still waits`() async throws {
+            let trade = try await Trade.open()
+            try await trade.publish()
+            trade.option = try await trade.maker(
+                "option buy", ["offer": trade.offer, "units": "100", "arbiter": "judge"])["id"].text
+            try await trade.agree(trade.option)
+            #expect(try await trade.press.stop() == 0)
+            let pay: KeyValuePairs = [
+                "contract": trade.option, "record": "1", "channel": "bank", "reference": "T1",
+            ]
+            #expect(try await trade.maker("pay state", pay)["again"] == .none)
+            let words = [
+                ("en", "asked for the same", "at most one"), ("zh", "相同的请求", "至多一项"),
+            ]
+            for (lang, same, most) in words {
+                for way in ["--dry-run", "--yes"] {
+                    let said = try await trade.maker.run("pay state", pay, [way], lang: lang)
+                    #expect(said.status == 0 && said.out.contains(same), "\(said)")
+                    #expect(said.out.contains(most) && said.out.contains("press"), "\(said)")
+                }
+            }
+            // Another one is another one.
+            let other = try await trade.maker(
+                "pay state",
+                ["contract": trade.option, "record": "1", "channel": "bank", "reference": "T2"])
+            #expect(other["again"] == .none)
+        }
+
         static func expectContract(_ found: Found, _ id: String, outcome: String, role: String) {
             #expect(found["id"].text == id)
             #expect(found["outcome"].text == outcome, "\(found)")

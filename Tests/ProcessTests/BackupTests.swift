@@ -134,7 +134,9 @@ extension ProcessTests {
             }
             let again = Studio("again", in: folder)
             HomeTests.expectDone(try await again.run(["restore", file]))
-            #expect(try await anna("status")["last_backup"]["file"].text.hasSuffix(".backup"))
+            try await until("the download is noted") {
+                try await anna("status")["last_backup"]["file"].text.hasSuffix(".backup")
+            }
             #expect(!FileManager.default.fileExists(atPath: anna.home + "/download.backup"))
             // A folder of other things is left as it is.
             let other = try Folder()

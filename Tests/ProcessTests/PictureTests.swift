@@ -31,7 +31,9 @@ extension ProcessTests {
             let text = try await proof("step.txt", step)
             let told = try await verify([text])
             #expect(told.status == 0, "\(told)")
-            for part in [trade.press.did, hash, "deliver", trade.option, "VALID"] {
+            for part in [
+                trade.press.did, hash, "deliver", trade.option, "VALID", "amount = 540.00 CNY",
+            ] {
                 #expect(told.out.contains(part), "\(part): \(told.out)")
             }
             #expect(try await verify([text, "--lang", "zh"]).out.contains("有效"))

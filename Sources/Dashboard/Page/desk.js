@@ -64,7 +64,7 @@ async function refresh() {
 }
 
 function listen() {
-  const feed = new EventSource("/api/v1/events");
+  const feed = new EventSource("/api/v1/events?after=" + document.getElementById("main").dataset.seen);
   let lost = false;
   feed.addEventListener("change", (event) => {
     const about = JSON.parse(event.data).about;
@@ -164,9 +164,11 @@ function drag(map) {
     from = null;
     const form = document.querySelector("#declare form");
     if (!form) return;
+    const row = cell && [...map.querySelectorAll("text[x='0']")].find((one) => Math.abs(one.getAttribute("y") - cell.getAttribute("y") - 19) < 2);
+    if (row && row.textContent) form.elements["o.resource"].value = row.textContent;
     form.elements["t.start"].value = monday(low);
     form.elements["t.end"].value = monday(high + 1);
-    form.elements["o.total"].focus();
+    form.elements[form.elements["o.resource"].value ? "o.total" : "o.resource"].focus();
   });
 }
 
@@ -180,6 +182,16 @@ function dress(root = document) {
     file.setAttribute("aria-label", words.file);
     file.addEventListener("change", async () => { if (file.files[0]) input.value = await hash(file.files[0]); });
     input.before(file);
+  }
+  for (const list of root.querySelectorAll(".times:not([data-dressed])")) {
+    list.dataset.dressed = "yes";
+    const inputs = [...list.querySelectorAll("input")];
+    const grow = () => {
+      const last = inputs.findLastIndex((input) => input.value);
+      inputs.forEach((input, place) => { input.hidden = place > last + 1; });
+    };
+    list.addEventListener("input", grow);
+    grow();
   }
   for (const map of root.querySelectorAll("[data-monday] svg")) drag(map);
   if (location.hash === "#acts") document.querySelector("#acts details")?.setAttribute("open", "");

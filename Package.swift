@@ -10,6 +10,9 @@ let pureOnly = ProcessInfo.processInfo.environment["TALEA_PURE"] == "1"
 /// `TALEA_PLANTED=1` builds bugs in, to be chosen at run time (docs/RELIABILITY.md). Never ship it.
 let isPlanted = ProcessInfo.processInfo.environment["TALEA_PLANTED"] == "1"
 
+/// `TALEA_FUZZ=1` adds the fuzzers (Fuzz/README.md) and lets them watch the branches of every room.
+let isFuzzed = ProcessInfo.processInfo.environment["TALEA_FUZZ"] == "1"
+
 let settings: [SwiftSetting] =
     [
         .enableUpcomingFeature("ExistentialAny"),
@@ -17,6 +20,7 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .treatAllWarnings(as: .error),
     ] + (isPlanted ? [.define("PLANTED")] : [])
+    + (isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])] : [])
 
 func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
@@ -187,6 +191,23 @@ let edgeTests: [Target] = [
         "ProcessTests", ["talea", "talea-negentropy-harness", "Entries", "Identity", "Capacity"]),
 ]
 
+func fuzzer(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies + ["Fuzzing"], path: path, swiftSettings: settings,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
+}
+
+let fuzzers: [Target] =
+    [
+        .target(name: "Fuzzing", path: "Fuzz/Fuzzing", swiftSettings: settings),
+        fuzzer(
+            "talea-fuzz", "Fuzz/Pure",
+            [
+                "Simulation", "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger",
+                "Entries", "Capacity", "Identity", "Fixtures",
+            ]),
+    ]
+
 let package = Package(
     name: "talea",
     products: pureOnly ? [] : [.executable(name: "talea", targets: ["talea"])],
@@ -213,6 +234,7 @@ let package = Package(
                     url: "https://github.com/swift-server/swift-service-lifecycle",
                     exact: "2.13.0"),
             ]),
-    targets: pureRooms + pureTests + (pureOnly ? [] : edges + edgeTests),
+    targets: pureRooms + pureTests + (pureOnly ? [] : edges + edgeTests)
+        + (isFuzzed ? fuzzers : []),
     swiftLanguageModes: [.v6]
 )

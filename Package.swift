@@ -13,6 +13,9 @@ let isPlanted = ProcessInfo.processInfo.environment["TALEA_PLANTED"] == "1"
 /// `TALEA_FUZZ=1` adds the fuzzers (Fuzz/README.md) and lets them watch the branches of every room.
 let isFuzzed = ProcessInfo.processInfo.environment["TALEA_FUZZ"] == "1"
 
+/// With the edges in a debug build: to optimise all that they rest on takes too long.
+let optimised = pureOnly ? [] : ["-O", "-assert-config", "Debug"]
+
 let settings: [SwiftSetting] =
     [
         .enableUpcomingFeature("ExistentialAny"),
@@ -20,7 +23,8 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .treatAllWarnings(as: .error),
     ] + (isPlanted ? [.define("PLANTED")] : [])
-    + (isFuzzed ? [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])] : [])
+    + (isFuzzed
+        ? [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"] + optimised)] : [])
 
 func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
@@ -207,6 +211,24 @@ let fuzzers: [Target] =
                 "Entries", "Capacity", "Identity", "Fixtures",
             ]),
     ]
+    + (pureOnly
+        ? []
+        : [
+            fuzzer(
+                "talea-fuzz-edges", "Fuzz/Edges",
+                [
+                    "NodeDaemon", "Transport", "Storage", "Dashboard", "NodeCore", "Simulation",
+                    "Contracts", "Replication", "Logs", "Ledger", "Entries", "Capacity",
+                    "Identity", "Fixtures",
+                    .product(name: "Hummingbird", package: "hummingbird"),
+                    .product(name: "NIOCore", package: "swift-nio"),
+                    .product(name: "NIOEmbedded", package: "swift-nio"),
+                    .product(name: "X509", package: "swift-certificates"),
+                    .product(name: "Crypto", package: "swift-crypto"),
+                    .product(name: "SwiftASN1", package: "swift-asn1"),
+                    .product(name: "Logging", package: "swift-log"),
+                ])
+        ])
 
 let package = Package(
     name: "talea",

@@ -10,6 +10,13 @@ private func runDriver(
 /// The target of this process; libFuzzer's callback carries no context.
 nonisolated(unsafe) private var chosen: FuzzTarget?
 
+/// Under the name that libFuzzer's own entry point asks for where it is linked in.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzOne(_ bytes: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+    chosen?.run(Array(UnsafeBufferPointer(start: bytes, count: size)))
+    return 0
+}
+
 /// `--list` · `--seeds FOLDER` · `TARGET [libFuzzer's arguments]`
 public func runFuzzers(_ targets: [FuzzTarget]) -> Never {
     let words = CommandLine.arguments
@@ -34,10 +41,7 @@ public func runFuzzers(_ targets: [FuzzTarget]) -> Never {
         array[rest.count] = nil
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = array
         exit(
-            runDriver(&count, &arguments) { bytes, size in
-                chosen?.run(Array(UnsafeBufferPointer(start: bytes, count: size)))
-                return 0
-            })
+            runDriver(&count, &arguments, fuzzOne))
     case nil:
         print("usage: --list | --seeds FOLDER | TARGET [libFuzzer's arguments]")
         exit(2)

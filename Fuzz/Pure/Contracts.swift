@@ -19,7 +19,7 @@ private let template = FuzzTarget(
     "template",
     law:
         "what reads reads again as the same; a refusal names a place in the file, in both languages",
-    bytesMax: 16_384, seeds: { shelf + [tiny] }
+    bytesMax: 8192, seeds: { [tiny] + shelf }
 ) { input in
     do throws(TemplateRefusal) {
         let one = try Template.read(input)
@@ -88,17 +88,19 @@ private let formula = FuzzTarget(
             "last(schedule) / huge",
             "if huge < 0 then min(huge, huge * 2, 7) else 4611686018427387904 * 2",
         ]
-        let values = [UInt8](repeating: 9, count: 24)
+        let values = [UInt8](repeating: 9, count: 40)
         return texts.map { [0] + values + Array($0.utf8) }
             + (0..<16).map { seed in
                 var chance = Seeded(UInt64(seed))
-                return [1] + chance.bytes(120)
+                return [1] + chance.bytes(160)
             }
     }
 ) { input in
     var choices = Choices(input)
     let grows = choices.below(2) == 1
-    let environment = environment(&choices)
+    // Of a fixed length, so that a formula stays where it is.
+    var values = Choices(choices.bytes(40))
+    let environment = environment(&values)
     let text: String
     if grows {
         text = grown(&choices, 0)
@@ -230,7 +232,7 @@ private let play = FuzzTarget(
     law:
         "every move is refused and changes nothing, or leaves books that balance and exactly what is pending; "
         + "an end leaves nothing; time never makes a default early",
-    bytesMax: 1024,
+    bytesMax: 320,
     seeds: {
         (0..<UInt8(15)).map { index in
             var chance = Seeded(UInt64(index))
@@ -266,7 +268,7 @@ private let play = FuzzTarget(
     var now = terms.grantBy
     var sequence: Int64 = 1
     let people = state.participants
-    while !choices.isAtEnd, sequence < 80 {
+    while !choices.isAtEnd, sequence < 40 {
         let did = people[choices.below(people.count)]
         var act: Act
         if choices.below(4) == 0 {
@@ -341,14 +343,14 @@ private let checker = FuzzTarget(
     "checker",
     law:
         "whatever reads as a template is judged within the limits, twice the same, every finding with a place",
-    bytesMax: 16_384, seeds: { [tiny] + shelf }
+    bytesMax: 2048, seeds: { [tiny] }
 ) { input in
     guard let template = try? Template.read(input) else { return }
     var limits = Exploration.Limits()
     limits.settings = 2
-    limits.steps = 300
-    limits.states = 60
-    limits.stepsEach = 600
+    limits.steps = 120
+    limits.states = 40
+    limits.stepsEach = 240
     limits.records = 2
     limits.few = 3
     let one = Exploration.run(template, limits: limits)

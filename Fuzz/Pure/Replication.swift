@@ -67,14 +67,18 @@ private let negentropy = FuzzTarget(
         law(initiator.rounds <= 16 + (left.count + right.count) / 32, "\(initiator.rounds) rounds")
     }
     let (lefts, rights) = (Set(left.map(\.id)), Set(right.map(\.id)))
-    law(have == lefts.subtracting(rights), "have \(have.count)")
-    law(need == rights.subtracting(lefts), "need \(need.count)")
+    let (mine, theirs) = (lefts.subtracting(rights), rights.subtracting(lefts))
+    law(have == mine, "have \(have.count) of \(mine.count), \(have.subtracting(mine).count) wrong")
+    law(
+        need == theirs,
+        "need \(need.count) of \(theirs.count), \(need.subtracting(theirs).count) wrong")
 }
 
 private func item(_ time: UInt64, _ number: UInt64) -> Item {
-    // Alike at the front, so that prefixes are long.
-    let word = number.byteSwapped
-    return Item(timestamp: time, id: ItemID(words: (0, number << 40, word, time << 32 | number)))
+    // Alike at the front, so that prefixes are long; then chance, for fingerprints are sums.
+    var chance = Seeded(time << 32 | number)
+    return Item(
+        timestamp: time, id: ItemID(words: (0, chance.next(), chance.next(), chance.next())))
 }
 
 private let hostileNegentropy = FuzzTarget(
@@ -222,7 +226,7 @@ private let session = FuzzTarget(
 ) { input in
     var choices = Choices(input)
     let rehashes = choices.below(2) == 1
-    let count = choices.below(256)
+    let count = choices.below(96)
     let shelves = [shelf(count, without: 3), shelf(count, without: 7)]
     var sides = [
         Session(

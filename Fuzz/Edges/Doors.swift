@@ -192,7 +192,7 @@ private func decoded(_ input: [UInt8]) -> [Request] {
 
 private let bundleFile = FuzzTarget(
     "bundle-file",
-    law: "a file that reads is written as what reads the same; what it tells was signed",
+    law: "a file that reads is written as what reads the same",
     bytesMax: 8192,
     seeds: {
         let key = ContractKey.repeating(5)

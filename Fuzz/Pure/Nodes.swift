@@ -317,7 +317,7 @@ private let bodies: [(Int64, [UInt8])] = trade.network.stores.keys.sorted().flat
 private let carried = FuzzTarget(
     "carried",
     law:
-        "a frame of a stick changes nothing that its author did not sign, and asks nobody anything",
+        "a frame of a stick changes nothing that its author did not sign",
     bytesMax: 4096,
     seeds: {
         trade.network.recorded.map(\.frame).filter {
@@ -345,7 +345,7 @@ private let carried = FuzzTarget(
 private let bundle = FuzzTarget(
     "bundle",
     law:
-        "a node made of a bundle holds what was signed, and the bundle that it gives folds to the same state",
+        "a node made of a bundle holds what was signed, and folded again it is the same",
     bytesMax: 16_384,
     seeds: {
         guard let whole = wholeBundle else { return [] }
@@ -410,8 +410,8 @@ private func unpacked(_ input: [UInt8]) -> Bundle? {
 private let keepsake = FuzzTarget(
     "keepsake",
     law:
-        "a snapshot of ours that a partner hands back is taken whole or not at all, whatever is in it; sealed "
-        + "it opens to the same",
+        "a snapshot that a partner hands back leaves books and contracts, whatever is in it; sealed it "
+        + "opens to the same, and for nobody else",
     bytesMax: 4096,
     seeds: {
         var chance = Seeded(9)
@@ -460,8 +460,8 @@ private let keepsake = FuzzTarget(
 private let attachments = FuzzTarget(
     "attachments",
     law:
-        "chunks in any order, of any size, of any file: what is whole is the file, what is held is never more "
-        + "than it",
+        "chunks in any order, of any size, of any file: what is whole opens and is as long as the file, what "
+        + "is held is never more than it",
     bytesMax: 512,
     seeds: { [[0, 0, 1, 0, 2, 0, 3, 0, 3, 1, 3], Array(0..<60), [4, 4, 0, 1, 200, 9, 9, 3, 3]] }
 ) { input in

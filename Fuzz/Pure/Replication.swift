@@ -214,8 +214,8 @@ private func shelf(_ count: Int, without gap: Int) -> Shelf {
 private let session = FuzzTarget(
     "session",
     law:
-        "nothing is served outside what is shared, questions in the air stay bounded, a peer that said no "
-        + "hello gets nothing",
+        "nothing is served outside what is shared, what is wanted stays bounded, no session stands without "
+        + "a hello",
     bytesMax: 2048,
     seeds: {
         [

@@ -102,7 +102,7 @@ private let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:".utf8
 private let proof = FuzzTarget(
     "proof",
     law:
-        "what is proven is what was signed: a proof that checks still holds each signature of its kind",
+        "a proof that checks is of an entry that somebody signed",
     bytesMax: 4096,
     seeds: {
         proofTexts.compactMap { text in

@@ -10,6 +10,12 @@ let pureOnly = ProcessInfo.processInfo.environment["TALEA_PURE"] == "1"
 /// `TALEA_PLANTED=1` builds bugs in, to be chosen at run time (docs/RELIABILITY.md). Never ship it.
 let isPlanted = ProcessInfo.processInfo.environment["TALEA_PLANTED"] == "1"
 
+/// `TALEA_FUZZ=1` adds the fuzzers (Fuzz/README.md) and lets them watch the branches of every room.
+let isFuzzed = ProcessInfo.processInfo.environment["TALEA_FUZZ"] == "1"
+
+/// With the edges in a debug build: to optimise all that they rest on takes too long.
+let optimised = pureOnly ? [] : ["-O", "-assert-config", "Debug"]
+
 let settings: [SwiftSetting] =
     [
         .enableUpcomingFeature("ExistentialAny"),
@@ -17,6 +23,8 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .treatAllWarnings(as: .error),
     ] + (isPlanted ? [.define("PLANTED")] : [])
+    + (isFuzzed
+        ? [.unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"] + optimised)] : [])
 
 func room(
     _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
@@ -191,6 +199,41 @@ let edgeTests: [Target] = [
         "ProcessTests", ["talea", "talea-negentropy-harness", "Entries", "Identity", "Capacity"]),
 ]
 
+func fuzzer(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies + ["Fuzzing"], path: path, swiftSettings: settings,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
+}
+
+let fuzzers: [Target] =
+    [
+        .target(name: "Fuzzing", path: "Fuzz/Fuzzing", swiftSettings: settings),
+        fuzzer(
+            "talea-fuzz", "Fuzz/Pure",
+            [
+                "Simulation", "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger",
+                "Entries", "Capacity", "Identity", "Fixtures",
+            ]),
+    ]
+    + (pureOnly
+        ? []
+        : [
+            fuzzer(
+                "talea-fuzz-edges", "Fuzz/Edges",
+                [
+                    "NodeDaemon", "Transport", "Storage", "Dashboard", "NodeCore", "Simulation",
+                    "Contracts", "Replication", "Logs", "Ledger", "Entries", "Capacity",
+                    "Identity", "Fixtures",
+                    .product(name: "Hummingbird", package: "hummingbird"),
+                    .product(name: "NIOCore", package: "swift-nio"),
+                    .product(name: "NIOEmbedded", package: "swift-nio"),
+                    .product(name: "X509", package: "swift-certificates"),
+                    .product(name: "Crypto", package: "swift-crypto"),
+                    .product(name: "SwiftASN1", package: "swift-asn1"),
+                    .product(name: "Logging", package: "swift-log"),
+                ])
+        ])
+
 let package = Package(
     name: "talea",
     products: pureOnly ? [] : [.executable(name: "talea", targets: ["talea"])],
@@ -218,6 +261,7 @@ let package = Package(
                     url: "https://github.com/swift-server/swift-service-lifecycle",
                     exact: "2.13.0"),
             ]),
-    targets: pureRooms + pureTests + (pureOnly ? [] : edges + edgeTests),
+    targets: pureRooms + pureTests + (pureOnly ? [] : edges + edgeTests)
+        + (isFuzzed ? fuzzers : []),
     swiftLanguageModes: [.v6]
 )

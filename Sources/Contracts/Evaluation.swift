@@ -195,10 +195,14 @@ extension Environment {
         case .multiple:
             let lot = try whole(1)
             guard lot != 0 else { throw .divisionByZero }
-            return .truth(try whole(0) % lot == 0)
+            // The least number by −1 has no quotient, and still nothing remains.
+            let rest = try whole(0).remainderReportingOverflow(dividingBy: lot)
+            return .truth(rest.partialValue == 0)
         case .part:
             let share = try whole(1)
-            let parts = try Shares.split(try whole(0), [share, 10_000 - share])
+            let (rest, isOver) = Int64(10_000).subtractingReportingOverflow(share)
+            guard !isOver else { throw .overflow }
+            let parts = try Shares.split(try whole(0), [share, rest])
             return .number(try item(parts, 0))
         case .share:
             let weights = try argument(1).items.compactMap(\.number)

@@ -48,7 +48,9 @@ struct ExpressionTests {
         ("last(schedule)", .number(1_400_000)), ("count(schedule) - 1", .number(1)),
         ("min(3, 1, 2)", .number(1)), ("max(units, 200)", .number(200)),
         ("abs(3 - 5)", .number(2)), ("multiple(units, 30)", .truth(false)),
-        ("multiple(units, 20)", .truth(true)), ("part(total, fair)", .number(1_000_000)),
+        ("multiple(units, 20)", .truth(true)),
+        ("multiple(0 - 9223372036854775807 - 1, 0 - 1)", .truth(true)),
+        ("part(total, fair)", .number(1_000_000)),
         ("part(3, 5000)", .number(2)), ("part(strike * 1, 0)", .number(0)),
         ("expiry + 3d - expiry == 3d", .truth(true)), ("grace * 2 > 47h", .truth(true)),
         ("time < expiry + 1s", .truth(true)), ("style == american", .truth(true)),
@@ -71,6 +73,8 @@ struct ExpressionTests {
         ("1 / 0", .divisionByZero), ("huge + 1", .overflow), ("huge * 2", .overflow),
         ("at(schedule, 2)", .index(2, count: 2)), ("at(schedule, 0 - 1)", .index(-1, count: 2)),
         ("multiple(units, 0)", .divisionByZero), ("part(0 - 1, fair)", .outOfBounds(-1, .money)),
+        ("part(total, 0 - 9223372036854775807)", .overflow),
+        ("part(total, 0 - 1)", .outOfBounds(-1, .bp)),
     ]
 
     @Test(arguments: faults.indices)

@@ -1,0 +1,9 @@
+import Fuzzing
+import Identity
+
+@main struct Main {
+    static func main() {
+        _ = Sodium.start()
+        runFuzzers(transport + files + doors)
+    }
+}

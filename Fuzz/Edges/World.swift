@@ -1,0 +1,1 @@
+../../Tests/DashboardTests/World.swift

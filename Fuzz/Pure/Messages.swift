@@ -1,0 +1,1 @@
+../../Tests/EntriesTests/Messages.swift

@@ -87,7 +87,7 @@ extension Commands {
         guard let one = same.min(by: { $0.entry.header.time < $1.entry.header.time }) else {
             return nil
         }
-        let awaited = view.consents(to: one, held).sorted()
+        let awaited = held.consentsMissing(to: one)
         let who = (awaited.isEmpty ? [held.sequencer] : awaited).map(view.name)
         let time = one.entry.header.time
         return Localized(

@@ -327,7 +327,7 @@ extension Commands {
             throw NodeRefusal.nothingToAccept(request)
         }
         let view = View(node: node, now: node.now)
-        guard view.consents(to: pending, held).contains(node.own.did) else {
+        guard held.consentsMissing(to: pending).contains(node.own.did) else {
             throw NodeRefusal.nothingToAccept(request)
         }
         var done = expected(

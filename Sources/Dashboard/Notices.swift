@@ -25,8 +25,10 @@ public struct Notice: Hashable, Sendable {
         of node: Node, at now: Instant, hours: Int64, _ language: Language
     ) -> [Notice] {
         let rooms = Rooms(node, language, now: now)
-        let waiting = node.contracts.values.flatMap {
-            $0.isOver ? [] : rooms.notices($0, hours)
+        let waiting = node.contracts.waiting.flatMap { id, awaited in
+            node.contracts[id].map { held in
+                awaited.flatMap { rooms.notices(held, $0, hours) }
+            } ?? []
         }
         return (waiting + rooms.forkNotices).sorted {
             ($0.until ?? .latest, $0.key) < ($1.until ?? .latest, $1.key)
@@ -35,28 +37,26 @@ public struct Notice: Hashable, Sendable {
 }
 
 extension Rooms {
-    fileprivate func notices(_ held: HeldContract, _ hours: Int64) -> [Notice] {
-        guard let fold = held.fold, fold.isSequenced else {
-            guard held.declined == nil, !held.hasAccepted(me), now <= held.proposal.acceptBy
-            else { return [] }
+    fileprivate func notices(
+        _ held: HeldContract, _ awaited: HeldContract.Awaited, _ hours: Int64
+    ) -> [Notice] {
+        guard awaited.waits(at: now) else { return [] }
+        let until = awaited.until == .latest ? nil : awaited.until
+        switch awaited.what {
+        case .proposal:
+            return told(held, "proposal", .waiting, until: until, word("wait_accept"), hours)
+        case .record(let number):
+            guard let record = held.fold?.state.record(number) else { return [] }
+            let says = acts(held, record: number).first?["says"]?.string ?? ""
             return told(
-                held, "proposal", .waiting, until: held.proposal.acceptBy, word("wait_accept"),
-                hours)
+                held, "record \(number) \(record.version)",
+                record.isStated ? .payment : .waiting, until: until, says, hours)
+        case .request(let id):
+            guard let state = held.fold?.state, let request = held.requests[id] else { return [] }
+            return told(
+                held, "request \(id.hex)", .waiting, until: until,
+                figures.local(state.says(Act(request.act), language)), hours)
         }
-        var found: [Notice] = []
-        for record in fold.state.records where fold.state.awaited(record.number).contains(me) {
-            let says = acts(held, record: record.number).first?["says"]?.string ?? ""
-            found += told(
-                held, "record \(record.number) \(record.version)",
-                record.isStated ? .payment : .waiting, until: record.until, says, hours)
-        }
-        for request in held.requests.values where view.consents(to: request, held).contains(me) {
-            found += told(
-                held, "request \(request.entry.id.hex)", .waiting,
-                until: request.entry.header.statement?.expires,
-                figures.local(fold.state.says(Act(request.act), language)), hours)
-        }
-        return found
     }
 
     /// The thing itself, and once its deadline is near that too.

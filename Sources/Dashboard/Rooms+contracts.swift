@@ -22,7 +22,7 @@ extension Rooms {
                         "href": .string(page(held)), "title": .string(title(held)),
                         "partners": .string(partners(held)), "grade": grade(held),
                         "outcome": outcome(held),
-                        "mine": .bool(!held.acts(for: me).isEmpty),
+                        "mine": .bool(held.awaited(of: me).contains { $0.waits(at: now) }),
                         "left": .string(until.map { figures.left(until: $0) } ?? ""),
                         "until": .string(until.map { figures.moment($0) } ?? ""),
                         "urgency": .string(urgency(until)),
@@ -55,7 +55,7 @@ extension Rooms {
             acts.append(decline(held))
         }
         for request in held.requests.values.sorted(by: { $0.entry.id < $1.entry.id })
-        where view.consents(to: request, held).contains(me) {
+        where held.consentsMissing(to: request).contains(me) {
             let says = fold.map { figures.local($0.state.says(Act(request.act), language)) } ?? ""
             acts.append(
                 consent(held, request.entry.id).merging([
@@ -91,7 +91,7 @@ extension Rooms {
             "has_steps": .bool(fold?.steps.isEmpty == false),
             "requests": .array(
                 held.requests.values.sorted { $0.entry.id < $1.entry.id }.map { request in
-                    let waits = view.consents(to: request, held)
+                    let waits = held.consentsMissing(to: request)
                     return [
                         "who": .string(name(request.entry.header.author)),
                         "says": .string(
@@ -309,15 +309,4 @@ extension Rooms {
 extension Record {
     /// Of a payment: its payer said that it was made.
     var isStated: Bool { state.hasSuffix(".stated") }
-}
-
-extension HeldContract {
-    /// Records that wait for `did`; 0 where the proposal does.
-    func acts(for did: DID) -> [Int64] {
-        guard let fold, fold.isSequenced else {
-            let isNamed = (proposal.participants + witnesses).contains(did)
-            return declined == nil && isNamed && !hasAccepted(did) ? [0] : []
-        }
-        return fold.state.records.map(\.number).filter { fold.state.awaited($0).contains(did) }
-    }
 }

@@ -54,6 +54,9 @@ extension Rooms {
             template: template, allIn: allIn)
     }
 
+    /// So many are listed, the cheapest.
+    private static let offersMax = 100
+
     func market(_ filter: MarketFilter) -> JSON {
         let all = node.book.standing(at: now).map(bid)
         var completed: [DID: Int64] = [:]
@@ -79,7 +82,13 @@ extension Rooms {
         let resources = Set(all.compactMap { $0.line?.terms.resource.path }).sorted()
         let templates = node.templates.values.sorted { ($0.name, $0.hash) < ($1.name, $1.hash) }
         return [
-            "rows": .array(shown.map(row)), "empty": .bool(shown.isEmpty),
+            "rows": .array(shown.prefix(Self.offersMax).map(row)),
+            "more": shown.count > Self.offersMax
+                ? .string(
+                    figures.pick(
+                        "The best \(Self.offersMax) of \(shown.count); choose above to see others.",
+                        "最优的 \(Self.offersMax) 项，共 \(shown.count) 项；可在上方筛选。")) : .null,
+            "empty": .bool(shown.isEmpty),
             "none_at_all": .bool(all.isEmpty), "count": .number(shown.count),
             "books": .array(books(shown)),
             "resources": .array(

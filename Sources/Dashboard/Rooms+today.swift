@@ -9,30 +9,22 @@ extension Rooms {
     private static let waitingMax = 60
     private static let newsMax = 12
 
-    private struct Waiting {
-        let until: Instant
-        let held: HeldContract
-        let what: What
-
-        enum What {
-            case proposal
-            case record(Int64)
-            case request(HeldContract.PendingRequest)
-        }
-    }
-
     /// What waits for me, most urgent first, and what came in.
     func today() -> JSON {
-        var waiting: [Waiting] = []
-        for held in node.contracts.values where !held.isOver || !held.requests.isEmpty {
-            waiting += waits(held)
+        var waiting: [(until: Instant, id: ContractID, what: HeldContract.Awaited.What)] = []
+        for (id, awaited) in node.contracts.waiting {
+            for one in awaited where one.waits(at: now) {
+                waiting.append((one.until, id, one.what))
+            }
         }
-        waiting.sort { ($0.until, $0.held.id) < ($1.until, $1.held.id) }
+        // A contract's own stay in their order.
+        waiting.sort { ($0.until, $0.id) < ($1.until, $1.id) }
         // Only these are put into words: that costs far more than to find them.
         let shown = waiting.prefix(Self.waitingMax)
         let more = waiting.count - shown.count
         return [
-            "waiting": .array(shown.compactMap(item)), "count": .number(waiting.count),
+            "waiting": .array(shown.compactMap { item($0.id, $0.what, until: $0.until) }),
+            "count": .number(waiting.count),
             "more": more > 0
                 ? .string(figures.pick("and \(more) more", "另有 \(more) 项")) : .null,
             "news": .array(news()),
@@ -40,28 +32,11 @@ extension Rooms {
         ]
     }
 
-    private func waits(_ held: HeldContract) -> [Waiting] {
-        guard let fold = held.fold, fold.isSequenced else {
-            guard held.declined == nil, !held.hasAccepted(me), now <= held.proposal.acceptBy
-            else { return [] }
-            return [Waiting(until: held.proposal.acceptBy, held: held, what: .proposal)]
-        }
-        var all: [Waiting] = []
-        for record in fold.state.records where fold.state.awaited(record.number).contains(me) {
-            all.append(
-                Waiting(until: record.until ?? .latest, held: held, what: .record(record.number)))
-        }
-        for request in held.requests.values.sorted(by: { $0.entry.id < $1.entry.id })
-        where view.consents(to: request, held).contains(me) {
-            let until = request.entry.header.statement?.expires ?? .latest
-            all.append(Waiting(until: until, held: held, what: .request(request)))
-        }
-        return all
-    }
-
-    private func item(_ waiting: Waiting) -> JSON? {
-        let (held, until) = (waiting.held, waiting.until)
-        switch waiting.what {
+    private func item(
+        _ id: ContractID, _ what: HeldContract.Awaited.What, until: Instant
+    ) -> JSON? {
+        guard let held = node.contracts[id] else { return nil }
+        switch what {
         case .proposal:
             let says = held.fold.map { figures.local($0.state.prose(language)) } ?? title(held)
             return item(held, until: until, "wait_accept", says, [accept(held)])
@@ -79,9 +54,11 @@ extension Rooms {
                 held, until: until, kind, first["says"]?.string ?? "", [first],
                 others: acts.count > 1, otherwise: otherwise ?? "")
         case .request(let request):
-            let says = held.fold.map { figures.local($0.state.says(Act(request.act), language)) }
+            let says = held.requests[request].flatMap { asked in
+                held.fold.map { figures.local($0.state.says(Act(asked.act), language)) }
+            }
             return item(
-                held, until: until, "wait_consent", says ?? "", [consent(held, request.entry.id)])
+                held, until: until, "wait_consent", says ?? "", [consent(held, request)])
         }
     }
 
@@ -129,19 +106,20 @@ extension Rooms {
 
     /// The newest steps that others took.
     private func news() -> [JSON] {
-        var steps: [(Instant, HeldContract, Fold.StepOutline)] = []
+        var steps: [(Instant, ContractID, Fold.StepOutline)] = []
         for held in node.contracts.values {
             for step in (held.fold?.steps ?? []).suffix(Self.newsMax) where step.actor != me {
                 guard steps.count < Self.newsMax || step.time >= steps[Self.newsMax - 1].0 else {
                     continue
                 }
-                steps.append((step.time, held, step))
-                steps.sort { ($0.0, $0.1.id) > ($1.0, $1.1.id) }
+                steps.append((step.time, held.id, step))
+                steps.sort { ($0.0, $0.1) > ($1.0, $1.1) }
                 if steps.count > Self.newsMax { steps.removeLast() }
             }
         }
         var told: [ContractID: [Int64: Localized]] = [:]
-        return steps.map { time, held, step in
+        return steps.compactMap { time, id, step in
+            guard let held = node.contracts[id] else { return nil }
             let sentences = told[held.id] ?? view.told(held)
             told[held.id] = sentences
             return [

@@ -85,10 +85,7 @@ struct Rooms: Sendable {
 
     /// How many contracts wait for me.
     var waitingCount: Int {
-        node.contracts.values.count { held in
-            !held.isOver && !held.acts(for: me).isEmpty
-                || held.requests.values.contains { view.consents(to: $0, held).contains(me) }
-        }
+        node.contracts.waiting.count { $0.value.contains { $0.waits(at: now) } }
     }
 
     /// An option in the reader's words: ours, or of a template that has it.

@@ -49,20 +49,7 @@ extension View {
     }
 
     private func waitsForMe(_ held: HeldContract) -> Bool {
-        if held.declined == nil, held.fold?.isSequenced != true {
-            return !held.hasAccepted(node.own.did)
-        }
-        guard let fold = held.fold else { return false }
-        return fold.state.records.contains {
-            fold.state.awaited($0.number).contains(node.own.did)
-        } || held.requests.values.contains { consents(to: $0, held).contains(node.own.did) }
-    }
-
-    func consents(to request: HeldContract.PendingRequest, _ held: HeldContract) -> [DID] {
-        guard let fold = held.fold else { return [] }
-        let given = Set(request.consents.map(\.header.author))
-        return fold.state.consentsNeeded(for: Act(request.act)).subtracting(given)
-            .subtracting([request.entry.header.author]).sorted()
+        !held.awaited(of: node.own.did).isEmpty
     }
 
     // MARK: In full
@@ -290,7 +277,7 @@ extension View {
 
     private func requests(_ held: HeldContract) -> [JSON] {
         held.requests.sorted { $0.key < $1.key }.map { id, request in
-            let waits = consents(to: request, held)
+            let waits = held.consentsMissing(to: request)
             let act = Act(request.act)
             return [
                 "id": .string(id.hex), "by": .string(request.entry.header.author.did),

@@ -24,6 +24,9 @@ public struct HeldContracts: Sequence, Sendable {
     /// In how many contracts that we signed and that are not over each other person is named.
     private var tally: [DID: Int] = [:]
     private let own: DID
+    /// What waits for us, and what changed since that was found out.
+    private var awaited: TreeDictionary<ContractID, [HeldContract.Awaited]> = [:]
+    private var touched: Set<ContractID> = []
 
     /// One contract. Never written while two refer to it.
     private final class Cell: @unchecked Sendable {
@@ -46,6 +49,7 @@ public struct HeldContracts: Sequence, Sendable {
         }
         _modify {
             awake.insert(id)
+            touched.insert(id)
             let known = all.removeValue(forKey: id)
             let isNew = known == nil
             var cell = known ?? Cell(nil)
@@ -75,6 +79,20 @@ public struct HeldContracts: Sequence, Sendable {
             tally[did] = tally[did].flatMap { $0 > 1 ? $0 - 1 : nil }
         }
         cell.partners = partners
+    }
+
+    /// Once for each input: to find out what is awaited of us costs more than a touch.
+    mutating func settle() {
+        for id in touched {
+            let found = all[id]?.held?.awaited(of: own) ?? []
+            awaited[id] = found.isEmpty ? nil : found
+        }
+        touched = []
+    }
+
+    /// Contracts in which something waits for us, as of the last input that is over.
+    public var waiting: some Collection<(key: ContractID, value: [HeldContract.Awaited])> {
+        awaited
     }
 
     /// Everyone else in the contracts that we signed and that are not over.

@@ -216,6 +216,7 @@ public struct Node: Sendable {
         topicList = listTopics()
         tellAll()
         beginUnsure(snapshot)
+        contracts.settle()
     }
 
     // MARK: - Inputs
@@ -227,6 +228,7 @@ public struct Node: Sendable {
     }
 
     public mutating func takeChanges() -> [Change] {
+        contracts.settle()
         if !changes.isEmpty { keepsakeNow = nil }
         defer { changes = [] }
         return changes

@@ -69,7 +69,7 @@ let pureRooms: [Target] = [
     room(
         "Contracts",
         ["Entries", "Ledger", "Capacity", "Identity", .product(name: "Yams", package: "Yams")]),
-    room("Market", ["Entries", "Capacity", "Identity"]),
+    room("Market", ["Entries", "Capacity", "Identity", trees]),
     room("Logs", ["Entries", "Capacity", "Identity", trees]),
     room("Entries", ["Identity", "Capacity"]),
     room("Ledger", ["Identity", "Capacity", trees]),

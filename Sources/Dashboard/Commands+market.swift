@@ -149,17 +149,17 @@ extension Commands {
         let alliance = try options.alliance(of: view.node)
         let page = try options.page()
         try options.finish()
-        let offers = view.node.book.standing(at: view.now).filter { standing in
-            // Of an alliance that was left nothing is offered any more.
-            let isOurs = view.node.alliances.contains { $0.topic == standing.alliance }
-            guard alliance.map({ $0 == standing.alliance }) ?? isOurs else { return false }
-            let path = standing.offer.line.flatMap { view.node.lines[$0]?.terms.resource.path }
-            return (issuer == nil || standing.author == issuer)
-                && (template == nil || standing.offer.template == template?.hash)
-                && (resource.map { wanted in path.map { Self.lies($0, under: wanted) } ?? false }
-                    ?? true)
+        // Of an alliance that was left nothing is offered any more.
+        let quotes = view.node.quotes(under: resource ?? "", at: view.now)
+        let offers = quotes.lazy.compactMap { quote -> PublicLog.StandingOffer? in
+            guard alliance == nil || alliance == quote.alliance,
+                issuer == nil || issuer == quote.author,
+                let standing = view.node.book.offer(quote.offer),
+                template == nil || standing.offer.template == template?.hash
+            else { return nil }
+            return standing
         }
-        let (shown, next) = page.cut(offers, id: \.id.hex)
+        let (shown, next) = page.cut(lazily: offers, id: \.id.hex)
         return ["offers": .array(shown.map(view.offer)), "next": next]
     }
 

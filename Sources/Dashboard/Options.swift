@@ -229,6 +229,7 @@ extension Node {
     }
 
     func offerID(_ text: String) throws(DoorRefusal) -> EntryID {
+        if let whole = EntryID(hex: text), book.offer(whole) != nil { return whole }
         let all = book.authors.flatMap { book[$0]?.offers ?? [] }.map(\.id)
         return try Self.unique(
             text, among: all, field: "offer", Localized(en: "offer", zh: "报价"),

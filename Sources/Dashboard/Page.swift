@@ -23,6 +23,20 @@ struct Page: Sendable {
         guard end < all.count, let last = shown.last else { return (shown, .null) }
         return (shown, .string("\(end).\(id(last))"))
     }
+
+    /// The same of what is made as it is asked for: no more of it than this part needs, unless its cursor
+    /// has moved and is to be found.
+    func cut<Item>(lazily items: some Sequence<Item>, id: (Item) -> String) -> (
+        shown: [Item], next: JSON
+    ) {
+        var all: [Item] = []
+        var rest = items.makeIterator()
+        while let limit, all.count <= place + limit, let item = rest.next() { all.append(item) }
+        if limit == nil || place > 0 && (all.count < place || id(all[place - 1]) != self.id) {
+            while let item = rest.next() { all.append(item) }
+        }
+        return cut(all, id: id)
+    }
 }
 
 extension Options {

@@ -23,8 +23,8 @@ extension Rooms {
         let standing: PublicLog.StandingOffer
         let line: LineLog?
         let template: Template?
-        /// Minor units for one unit, all taken, the premium with it; `nil` where no price is named.
-        let allIn: (minor: Int64, currency: Currency)?
+        /// For one unit, all taken, the premium with it; `nil` where no price is named.
+        let allIn: Money?
 
         /// What can still be taken.
         var units: Int64 {
@@ -33,66 +33,52 @@ extension Rooms {
     }
 
     func bid(_ standing: PublicLog.StandingOffer) -> Bid {
-        var (fixed, each) = (Int64(0), Int64?.none)
-        var currency: Currency?
-        let template = node.templates[standing.offer.template]
-        for argument in standing.offer.arguments {
-            guard case .money(let money) = argument.value else { continue }
-            switch template?.parameter(argument.name)?.kind {
-            case .price where ["strike", "price"].contains(argument.name):
-                each = money.minor
-                currency = money.currency
-            case .money where argument.name == "premium": fixed = money.minor
-            default: break
-            }
-        }
-        let most = max(standing.offer.maxUnits, 1)
-        var allIn: (Int64, Currency)?
-        if let each, let currency { allIn = (each + (fixed + most - 1) / most, currency) }
-        return Bid(
+        Bid(
             standing: standing, line: standing.offer.line.flatMap { node.lines[$0] },
-            template: template, allIn: allIn)
+            template: node.templates[standing.offer.template],
+            allIn: node.allIn(of: standing.offer))
     }
 
     /// So many are listed, the cheapest.
     private static let offersMax = 100
 
     func market(_ filter: MarketFilter) -> JSON {
-        let all = node.book.standing(at: now).map(bid)
         var completed: [DID: Int64] = [:]
-        if filter.completed != nil {
-            for author in Set(all.map(\.standing.author)) {
-                completed[author] = Int64(node.reputation(of: author).completed.count)
+        func isSeasoned(_ author: DID) -> Bool {
+            guard let least = filter.completed else { return true }
+            let count = completed[author] ?? Int64(node.reputation(of: author).completed.count)
+            completed[author] = count
+            return count >= least
+        }
+        var shown: [Bid] = []
+        var isMore = false
+        for quote in node.quotes(under: filter.resource, at: now) {
+            guard let bid = node.book.offer(quote.offer).map(bid),
+                filter.template.isEmpty || bid.template?.name == filter.template,
+                filter.units.map({ bid.units >= $0 }) ?? true,
+                filter.most.map({ most in bid.allIn.map { $0.minor <= most } ?? false }) ?? true,
+                filter.from.map({ (bid.line?.terms.window.end ?? .earliest) > $0 }) ?? true,
+                isSeasoned(quote.author)
+            else { continue }
+            if shown.count == Self.offersMax {
+                isMore = true
+                break
             }
+            shown.append(bid)
         }
-        let shown = all.filter { bid in
-            let path = bid.line?.terms.resource.path ?? ""
-            return (filter.resource.isEmpty || Commands.lies(path, under: filter.resource))
-                && (filter.template.isEmpty || bid.template?.name == filter.template)
-                && (filter.units.map { bid.units >= $0 } ?? true)
-                && (filter.most.map { most in bid.allIn.map { $0.minor <= most } ?? false } ?? true)
-                && (filter.from.map { (bid.line?.terms.window.end ?? .earliest) > $0 } ?? true)
-                && (filter.completed.map { completed[bid.standing.author] ?? 0 >= $0 } ?? true)
-        }
-        .sorted {
-            ($0.allIn?.minor ?? .max, $0.standing.time) < (
-                $1.allIn?.minor ?? .max, $1.standing.time
-            )
-        }
-        let resources = Set(all.compactMap { $0.line?.terms.resource.path }).sorted()
+        let isNone = shown.isEmpty && !node.quotes(under: "", at: now).contains { _ in true }
         let templates = node.templates.values.sorted { ($0.name, $0.hash) < ($1.name, $1.hash) }
         return [
-            "rows": .array(shown.prefix(Self.offersMax).map(row)),
-            "more": shown.count > Self.offersMax
+            "rows": .array(shown.map(row)),
+            "more": isMore
                 ? .string(
                     figures.pick(
-                        "The best \(Self.offersMax) of \(shown.count); choose above to see others.",
-                        "最优的 \(Self.offersMax) 项，共 \(shown.count) 项；可在上方筛选。")) : .null,
-            "empty": .bool(shown.isEmpty),
-            "none_at_all": .bool(all.isEmpty), "count": .number(shown.count),
+                        "The best \(Self.offersMax); choose above to see others.",
+                        "最优的 \(Self.offersMax) 项；可在上方筛选，查看其余。")) : .null,
+            "empty": .bool(shown.isEmpty), "none_at_all": .bool(isNone),
             "books": .array(books(shown)),
             "resources": .array(
-                resources.map {
+                node.market.resources.map {
                     [
                         "value": .string($0), "label": .string($0),
                         "selected": .bool($0 == filter.resource),
@@ -160,20 +146,33 @@ extension Rooms {
 
     // MARK: The book as a picture
 
-    private func books(_ bids: [Bid]) -> [JSON] {
-        struct Place: Hashable {
-            let resource: String
-            let monday: Instant
+    private struct Place: Hashable {
+        let resource: String
+        let monday: Instant
+    }
+
+    private func place(of bid: Bid) -> Place? {
+        guard bid.allIn != nil, let terms = bid.line?.terms else { return nil }
+        return Place(
+            resource: terms.resource.path, monday: figures.monday(of: terms.window.start))
+    }
+
+    /// So many blocks a picture shows.
+    private static let blocksMax = 60
+
+    /// A picture for each of the first places that are listed, of all that stand there.
+    private func books(_ listed: [Bid]) -> [JSON] {
+        let places = Set(listed.compactMap(place)).sorted {
+            ($0.resource, $0.monday) < ($1.resource, $1.monday)
         }
-        var groups: [Place: [Bid]] = [:]
-        for bid in bids where bid.allIn != nil {
-            guard let terms = bid.line?.terms else { continue }
-            let monday = figures.monday(of: terms.window.start)
-            groups[Place(resource: terms.resource.path, monday: monday), default: []].append(bid)
-        }
-        let places = groups.keys.sorted { ($0.resource, $0.monday) < ($1.resource, $1.monday) }
         return places.prefix(6).map { place in
-            let bids = groups[place] ?? []
+            var bids: [Bid] = []
+            for quote in node.quotes(under: place.resource, at: now) {
+                guard let bid = node.book.offer(quote.offer).map(bid), self.place(of: bid) == place
+                else { continue }
+                bids.append(bid)
+                if bids.count == Self.blocksMax { break }
+            }
             let title = place.resource + " · " + figures.weekName(place.monday)
             return [
                 "title": .string(title), "svg": .string(depth(bids, title)),

@@ -105,6 +105,14 @@ public struct ValidEntry: Hashable, Sendable {
         throws(EntryRefusal)
     {
         guard key.isPrimeOrder else { throw .keyNotPrimeOrder }
+        try self.init(entry, byCheckedKey: key, checker: checker)
+    }
+
+    /// The same by a key of which it is known that it is of prime order, as it is of every key that a
+    /// key log took: to find that out costs as much as a signature.
+    public init(_ entry: Entry, byCheckedKey key: PublicKey, checker: SignatureChecker)
+        throws(EntryRefusal)
+    {
         guard
             checker.verifies(entry.signature, of: entry.signedBytes, byCheckedKey: key)
                 || planted(.skipSignature)

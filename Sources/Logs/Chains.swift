@@ -195,7 +195,7 @@ public struct Chains: Sendable {
                             throw LogRefusal.chainBroken(at: entry.id)
                         }
                     }
-                    valid.append(try ValidEntry(entry, by: key, checker: checker))
+                    valid.append(try ValidEntry(entry, byCheckedKey: key, checker: checker))
                 }
             }
         } catch let refusal as LogRefusal {

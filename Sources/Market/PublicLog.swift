@@ -1,5 +1,6 @@
 public import Capacity
 public import Entries
+internal import HashTreeCollections
 public import Identity
 
 /// The fold of one author's public log in one alliance.
@@ -9,6 +10,7 @@ public struct PublicLog: Sendable {
     public private(set) var profile: Profile?
     fileprivate private(set) var openings: [Opening] = []
     public private(set) var offers: [StandingOffer] = []
+    private var placeOf: TreeDictionary<EntryID, Int> = [:]
     /// The first entry of a kind this program does not know; the fold went no further.
     public private(set) var newerAt: Int64?
     public private(set) var folded: Int64 = 0
@@ -56,19 +58,23 @@ public struct PublicLog: Sendable {
                     time: entry.header.time))
         case .offer:
             guard let body = try? entry.read(Offer.self) else { return }
+            placeOf[entry.id] = offers.count
             offers.append(
                 StandingOffer(
                     id: entry.id, author: author, alliance: alliance, offer: body,
                     time: entry.header.time, withdrawn: false))
         case .withdrawal:
-            guard let body = try? entry.read(Withdrawal.self),
-                let index = offers.lastIndex(where: { $0.id == body.offer })
+            guard let body = try? entry.read(Withdrawal.self), let place = placeOf[body.offer]
             else { return }
-            offers[index].withdrawn = true
+            offers[place].withdrawn = true
         case .founding, .admit, .expel, .continue, .cut: break
         default: newerAt = folded
         }
     }
+}
+
+extension PublicLog {
+    public func offer(_ id: EntryID) -> StandingOffer? { placeOf[id].map { offers[$0] } }
 }
 
 /// All that one author says in public, in every alliance that the reader sees.
@@ -143,6 +149,12 @@ public struct PublicWord: Sendable {
 /// Every public log of the alliances that a node takes part in.
 public struct Book: Sendable {
     private var words: [DID: PublicWord] = [:]
+    private var spokenIn: TreeDictionary<EntryID, Place> = [:]
+
+    private struct Place: Sendable {
+        let author: DID
+        let alliance: TopicID
+    }
 
     public init() {}
 
@@ -153,6 +165,9 @@ public struct Book: Sendable {
     @discardableResult
     public mutating func fold(_ entry: Entry) -> Range<Int> {
         guard let topic = entry.header.topic else { return 0..<0 }
+        if entry.kind == .offer {
+            spokenIn[entry.id] = Place(author: entry.header.author, alliance: topic)
+        }
         return words[entry.header.author, default: PublicWord()].fold(entry, topic)
     }
 
@@ -164,10 +179,7 @@ public struct Book: Sendable {
     }
 
     public func offer(_ id: EntryID) -> PublicLog.StandingOffer? {
-        for author in authors {
-            if let found = words[author]?.offers.first(where: { $0.id == id }) { return found }
-        }
-        return nil
+        spokenIn[id].flatMap { words[$0.author]?[$0.alliance]?.offer(id) }
     }
 
     /// The opening of a line log, with its issuer.

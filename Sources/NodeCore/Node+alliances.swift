@@ -187,7 +187,9 @@ extension Node {
             pace.fold(entry)
             paces[base] = pace
         }
-        return book.fold(entry)
+        let openings = book.fold(entry)
+        list(entry, openings)
+        return openings
     }
 
     private mutating func linesOpened(by author: DID, _ changed: Range<Int>) {

@@ -30,6 +30,8 @@ public struct Node: Sendable {
     var keyEntries: [DID: [Entry]] = [:]
     public internal(set) var chains = Chains()
     public internal(set) var book = Book()
+    /// What stands in it, the cheapest first.
+    public internal(set) var market = OrderBook()
     public internal(set) var lines: [LogID: LineLog] = [:]
     /// Entries of line logs that contracts may still have to embed.
     var lineEntries: [LogID: [Entry]] = [:]
@@ -252,6 +254,7 @@ public struct Node: Sendable {
         goOnFetching()
         dropOldLetters()
         settleRecovery()
+        market.drop(before: now)
         contracts.wake(at: now)
         let awake = contracts.awake.sorted()
         // What ended and gave its units back moves only when somebody asks.
@@ -275,6 +278,7 @@ public struct Node: Sendable {
         do { template = try Template.read(bytes) } catch { throw .template(error) }
         templates[template.hash] = template
         changes.append(.template(template.hash, bytes))
+        listOffers(of: template.hash)
         for id in contracts.keys.sorted() { refold(id) }
     }
 

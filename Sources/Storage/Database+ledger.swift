@@ -92,7 +92,12 @@ extension Database {
     public func rewriteLedger(replaying events: [TransferEvent]) throws(StorageRefusal) {
         try write { db in
             try db.execute(sql: "DELETE FROM transfer; DELETE FROM account")
-            try db.post(events)
+            var books = Books()
+            let orders = try books.take(events, after: [:])
+            for row in books.rows {
+                try db.insert(StoredTransfer(row), order: orders[row.transfer.cause])
+            }
+            for (account, columns) in books.columns { try db.set(account, columns) }
         }
     }
 
@@ -146,6 +151,23 @@ extension Books {
         apply(event)
     }
 
+    /// The place of what they post in the order of posting, which goes on in each contract `after` what
+    /// it posted before.
+    fileprivate mutating func take(_ events: [TransferEvent], after last: [ContractID: Int64])
+        throws(LedgerRefusal) -> [Cause: Int64]
+    {
+        var last = last
+        var orders: [Cause: Int64] = [:]
+        for event in events {
+            try take(event)
+            if case .post(let cause, _, _) = event {
+                last[cause.contract, default: 0] += 1
+                orders[cause] = last[cause.contract]
+            }
+        }
+        return orders
+    }
+
     fileprivate var columns: [Account: Columns] {
         Dictionary(
             balances().map {
@@ -170,37 +192,28 @@ extension TransferEvent {
 }
 
 extension GRDB.Database {
-    /// Applies the events of each contract to the books its rows give, and writes what changed: rows
+    /// Applies events to the books that the rows of their contracts give, and writes what changed: rows
     /// and, by the difference of the two, accounts. Contracts do not touch each other's rows, so this
     /// costs what the touched contracts hold.
     func post(_ events: [TransferEvent]) throws {
-        for (contract, events) in Dictionary(grouping: events, by: \.cause.contract)
-            .sorted(by: { $0.key < $1.key })
-        {
+        var before = Books()
+        var last: [ContractID: Int64] = [:]
+        for contract in Set(events.map(\.cause.contract)).sorted() {
             let rows = try transfers(of: contract)
-            var before = Books()
             try before.replay(rows)
-            var after = before
-            var order = rows.compactMap(\.order).max() ?? 0
-            var orders: [Cause: Int64] = [:]
-            for event in events {
-                try after.take(event)
-                if case .post(let cause, _, _) = event {
-                    order += 1
-                    orders[cause] = order
-                }
-            }
-            for cause in Set(events.map(\.cause)).sorted() {
-                guard let row = after.row(cause) else { continue }
-                let stored = StoredTransfer(row)
-                if before.row(cause) == nil {
-                    try insert(stored, order: orders[cause])
-                } else {
-                    try update(stored, order: orders[cause])
-                }
-            }
-            try move(from: before.columns, to: after.columns)
+            last[contract] = rows.compactMap(\.order).max()
         }
+        var after = before
+        let orders = try after.take(events, after: last)
+        for cause in Set(events.map(\.cause)).sorted() {
+            guard let row = after.row(cause) else { continue }
+            if before.row(cause) == nil {
+                try insert(StoredTransfer(row), order: orders[cause])
+            } else {
+                try update(StoredTransfer(row), order: orders[cause])
+            }
+        }
+        try move(from: before.columns, to: after.columns)
     }
 
     private func move(from before: [Account: Columns], to after: [Account: Columns]) throws {
@@ -227,16 +240,19 @@ extension GRDB.Database {
     }
 
     fileprivate func set(_ account: Account, _ columns: Columns) throws {
-        try run(
-            """
-            DELETE FROM account WHERE owner = ? AND counterparty = ? AND commodity = ? AND unit = ?
-                AND kind = ?
-            """, account.key)
-        guard columns != Columns() else { return }
+        guard columns != Columns() else {
+            return try run(
+                """
+                DELETE FROM account WHERE owner = ? AND counterparty = ? AND commodity = ?
+                    AND unit = ? AND kind = ?
+                """, account.key)
+        }
         try run(
             """
             INSERT INTO account (owner, counterparty, commodity, unit, kind, debits, credits)
             VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (owner, counterparty, commodity, unit, kind) DO UPDATE
+                SET debits = excluded.debits, credits = excluded.credits
             """, account.key + ["\(columns.debits)", "\(columns.credits)"])
     }
 

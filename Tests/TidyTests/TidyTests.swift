@@ -11,7 +11,7 @@ import Testing
         "Ledger": ["Identity", "Capacity", "HashTreeCollections"],
         "Replication": ["Identity"],
         "Contracts": ["Entries", "Ledger", "Capacity", "Identity", "Yams"],
-        "Market": ["Entries", "Capacity", "Identity"],
+        "Market": ["Entries", "Capacity", "Identity", "HashTreeCollections"],
         "Logs": ["Entries", "Capacity", "Identity", "HashTreeCollections"],
         "NodeCore": made.union(["Replication", "HashTreeCollections"]),
         "Transport": [

@@ -1,0 +1,69 @@
+import Capacity
+import Contracts
+import Entries
+import Foundation
+import Identity
+import Market
+import NodeCore
+import Simulation
+import Testing
+
+/// What a reader of the market sees first.
+@Suite struct OrderTests {
+    private static func asked(_ market: Market, _ name: String, under path: String = "") -> [Int64]
+    {
+        market.network[name].quotes(under: path, at: market.network.now).map(\.allIn)
+    }
+
+    private static func publish(
+        _ market: inout Market, _ line: LineTerms, _ strike: Int64, days: Int64
+    ) throws -> EntryID {
+        let bob = market.did("bob")
+        let offer = Offer(
+            template: try market.template("capacity-option").hash,
+            line: .line(author: bob, line),
+            arguments: [Argument]([
+                "strike": Market.money(strike), "premium": Market.money(1_001),
+            ]), maxUnits: 10, lot: 1, until: market.at(days: days))
+        let id = try market.network.command("bob") { try $0.publish(offer) }
+        market.settle()
+        return id
+    }
+
+    @Test func `offers stand by all-in price on every node until withdrawn or over`() throws {
+        var market = try Market(names: OptionStory.names, only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let dear = try Self.publish(&market, line, 1_800, days: 5)
+        _ = try Self.publish(&market, line, 1_500, days: 2)
+        _ = try Self.publish(&market, line, 1_700, days: 5)
+        // 1,001 for ten units is 100.1 each, and what is paid is rounded up.
+        for name in ["alice", "bob"] {
+            #expect(Self.asked(market, name) == [1_601, 1_801, 1_901], "\(name)")
+            #expect(Self.asked(market, name, under: "print/notebook") == Self.asked(market, name))
+            #expect(Self.asked(market, name, under: "press").isEmpty)
+        }
+        try market.network.command("bob") { try $0.withdraw(dear) }
+        market.settle()
+        #expect(Self.asked(market, "alice") == [1_601, 1_801])
+        market.network.pass(milliseconds: 3 * 86_400_000)
+        #expect(Self.asked(market, "alice") == [1_801])
+        market.network.tick()
+        #expect(market.network["alice"].market.count == 1)
+        market.restart("alice")
+        market.settle()
+        #expect(Self.asked(market, "alice") == [1_801])
+    }
+
+    @Test func `an offer has no price until its template is here`() throws {
+        var market = try Market(names: OptionStory.names, only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        _ = try Self.publish(&market, line, 1_800, days: 5)
+        let bytes = try #require(market.network.stores["bob"]?.snapshot.templates.first)
+        try market.network.add("late")
+        market.network.connect("bob", "late")
+        market.network.settle()
+        #expect(Self.asked(market, "late") == [.max])
+        try market.network.command("late") { try $0.add(template: bytes) }
+        #expect(Self.asked(market, "late") == [1_901])
+    }
+}

@@ -48,12 +48,6 @@ let pureRooms: [Target] = [
     .executableTarget(
         name: "talea-negentropy-harness", dependencies: ["Replication", "Identity"],
         exclude: ["README.md"], swiftSettings: settings),
-    .executableTarget(
-        name: "talea-bench",
-        dependencies: [
-            "Simulation", "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger",
-            "Entries", "Capacity", "Identity",
-        ], exclude: ["README.md"], swiftSettings: settings),
     room(
         "Simulation",
         [
@@ -234,9 +228,14 @@ let fuzzers: [Target] =
                 ])
         ])
 
+/// What Benchmarks, a package of its own, measures.
+let measured: [String] =
+    pureRooms.filter { $0.type == .regular }.map(\.name) + (pureOnly ? [] : ["Storage"])
+
 let package = Package(
     name: "talea",
-    products: pureOnly ? [] : [.executable(name: "talea", targets: ["talea"])],
+    products: [.library(name: "Rooms", targets: measured)]
+        + (pureOnly ? [] : [.executable(name: "talea", targets: ["talea"])]),
     dependencies: [
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),

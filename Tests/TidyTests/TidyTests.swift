@@ -29,7 +29,6 @@ import Testing
             "UnixSignals", "Logging", "CoreMetrics",
         ]),
         "talea-negentropy-harness": ["Replication", "Identity"],
-        "talea-bench": made.union(["NodeCore", "Replication", "Simulation"]),
         "talea": made.union(["NodeDaemon", "Dashboard", "Simulation", "ArgumentParser"]),
     ]
     /// What a node is made of.

@@ -10,7 +10,7 @@ import Simulation
 
 /// A contract of one record, in which one party gives notice again and again.
 enum Steps {
-    static func run(contracts: Int, each: Int) throws -> [String: Double] {
+    static func contracts(_ contracts: Int) throws -> (Trade, [ContractID]) {
         var trade = try Trade(
             ["user", "partner", "supplier", "arbiter"], template: "mutual-assistance")
         let line = try trade.declare("supplier", total: Int64(contracts))
@@ -30,6 +30,11 @@ enum Steps {
                         "arbiter": "arbiter",
                     ], line))
         }
+        return (trade, made)
+    }
+
+    static func run(contracts: Int, each: Int) throws -> [String: Double] {
+        var (trade, made) = try Self.contracts(contracts)
         guard let first = trade.network["partner"].contracts[made[0]]?.fold,
             let own = trade.network.own("partner")
         else { throw BenchRefusal.setUp("fold") }

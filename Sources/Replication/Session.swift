@@ -94,6 +94,8 @@ public struct Session: Sendable {
     private var wanted: [LogID: UInt64] = [:]
     private var waiting: [Message.RangeRequest] = []
     private var open: [Message.RangeRequest] = []
+    /// The logs of both: a peer may name thousands at once.
+    private var asking: Set<LogID> = []
     /// Logs whose proof this peer was asked for, and forks it named or was told.
     private var proofsAsked: Set<LogID> = []
     private var theirForks: Set<EntryID> = []
@@ -164,7 +166,7 @@ public struct Session: Sendable {
         case .entries(let entries, _):
             guard !open.isEmpty else { return [.close(.outOfOrder(type: frame.type))] }
             // Answers come in the order of the questions; what is left of a range is asked for by `took`.
-            open.removeFirst()
+            asking.remove(open.removeFirst().log)
             return (entries.isEmpty ? [] : [.ingest(entries, run: true)]) + ask()
         case .push(let entry): return [.ingest([entry], run: false)]
         case .put(let sealed): return [.open(sealed: sealed)]
@@ -381,9 +383,7 @@ public struct Session: Sendable {
     }
 
     private mutating func want(_ request: Message.RangeRequest) -> [Directive] {
-        guard waiting.count < ReplicationLimit.rangesWaiting,
-            !open.contains(where: { $0.log == request.log }),
-            !waiting.contains(where: { $0.log == request.log })
+        guard waiting.count < ReplicationLimit.rangesWaiting, asking.insert(request.log).inserted
         else { return [] }
         waiting.append(request)
         return ask()

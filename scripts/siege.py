@@ -420,7 +420,7 @@ async def drained(line):
 
 @attack
 async def names(siege):
-    """Ever new values of whatever a peer may name: topics, logs, authors, entries, files, recipients, people, addresses."""
+    """Ever new values of what a peer may name: topics, logs, authors, entries, files, letters."""
     total = 20_000 if siege.short else 1_000_000
     guild, sent = siege.topics["guild"], dict.fromkeys(("topics", "logs", "questions", "authors", "letters"), 0)
     lines, kept = [], siege.strange()
@@ -471,7 +471,7 @@ async def names(siege):
             for number in range(each):
                 person = Person()
                 yield person.key_entry
-                yield person.profile(f"n{number}", guild, terms=f"10.0.0.{number % 250}:7001")
+                yield person.profile(f"n{number}", guild, terms=str(number))
         await pour(PUSH, said(), guild)
 
     async def letters(index):

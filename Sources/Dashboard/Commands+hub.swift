@@ -60,7 +60,8 @@ extension Commands {
 extension View {
     var hubs: JSON {
         let connected = Dictionary(
-            node.connections.values.map { ($0.did, $0) }, uniquingKeysWith: { one, _ in one })
+            node.connections.values.filter(\.isProven).map { ($0.did, $0) },
+            uniquingKeysWith: { one, _ in one })
         return [
             "hubs": .array(
                 node.hubs.sorted().map { did in

@@ -394,7 +394,8 @@ extension View {
             "backup_due": backupDue(status).map(\.json) ?? .null,
             "read_only": readOnly, "recovery": recovery, "ledger_fault": fault,
             "peers": .array(
-                node.connections.sorted { $0.key < $1.key }.map { id, connection in
+                node.connections.filter { $0.value.isProven }.sorted { $0.key < $1.key }.map {
+                    id, connection in
                     let waiting = node.undelivered.count { $0.recipient == connection.did }
                     let traffic = status.traffic[connection.did]
                     let lags = node.lag(behind: id)

@@ -45,6 +45,9 @@ public struct Membership: Sendable {
         return cuts[did].map { .expelled(upTo: $0) } ?? .member
     }
 
+    /// Whether somebody let `did` in by name, or the founding does.
+    public func isNamed(_ did: DID) -> Bool { members.contains(did) }
+
     public func isOutsider(_ did: DID) -> Bool { standing(of: did) == .outsider }
 
     /// Those admitted by name, expelled ones among them. Where anyone may come in these are not all.

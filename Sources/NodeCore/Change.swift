@@ -143,6 +143,8 @@ public enum Directive: Sendable {
     case send(PeerID, Frame)
     /// The hello is in.
     case raiseFrameLimit(PeerID)
+    /// It is who its certificate says; until now anybody could have come under that name.
+    case believe(PeerID)
     case close(PeerID, String)
     /// Once; whoever is expected connects, or `dialFailed` says otherwise.
     case dial(PeerAddress)

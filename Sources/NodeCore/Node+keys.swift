@@ -4,6 +4,7 @@ internal import Contracts
 internal import Entries
 public import Identity
 internal import Logs
+internal import Market
 internal import Replication
 
 // Keys that change: our own, rotated with the recovery code, and those of others, which a connection may
@@ -120,18 +121,36 @@ extension Node {
     /// The peer's own key entries: news if it rotated while we were away.
     mutating func receive(keys wires: [[UInt8]], from id: PeerID) {
         guard let connection = connections[id] else { return }
+        // A stranger proves its key by them and no more: what is of nobody whom we know is not kept.
+        let isKept = isNamed(connection.did)
+        var known = keyLogs
         for wire in wires {
             guard let entry = try? Entry(strict: wire), entry.kind == .key, entry.body != nil,
                 entry.header.author == connection.did
             else { return directives.append(.close(id, "keys that are not the peer's own")) }
-            guard keyLogs.age(connection.did, entry.id) == nil else { continue }
+            guard known.age(connection.did, entry.id) == nil else { continue }
             guard entry.header.time <= now.advanced(by: futureSkewMilliseconds),
-                let valid = try? keyLogs.decide(entry, checker: checker)
+                let valid = try? known.decide(entry, checker: checker)
             else { break }
-            take(valid, from: id)
+            known.apply(valid)
+            if isKept { take(valid, from: id) }
         }
-        keysCame()
-        prove(id)
+        if isKept { keysCame() }
+        prove(id, by: known)
+    }
+
+    /// Where anyone may come in nobody is named: then whoever brings the keys shares that alliance, or they
+    /// come in a file.
+    func mayKeepKeys(of did: DID, from peer: PeerID) -> Bool {
+        if did == own.did || isNamed(did) { return true }
+        guard let shared = connections[peer]?.session.shared else { return isKnown(did, in: nil) }
+        return shared.contains { memberships[$0].map { !$0.isOutsider(did) } ?? false }
+    }
+
+    /// Somebody of whom more is known here than that he came: a member by name, or one whose keys are held.
+    private func isNamed(_ did: DID) -> Bool {
+        keyLogs.knows(did) || namedIn.values.contains { $0.contains(did) }
+            || memberships.values.contains { $0.isNamed(did) }
     }
 
     /// What waited for a key may go on.
@@ -144,23 +163,29 @@ extension Node {
 
     /// Whether the key that the connection's certificate names is in force, as far as is known here;
     /// `nil` where the key entry is news.
-    func isInForce(_ did: DID, _ keyEntry: EntryID, _ key: PublicKey) -> Bool? {
-        guard let inForce = keyLogs.inForce(did) else {
+    func isInForce(
+        _ did: DID, _ keyEntry: EntryID, _ key: PublicKey, by known: KeyLogs? = nil
+    ) -> Bool? {
+        let known = known ?? keyLogs
+        guard let inForce = known.inForce(did) else {
             // A first key is its own proof, as long as no later one is known.
             return PublicKey(did) == key ? true : nil
         }
         if inForce.id == keyEntry { return inForce.key == key }
-        return keyLogs.age(did, keyEntry) == nil ? nil : false
+        return known.age(did, keyEntry) == nil ? nil : false
     }
 
     /// Ends a connection whose key is still not known to be in force, and begins with one whose is.
-    private mutating func prove(_ id: PeerID) {
+    private mutating func prove(_ id: PeerID, by known: KeyLogs) {
         guard let connection = connections[id], !connection.isProven else { return }
-        guard isInForce(connection.did, connection.keyEntry, connection.key) == true else {
+        guard
+            isInForce(connection.did, connection.keyEntry, connection.key, by: known) == true
+        else {
             directives.append(.close(id, "the peer's key is not the one in force"))
             return
         }
         connections[id]?.isProven = true
+        directives.append(.believe(id))
         if connection.session.isEstablished { proven(id) }
     }
 

@@ -191,7 +191,7 @@ extension Node {
         guard let entries = lawfulForNow(entries, place, from: peer) else { return }
         do {
             if first.kind == .key {
-                guard isKnown(first.header.author, in: nil) else {
+                guard mayKeepKeys(of: first.header.author, from: peer) else {
                     return wait(
                         for: place.log, upTo: UInt64(place.sequence) + UInt64(wire.count) - 1, peer,
                         .admission(first.header.author, nil))
@@ -332,6 +332,8 @@ extension Node {
             switch waiting.until {
             case .another: !ofTimeOnly
             case .time(let time): time <= now
+            case .admission(let did, nil):
+                !ofTimeOnly && mayKeepKeys(of: did, from: waiting.peer)
             case .admission(let did, let topic): !ofTimeOnly && isKnown(did, in: topic)
             }
         }

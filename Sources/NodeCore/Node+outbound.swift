@@ -45,7 +45,7 @@ extension Node {
     /// then the address book's choice for each free slot, and now and then a feeler.
     public func wantedConnections(using chance: inout some RandomNumberGenerator) -> [Dial] {
         let moment = now.milliseconds
-        var busy = Set(connections.values.map(\.did)).union(dials.keys)
+        var busy = Set(connections.values.filter(\.isProven).map(\.did)).union(dials.keys)
         var wanted: [Dial] = []
         func want(_ address: AddressBook.Address, _ purpose: Dial.Purpose) {
             wanted.append(Dial(address: address, purpose: purpose, since: now))
@@ -160,7 +160,9 @@ extension Node {
     private mutating func failed(_ dial: Dial) {
         dials[dial.address.did] = nil
         // Both may have dialed at once, and one of the two connections was let go.
-        if connections.values.contains(where: { $0.did == dial.address.did }) { return }
+        if connections.values.contains(where: { $0.isProven && $0.did == dial.address.did }) {
+            return
+        }
         note { $0.failed(dial.address) }
     }
 

@@ -135,6 +135,7 @@ extension Node {
             now: now.milliseconds, rehashes: dialed % ReplicationLimit.rehashEvery == 0)
         connections[id] = Connection(
             did: did, keyEntry: keyEntry, key: key, isProven: isTheirs == true, session: session)
+        if isTheirs == true { directives.append(.believe(id)) }
         if initiated, self.dials[did]?.connection == nil { self.dials[did]?.connection = id }
         perform(session.begin(now: now.milliseconds, agent: agent), for: id)
     }

@@ -178,7 +178,7 @@ public struct Node: Sendable {
         public let keyEntry: EntryID
         public let key: PublicKey
         /// The key is known to be in force; until then nothing but the peer's own keys is heard.
-        var isProven: Bool
+        public internal(set) var isProven: Bool
         public internal(set) var session: Session
         public internal(set) var agent = ""
         /// Their clock less ours, milliseconds, at the hello.

@@ -90,7 +90,3 @@ final class Dialer: Sendable {
         }
     }
 }
-
-extension PeerAddress {
-    fileprivate var text: String { "\(host):\(port)" }
-}

@@ -44,7 +44,17 @@ final class Runtime: Service {
         var next: UInt64 = 1
         var peerOf: [ConnectionID: PeerID] = [:]
         var connectionOf: [PeerID: ConnectionID] = [:]
-        var didOf: [ConnectionID: (did: DID, initiator: DID)] = [:]
+        var ends: [ConnectionID: End] = [:]
+    }
+
+    /// Who is at the other end, as its certificate says.
+    private struct End {
+        let did: DID
+        let initiator: DID
+        /// Where we dialed, if we did.
+        let dialed: String?
+        /// The node believes it. Anybody may come under a name and a key that nobody knows.
+        var isBelieved = false
     }
 
     init(
@@ -175,11 +185,14 @@ final class Runtime: Service {
 
     /// Drops every connection and reads the node anew from what is durable.
     private func reload(_ node: inout Node) -> Bool {
-        let connections = links.withLock { links in
+        let ends = links.withLock { links in
             defer { links = Links(next: links.next) }
-            return Array(links.peerOf.keys)
+            return links.ends
         }
-        for connection in connections { transport.close(connection, reason: .byNode(code: 3)) }
+        for (connection, end) in ends {
+            transport.close(connection, reason: .byNode(code: 3))
+            dialer.lost(end.did)
+        }
         do {
             let (snapshot, _) = try database.loadMending { tell(mended: $0) }
             node = Node(own: node.own, alliance: alliance, snapshot: snapshot)
@@ -198,6 +211,7 @@ final class Runtime: Service {
         switch directive {
         case .send(let peer, let frame): send(frame, to: peer)
         case .raiseFrameLimit(let peer): connection(peer).map { transport.allowLargeFrames($0) }
+        case .believe(let peer): believe(peer)
         case .close(let peer, let reason): close(peer, reason)
         case .dial(let address):
             transport.dial(host: address.host, port: address.port, expecting: address.did)
@@ -326,27 +340,17 @@ final class Runtime: Service {
         _ id: ConnectionID, _ certificate: PeerCertificate, dialed: Bool, address: String
     ) {
         let initiator = dialed ? did : certificate.did
-        let (peer, doubled) = links.withLock { links -> (PeerID, ConnectionID?) in
-            // Both may have dialed at once: the connection of the lesser identity stays.
-            let other = links.didOf.first { $0.value.did == certificate.did }
+        let peer = links.withLock { links in
             let peer = PeerID(links.next)
             links.next += 1
             links.peerOf[id] = peer
             links.connectionOf[peer] = id
-            links.didOf[id] = (certificate.did, initiator)
-            guard let other else { return (peer, nil) }
-            let keepsOther =
-                other.value.initiator != initiator
-                && other.value.initiator == min(did, certificate.did)
-            return (peer, keepsOther ? id : other.key)
+            links.ends[id] = End(
+                did: certificate.did, initiator: initiator, dialed: dialed ? address : nil)
+            return peer
         }
         notes.withLock { $0.came(id, certificate.did, at: address) }
-        logger.info("connection \(id) is with \(certificate.did.shortDID) at \(address)")
-        dialer.connected(to: certificate.did, at: dialed ? address : nil)
-        if let doubled {
-            transport.close(doubled, reason: .byNode(code: 1))
-            if doubled == id { return }
-        }
+        logger.info("connection \(id) says it is with \(certificate.did.shortDID) at \(address)")
         inbox.put { [feed] node in
             node.connected(
                 peer, did: certificate.did, keyEntry: certificate.keyEntry, key: certificate.key,
@@ -356,14 +360,39 @@ final class Runtime: Service {
         }
     }
 
+    /// From here on it counts as a connection to that identity, and of two such one goes.
+    private func believe(_ peer: PeerID) {
+        let (end, doubled) = links.withLock { links -> (End?, ConnectionID?) in
+            guard let id = links.connectionOf[peer], let end = links.ends[id] else {
+                return (nil, nil)
+            }
+            let other = links.ends.first { $0.value.isBelieved && $0.value.did == end.did }
+            links.ends[id]?.isBelieved = true
+            guard let other else { return (end, nil) }
+            // Both may have dialed at once: the connection of the lesser identity stays.
+            let keepsOther =
+                other.value.initiator != end.initiator
+                && other.value.initiator == min(did, end.did)
+            let doubled = keepsOther ? id : other.key
+            links.ends[doubled]?.isBelieved = false
+            return (end, doubled)
+        }
+        if let end { dialer.connected(to: end.did, at: end.dialed) }
+        if let doubled { transport.close(doubled, reason: .byNode(code: 1)) }
+    }
+
     private func closed(_ id: ConnectionID) {
-        let (peer, did, others) = links.withLock { links -> (PeerID?, DID?, Bool) in
+        let (peer, end, others) = links.withLock { links -> (PeerID?, End?, Bool) in
             let peer = links.peerOf.removeValue(forKey: id)
             if let peer { links.connectionOf[peer] = nil }
-            let did = links.didOf.removeValue(forKey: id)?.did
-            return (peer, did, links.didOf.contains { $0.value.did == did })
+            let end = links.ends.removeValue(forKey: id)
+            let others = links.ends.values.contains { $0.isBelieved && $0.did == end?.did }
+            return (peer, end, others)
         }
-        if let did, !others { dialer.lost(did) }
+        if let end {
+            if end.isBelieved, !others { dialer.lost(end.did) }
+            if let address = end.dialed { dialer.failed(address: address) }
+        }
         guard let peer else { return }
         inbox.put { [feed] node in
             node.disconnected(peer)

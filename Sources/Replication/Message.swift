@@ -154,8 +154,8 @@ public enum ReplicationLimit {
     public static let topicsPerFrame = 8_000
     /// Topics that one side names, in one frame or several.
     public static let topicsNamed = 32_000
-    /// Logs whose heads we remember of one peer.
-    public static let logs = 262_144
+    /// Logs that one peer named and of which nothing is held yet: twice what is asked for at a time.
+    public static let strangeLogs = 8_192
     /// Range requests we have in the air with one peer.
     public static let rangesOpen = 16
     /// Ranges we still want to ask one peer for.

@@ -92,8 +92,12 @@ public struct Session: Sendable {
     private var hasNamed = false
     private var theirHeads: [LogID: UInt64] = [:]
     private var wanted: [LogID: UInt64] = [:]
+    /// Logs it named of which nothing is held here yet.
+    private var strange: Set<LogID> = []
     private var waiting: [Message.RangeRequest] = []
     private var open: [Message.RangeRequest] = []
+    /// The logs of both: a peer may name thousands at once.
+    private var asking: Set<LogID> = []
     /// Logs whose proof this peer was asked for, and forks it named or was told.
     private var proofsAsked: Set<LogID> = []
     private var theirForks: Set<EntryID> = []
@@ -164,7 +168,7 @@ public struct Session: Sendable {
         case .entries(let entries, _):
             guard !open.isEmpty else { return [.close(.outOfOrder(type: frame.type))] }
             // Answers come in the order of the questions; what is left of a range is asked for by `took`.
-            open.removeFirst()
+            asking.remove(open.removeFirst().log)
             return (entries.isEmpty ? [] : [.ingest(entries, run: true)]) + ask()
         case .push(let entry): return [.ingest([entry], run: false)]
         case .put(let sealed): return [.open(sealed: sealed)]
@@ -221,6 +225,7 @@ public struct Session: Sendable {
     public mutating func added(_ entry: [UInt8], _ head: Message.Head, in topics: [TopicID])
         -> [Directive]
     {
+        strange.remove(head.log)
         guard topics.contains(where: shared.contains) else { return [] }
         guard theirHeads[head.log] ?? 0 < head.sequence else { return [] }
         theirHeads[head.log] = head.sequence
@@ -231,6 +236,7 @@ public struct Session: Sendable {
     /// offered is asked for.
     public mutating func took(_ log: LogID, head: UInt64) -> [Directive] {
         theirHeads[log] = max(theirHeads[log] ?? 0, head)
+        if head > 0 { strange.remove(log) }
         guard let goal = wanted[log] else { return [] }
         guard head < goal else {
             wanted[log] = nil
@@ -348,14 +354,16 @@ public struct Session: Sendable {
                 directives += forkNamed(head, catalogue)
                 continue
             }
-            // A peer that names logs without end fills its own frames, not our memory.
-            guard theirHeads[head.log] != nil || theirHeads.count < ReplicationLimit.logs else {
-                continue
+            let held = catalogue.head(of: head.log)
+            // A peer that names logs without end fills its own frames, not our memory. What there is no room
+            // for is named again when the topic is compared once more.
+            if held == nil, !strange.contains(head.log) {
+                guard strange.count < ReplicationLimit.strangeLogs else { continue }
+                strange.insert(head.log)
             }
             theirHeads[head.log] = head.sequence
             // The head of a branch that is held beside ours.
             if catalogue.knows(fork: head.id, of: head.log) { continue }
-            let held = catalogue.head(of: head.log)
             if let mine = catalogue.id(in: head.log, at: head.sequence), mine != head.id {
                 // Two ids at one sequence: fetch the rival, it is a proof.
                 directives += want(.init(log: head.log, from: head.sequence, to: head.sequence))
@@ -371,19 +379,20 @@ public struct Session: Sendable {
     private mutating func forkNamed(_ head: Message.Head, _ catalogue: some Catalogue)
         -> [Directive]
     {
-        guard theirForks.count < ReplicationLimit.logs else { return [] }
-        theirForks.insert(head.id)
-        guard !catalogue.knows(fork: head.id, of: head.log),
-            proofsAsked.count < ReplicationLimit.proofsAsked,
+        if catalogue.knows(fork: head.id, of: head.log) {
+            theirForks.insert(head.id)
+            return []
+        }
+        // Nor one that names forks: what is not asked for is not remembered.
+        guard proofsAsked.count < ReplicationLimit.proofsAsked,
             proofsAsked.insert(head.log).inserted
         else { return [] }
+        theirForks.insert(head.id)
         return [.send(.prove(head.log))]
     }
 
     private mutating func want(_ request: Message.RangeRequest) -> [Directive] {
-        guard waiting.count < ReplicationLimit.rangesWaiting,
-            !open.contains(where: { $0.log == request.log }),
-            !waiting.contains(where: { $0.log == request.log })
+        guard waiting.count < ReplicationLimit.rangesWaiting, asking.insert(request.log).inserted
         else { return [] }
         waiting.append(request)
         return ask()

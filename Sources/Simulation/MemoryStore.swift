@@ -154,7 +154,7 @@ public struct MemoryStore: Sendable {
                 peer,
                 one.frame(chunks[one.blob].flatMap { index < $0.count ? $0[index] : nil }, index)
             )
-        case .letters, .raiseFrameLimit, .close, .dial, .reload: nil
+        case .letters, .raiseFrameLimit, .believe, .close, .dial, .reload: nil
         }
     }
 

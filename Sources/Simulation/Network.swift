@@ -247,7 +247,7 @@ public struct Network: Sendable {
             }
             switch directive {
             case .send, .serve, .deliver, .deposit, .letters, .sendChunk, .giveBack,
-                .raiseFrameLimit:
+                .raiseFrameLimit, .believe:
                 break
             case .close(let peer, let reason):
                 closed.append((name, reason))

@@ -7,7 +7,7 @@ struct Admissions {
     private struct Place {
         let dialed: Bool
         var group: NetGroup?
-        var did: DID?
+        var key: PublicKey?
     }
 
     enum Refusal: Error, Hashable { case places, netGroup, identity }
@@ -25,25 +25,27 @@ struct Admissions {
             let taken = places.values.count { $0.group == group }
             guard taken < limits.inboundPerNetGroup else { throw .netGroup }
         }
-        places[id] = Place(dialed: false, group: counted ? group : nil, did: nil)
+        places[id] = Place(dialed: false, group: counted ? group : nil, key: nil)
     }
 
     mutating func dial(_ id: ConnectionID) throws(Refusal) {
         guard places.values.count(where: \.dialed) < limits.dialedConnections
         else { throw .places }
-        places[id] = Place(dialed: true, group: nil, did: nil)
+        places[id] = Place(dialed: true, group: nil, key: nil)
     }
 
-    mutating func identify(_ id: ConnectionID, as did: DID) throws(Refusal) {
-        guard places.values.count(where: { $0.did == did }) < limits.connectionsPerIdentity
+    /// By the key, which the peer has proved to hold: whose it is may only be claimed, and would fill the
+    /// places of another.
+    mutating func identify(_ id: ConnectionID, by key: PublicKey) throws(Refusal) {
+        guard places.values.count(where: { $0.key == key }) < limits.connectionsPerIdentity
         else { throw .identity }
-        places[id]?.did = did
+        places[id]?.key = key
     }
 
     /// The connection is gone; its end has not been seen.
     mutating func disconnect(_ id: ConnectionID) {
         places[id]?.group = nil
-        places[id]?.did = nil
+        places[id]?.key = nil
     }
 
     mutating func leave(_ id: ConnectionID) { places[id] = nil }

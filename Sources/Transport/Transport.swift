@@ -290,7 +290,7 @@ public final class Transport: Sendable {
     func admit(_ connection: Connection, _ certificate: PeerCertificate) throws(DialRefusal) {
         let isAdmitted = house.state.withLock { state in
             do {
-                try state.admissions.identify(connection.id, as: certificate.did)
+                try state.admissions.identify(connection.id, by: certificate.key)
                 return true
             } catch {
                 return false

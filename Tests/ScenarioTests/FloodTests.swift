@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Entries
 import Identity
+import Logs
 import NodeCore
 import Replication
 import Simulation
@@ -66,6 +67,28 @@ import Testing
         market.network.tick()
         market.settle()
         #expect(market.network["bob"].contracts.count == 258)
+    }
+
+    @Test func `of logs and forks that nobody holds a peer makes us remember so many and no more`()
+        throws
+    {
+        var market = try Market("alice", "bob", only: "capacity-option")
+        let heads = (0..<20_000).map { number in
+            let hash = SHA256.hash(Array("log \(number)".utf8))
+            return Message.Head(log: LogID(hash), sequence: 7, id: EntryID(hash))
+        }
+        for start in stride(from: 0, to: heads.count, by: ReplicationLimit.headsPerFrame) {
+            let some = Array(heads[start..<start + ReplicationLimit.headsPerFrame])
+            market.network.inject(Message.heads(some).frame, from: "alice", to: "bob")
+            let forks = some.map { Message.Head(log: heads[0].log, sequence: 0, id: $0.id) }
+            market.network.inject(Message.heads(forks).frame, from: "alice", to: "bob")
+        }
+        let behind = market.network["bob"].lag().reduce(0) { $0 + $1.logs }
+        #expect(behind == ReplicationLimit.strangeLogs)
+        // An honest log finds its way all the same.
+        let line = try market.declare("alice", "print/offset", 10)
+        let log = LogID.line(author: market.did("alice"), line)
+        #expect(market.network["bob"].lines[log]?.line.total == 10)
     }
 
     @Test func `what came before waits once, however often it comes`() throws {

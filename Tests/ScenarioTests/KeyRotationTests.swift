@@ -196,6 +196,52 @@ import Testing
         market.settle()
     }
 
+    @Test func `nobody is believed, or crowded out, under a name and a key that nobody knows`()
+        throws
+    {
+        var market = try Market("alice", "bob")
+        let eve = try #require(SigningKey(seed: SecretBytes([UInt8](repeating: 9, count: 32))))
+        func believed(_ key: PublicKey) throws -> Bool {
+            var alice = market.network["alice"]
+            alice.begin(at: market.network.now, seed: .zero)
+            alice.connected(
+                PeerID(99), did: market.did("bob"),
+                keyEntry: key == eve.publicKey
+                    ? .zero : try #require(market.network.own("bob")).keyEntry, key: key,
+                initiated: false)
+            return alice.takeDirectives().contains {
+                if case .believe(PeerID(99)) = $0 { true } else { false }
+            }
+        }
+        #expect(try !believed(eve.publicKey))
+        #expect(try believed(try #require(market.network.own("bob")).key.publicKey))
+        market.settle()
+    }
+
+    @Test func `a stranger proves its key by its key log, and nothing of that is kept`() throws {
+        var market = try Market("alice", "bob")
+        var stranger = try Market("a", "b", "carol")
+        for _ in 0..<3 { try Self.rotate(&stranger, "carol") }
+        let own = try #require(stranger.network.own("carol"))
+        let keys = Self.kept(stranger, "carol", .key(author: own.did)).map(\.wire)
+        var alice = market.network["alice"]
+        alice.begin(at: stranger.network.now, seed: .zero)
+        alice.connected(
+            PeerID(99), did: own.did, keyEntry: own.keyEntry, key: own.key.publicKey,
+            initiated: false)
+        let hello = Message.Hello(
+            versions: [ReplicationLimit.wireVersion], nonce: .zero, time: 1, agent: "")
+        alice.received(Message.hello(hello).frame, from: PeerID(99))
+        alice.received(Message.keys(keys).frame, from: PeerID(99))
+        #expect(keys.count == 4)
+        #expect(
+            alice.takeDirectives().contains {
+                if case .believe(PeerID(99)) = $0 { true } else { false }
+            })
+        #expect(alice.takeChanges().isEmpty)
+        market.settle()
+    }
+
     @Test func `a request under a replaced key is not admitted, and after the next step cannot be`()
         throws
     {

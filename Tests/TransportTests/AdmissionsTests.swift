@@ -10,13 +10,14 @@ import Testing
         return nil
     }
 
-    @Test func `are given up to each limit and no further`() {
+    @Test func `are given up to each limit and no further`() throws {
         var limits = TransportLimits()
         limits.inboundConnections = 6
         limits.dialedConnections = 1
         var places = Admissions(limits: limits)
         let ids = (0..<20).map { ConnectionID(number: UInt64($0)) }
         let group = NetGroup.prefix([10, 0, 0])
+        let key = try #require(PublicKey([UInt8](repeating: 1, count: 32)))
         for index in 0..<4 { #expect(taken { try places.accept(ids[index], from: group) } == nil) }
         #expect(taken { try places.accept(ids[4], from: group) } == .netGroup)
         for index in 4..<6 {
@@ -25,10 +26,10 @@ import Testing
         #expect(taken { try places.accept(ids[6], from: .loopback) } == .places)
         #expect(taken { try places.dial(ids[7]) } == nil)
         #expect(taken { try places.dial(ids[8]) } == .places)
-        for index in 0..<2 { #expect(taken { try places.identify(ids[index], as: .zero) } == nil) }
-        #expect(taken { try places.identify(ids[2], as: .zero) } == .identity)
+        for index in 0..<2 { #expect(taken { try places.identify(ids[index], by: key) } == nil) }
+        #expect(taken { try places.identify(ids[2], by: key) } == .identity)
         places.disconnect(ids[0])
-        #expect(taken { try places.identify(ids[2], as: .zero) } == nil)
+        #expect(taken { try places.identify(ids[2], by: key) } == nil)
         #expect(taken { try places.accept(ids[9], from: group) } == .places)
         places.leave(ids[0])
         #expect(taken { try places.accept(ids[9], from: group) } == nil)

@@ -1,4 +1,5 @@
 import Identity
+import Logging
 import NIOCore
 import NIOSSL
 import Replication
@@ -182,6 +183,25 @@ import Testing
         #expect(try await left.dialFailed() == .tooManyOfIdentity(right.did))
         await left.transport.shutdown()
         await right.transport.shutdown()
+    }
+
+    @Test func `who comes under another's name takes none of that one's places`() async throws {
+        let (bob, node) = (try Peer(1), try Peer(2))
+        let port = try await node.listen()
+        let masked = try Transport(
+            identity: TransportIdentity(did: bob.did, keyEntry: .zero, key: try Peer.key(3)),
+            checker: SignatureChecker(),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        for _ in 1...2 {
+            masked.dial(host: "127.0.0.1", port: port)
+            let certificate = try await node.connected().1
+            #expect(certificate.did == bob.did && !certificate.keyIsFirst)
+        }
+        bob.dial(port)
+        #expect(try await node.connected().1.keyIsFirst)
+        await masked.shutdown()
+        await bob.transport.shutdown()
+        await node.transport.shutdown()
     }
 
     @Test func `a net group has its places and loopback counts only if told`() async throws {

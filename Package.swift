@@ -13,6 +13,9 @@ let isPlanted = ProcessInfo.processInfo.environment["TALEA_PLANTED"] == "1"
 /// `TALEA_FUZZ=1` adds the fuzzers (Fuzz/README.md) and lets them watch the branches of every room.
 let isFuzzed = ProcessInfo.processInfo.environment["TALEA_FUZZ"] == "1"
 
+/// `TALEA_FUZZ=kept` adds the same targets to any other build, without libFuzzer: what is kept, once each.
+let isKept = ProcessInfo.processInfo.environment["TALEA_FUZZ"] == "kept"
+
 /// With the edges in a debug build: to optimise all that they rest on takes too long.
 let optimised = pureOnly ? [] : ["-O", "-assert-config", "Debug"]
 
@@ -196,12 +199,15 @@ let edgeTests: [Target] = [
 func fuzzer(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
         name: name, dependencies: dependencies + ["Fuzzing"], path: path, swiftSettings: settings,
-        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
+        linkerSettings: isKept
+            ? [] : [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])])
 }
 
 let fuzzers: [Target] =
     [
-        .target(name: "Fuzzing", path: "Fuzz/Fuzzing", swiftSettings: settings),
+        .target(
+            name: "Fuzzing", path: "Fuzz/Fuzzing",
+            swiftSettings: settings + (isKept ? [.define("KEPT")] : [])),
         fuzzer(
             "talea-fuzz", "Fuzz/Pure",
             [
@@ -261,6 +267,6 @@ let package = Package(
                     exact: "2.13.0"),
             ]),
     targets: pureRooms + pureTests + (pureOnly ? [] : edges + edgeTests)
-        + (isFuzzed ? fuzzers : []),
+        + (isFuzzed || isKept ? fuzzers : []),
     swiftLanguageModes: [.v6]
 )

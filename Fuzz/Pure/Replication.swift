@@ -200,6 +200,7 @@ struct Shelf: Catalogue {
     func contains(_ log: LogID, in topic: TopicID) -> Bool {
         topic == .alliance && logs[log] != nil
     }
+    func topic(of log: LogID) -> TopicID? { logs[log] == nil ? nil : .alliance }
 }
 
 private func shelf(_ count: Int, without gap: Int) -> Shelf {

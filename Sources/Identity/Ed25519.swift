@@ -48,7 +48,46 @@ public struct SigningKey: Sendable, CustomStringConvertible {
 extension PublicKey {
     /// A point of prime order in canonical form. Any other key could make one signature valid for two
     /// messages, or valid on one node and not on another.
-    public var isPrimeOrder: Bool { crypto_core_ed25519_is_valid_point(bytes) == 1 }
+    public var isPrimeOrder: Bool { Point.isPrimeOrder(bytes) }
+}
+
+private enum Point {
+    static func isPrimeOrder(_ bytes: [UInt8]) -> Bool {
+        crypto_core_ed25519_is_valid_point(bytes) == 1 && (!libraryTakesMixed || returns(bytes))
+    }
+
+    /// libsodium before 1.0.21 takes an honest point plus the point of order two for valid, unless its
+    /// distribution has mended that (CVE-2025-69277). A node there must judge keys as all others do.
+    private static let libraryTakesMixed: Bool = {
+        guard let mixed = mixed(nonce: [1] + [UInt8](repeating: 0, count: 31)) else { return true }
+        return crypto_core_ed25519_is_valid_point(mixed) == 1
+    }()
+
+    /// Whether the group's order plus one, times the point, is the point again.
+    private static func returns(_ bytes: [UInt8]) -> Bool {
+        // 2^252 + 27742317777372353535851937790883648494.
+        let orderAndOne: [UInt8] = [
+            0xee, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9,
+            0xde,
+            0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        ]
+        var product = [UInt8](repeating: 0, count: 32)
+        return crypto_scalarmult_ed25519_noclamp(&product, orderAndOne, bytes) == 0
+            && product == bytes
+    }
+
+    /// The base point times `nonce`, plus the point of order two, (0, −1).
+    static func mixed(nonce: [UInt8]) -> [UInt8]? {
+        var torsion = [UInt8](repeating: 255, count: 32)
+        torsion[0] = 236
+        torsion[31] = 127
+        var honest = [UInt8](repeating: 0, count: 32)
+        var mixed = honest
+        guard crypto_scalarmult_ed25519_base_noclamp(&honest, nonce) == 0,
+            crypto_core_ed25519_add(&mixed, honest, torsion) == 0
+        else { return nil }
+        return mixed
+    }
 }
 
 /// Checks signatures the one way every node must: canonical, cofactorless, under prime-order keys only.
@@ -72,7 +111,7 @@ public struct SignatureChecker: Sendable {
     ) -> Bool {
         if cofactored {
             let r = Array(signature.bytes.prefix(32))
-            guard crypto_core_ed25519_is_valid_point(r) == 1 else { return false }
+            guard Point.isPrimeOrder(r) else { return false }
         }
         return crypto_sign_verify_detached(
             signature.bytes, message, UInt64(message.count), key.bytes) == 0
@@ -91,15 +130,7 @@ public struct SignatureChecker: Sendable {
         scalar[31] = scalar[31] & 127 | 64
         var nonce = [UInt8](repeating: 9, count: 32)
         nonce[31] = 0
-        // The point of order two, (0, −1).
-        var torsion = [UInt8](repeating: 255, count: 32)
-        torsion[0] = 236
-        torsion[31] = 127
-        var honest = [UInt8](repeating: 0, count: 32)
-        var mixed = honest
-        guard crypto_scalarmult_ed25519_base_noclamp(&honest, nonce) == 0,
-            crypto_core_ed25519_add(&mixed, honest, torsion) == 0
-        else { return false }
+        guard let mixed = Point.mixed(nonce: nonce) else { return false }
         let message: [UInt8] = [1]
         var challengeHash = [UInt8](repeating: 0, count: 64)
         let input = mixed + publicKey + message

@@ -10,6 +10,8 @@ final class EventQueue: Sendable {
         var bytes = 0
         /// The peer is not being read; `resume` is owed.
         var stalled = false
+        /// The consumer closed it: nothing but its end is delivered any more.
+        var isMuted = false
         let resume: @Sendable () -> Void
     }
 
@@ -68,6 +70,7 @@ final class EventQueue: Sendable {
         state.withLock { state in
             guard !state.isFinished else { return }
             if case .frame(let id, let frame) = event {
+                guard state.accounts[id]?.isMuted != true else { return }
                 state.accounts[id]?.frames += 1
                 state.accounts[id]?.bytes += frame.length
             }
@@ -76,8 +79,8 @@ final class EventQueue: Sendable {
         serve()
     }
 
-    /// What the consumer has decided to hear no more of.
-    func dropFrames(of id: ConnectionID) {
+    /// What the consumer has decided to hear no more of: from the return on no frame of it is delivered.
+    func mute(_ id: ConnectionID) {
         state.withLock { state in
             state.events.removeFirst(state.taken)
             state.taken = 0
@@ -86,6 +89,7 @@ final class EventQueue: Sendable {
             }
             state.accounts[id]?.frames = 0
             state.accounts[id]?.bytes = 0
+            state.accounts[id]?.isMuted = true
         }
     }
 

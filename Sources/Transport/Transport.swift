@@ -166,10 +166,8 @@ public final class Transport: Sendable {
     /// taken from `events` are dropped. `closed` follows with the first reason there was.
     public func close(_ id: ConnectionID, reason: CloseReason) {
         guard let connection = connection(id) else { return }
-        connection.onLoop { [queue] handler in
-            handler.close(reason, lingering: true)
-            queue.dropFrames(of: id)
-        }
+        queue.mute(id)
+        connection.onLoop { $0.close(reason, lingering: true) }
     }
 
     /// Ends everything, and `events` after what it still holds. Takes as long as the slowest

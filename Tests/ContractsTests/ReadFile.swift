@@ -12,3 +12,8 @@ func number(in variable: String) -> Int? {
 func replacing(_ text: String, _ old: String, _ new: String) -> String {
     text.replacingOccurrences(of: old, with: new)
 }
+
+/// The figures and names that a sentence tells, which it must tell in every language.
+func facts(_ sentence: String) -> [String] {
+    sentence.matches(of: /“[^”]*”|`[^`]*`|[0-9]+/).map { String($0.output) }.sorted()
+}

@@ -126,6 +126,20 @@ import Testing
         return trial
     }
 
+    @Test func `why a home signs nothing is read from storage as it was written`() throws {
+        let reasons: [ReadOnlyReason] = [
+            .sidecarAhead(sidecar: 7, database: .max), .sidecarMissing, .sidecarForeign, .homeLost,
+            .peerAhead(LogID([UInt8](repeating: 9, count: 32))!, sequence: 3),
+            .keyReplaced(at: try Instant(milliseconds: 1_800_000_000_000)),
+        ]
+        for reason in reasons { #expect(ReadOnlyReason(text: reason.text) == reason) }
+        for text in [
+            "", "ahead 7", "ahead 7 x", "missing 1", "peer 09 3", "key 0", "key", "lost home",
+        ] {
+            #expect(ReadOnlyReason(text: text) == nil, "\(text)")
+        }
+    }
+
     /// What an owner tries; most of it is refused, and that is the point.
     private static func work(
         _ network: inout Network, _ who: String, _ world: World, _ random: inout Seeded

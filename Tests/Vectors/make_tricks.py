@@ -98,6 +98,12 @@ while h(R, mixed, b"m%d" % n) % 8:
     n += 1
 row("mixed-order A, equation holds", False, mixed, R, sign(mixed, R, b"m%d" % n), b"m%d" % n)
 row("mixed-order A, cofactor needed", False, mixed, R, sign(mixed, R))
+# Order two alone: what libsodium before 1.0.21 took for an honest key (CVE-2025-69277).
+mixed = enc(add(A, mul(4, T8)))
+n = 0
+while h(R, mixed, b"m%d" % n) % 2:
+    n += 1
+row("mixed-order A by order two, equation holds", False, mixed, R, sign(mixed, R, b"m%d" % n), b"m%d" % n)
 Rm = enc(add(mul(r, B), T8))
 row("mixed-order R, cofactor needed", False, KA, Rm, sign(KA, Rm))
 json.dump(rows, sys.stdout, indent=1)

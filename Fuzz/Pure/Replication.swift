@@ -250,7 +250,9 @@ private let session = FuzzTarget(
             default: break
             }
         }
-        law(sides[side].goals.count <= ReplicationLimit.strangeLogs, "\(sides[side].goals.count) goals")
+        law(
+            sides[side].goals.count <= ReplicationLimit.strangeLogs,
+            "\(sides[side].goals.count) goals")
     }
     sort(sides[0].begin(now: 0, agent: "a"), by: 0)
     sort(sides[1].begin(now: 0, agent: "b"), by: 1)

@@ -6,6 +6,7 @@ say what the pages must say too. Whatever one signs must stand on the others' op
 
 import argparse, concurrent.futures, contextlib, datetime, hashlib, os, re, subprocess, sys, tempfile, time
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -48,14 +49,27 @@ class Owner(Pages):
         self.wait(lambda: self.one(f".side nav a[data-key={key}][aria-current]"), f"opens the room {key}")
         self.wait(lambda: self.driver.execute_script("return document.documentElement.dataset.live") == "yes", "listens")
 
+    def use(self, find, do):
+        """What she does with something on the page. As long as nothing is typed news may put the page anew under her
+        hand; she then does it with what stands there."""
+        for _ in range(5):
+            with contextlib.suppress(StaleElementReferenceException):
+                return do(find())
+        return do(find())
+
+    def click(self, selector):
+        self.use(lambda: self.one(selector), lambda it: it.click())
+
     def type(self, form, **values):
         """`o_units="10"` is typed into `o.units`; people are chosen by the name they show."""
-        for name, value in values.items():
-            name = name.replace("__", "-").replace("_", ".", 1)
-            fields = form.find_elements("name", name)
-            hold(fields, f"{self.name}: the form has no {name}: {form.text}")
-            for field, one in zip(fields, value if isinstance(value, list) else [value]):
-                self.fill_in(field, one)
+        def fill(form):
+            for name, value in values.items():
+                name = name.replace("__", "-").replace("_", ".", 1)
+                fields = form.find_elements("name", name)
+                hold(fields, f"{self.name}: the form has no {name}: {form.text}")
+                for field, one in zip(fields, value if isinstance(value, list) else [value]):
+                    self.fill_in(field, one)
+        self.use(form, fill)
 
     def fill_in(self, field, value):
         if field.tag_name == "select":
@@ -71,10 +85,12 @@ class Owner(Pages):
             field.clear()
             field.send_keys(value)
 
+    def review(self, form):
+        self.use(form, lambda form: form.find_element("css selector", "button").click())
+
     def sign(self, form, *says):
         """Review, read, sign; when that was."""
-        button = form.find_element("css selector", "button")
-        button.click()
+        self.review(form)
         preview = self.wait(lambda: self.one("dialog[open] [data-preview]"), "shows a preview")
         for text in says:
             hold(text in preview.text, f"{self.name}: the preview does not say {text}: {preview.text}")
@@ -84,23 +100,21 @@ class Owner(Pages):
         return signed
 
     def item(self, *texts):
-        """What waits on Today with these words; its form, opened."""
+        """What waits on Today with these words: how to find its form, opened."""
         if not self.driver.current_url.rstrip("/").endswith(self.base.rpartition("/")[2]):
             self.room("t")
 
         def find():
             for item in self.all(".items .item"):
                 if all(text in item.text for text in texts):
-                    return item
-        item = self.wait(find, f"shows what waits: {texts}")
-        for summary in item.find_elements("css selector", ".do details:not([open]) > summary"):
-            summary.click()
-        return item.find_element("css selector", "form.act")
+                    for summary in item.find_elements("css selector", ".do details:not([open]) > summary"):
+                        summary.click()
+                    return item.find_element("css selector", "form.act")
+        return lambda: self.wait(find, f"shows what waits: {texts}")
 
     def photo(self, form, path):
-        form.find_element("css selector", "input[type=file]").send_keys(path)
-        field = form.find_element("name", "o.evidence")
-        self.wait(lambda: len(field.get_attribute("value")) == 64, "hashes the photo")
+        self.use(form, lambda form: form.find_element("css selector", "input[type=file]").send_keys(path))
+        self.wait(lambda: len(form().find_element("name", "o.evidence").get_attribute("value")) == 64, "hashes the photo")
 
 
 class PagesStory(Story):
@@ -154,9 +168,9 @@ class PagesStory(Story):
         for place, owner in enumerate(owners[1:], 1):
             for other in owners[:place]:
                 owner.room("a")
-                form = owner.one("form.act input[name='o.address']").find_element("xpath", "ancestor::form")
+                form = lambda: owner.one("form.act:has(input[name='o.address'])")
                 owner.type(form, o_address=other.address)
-                form.find_element("css selector", "button").click()
+                owner.review(form)
                 owner.wait(lambda: owner.one("#room > .notice.good"), "keeps the address")
         for owner in owners:
             owner.room("a")
@@ -167,12 +181,13 @@ class PagesStory(Story):
     def weeks(self, owner, resource, first, total):
         """Draws two weeks on the calendar, and says what can be made in them."""
         owner.room("p")
-        cells = owner.all("[data-monday] rect[class^=cell]")
-        driver = owner.driver
-        driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", cells[first])
-        ActionChains(driver).click_and_hold(cells[first]).move_to_element(cells[first + 1]).release().perform()
-        form = owner.one("#declare form")
-        start = datetime.datetime.fromisoformat(form.find_element("name", "t.start").get_attribute("value"))
+
+        def draw(cells):
+            owner.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", cells[first])
+            ActionChains(owner.driver).click_and_hold(cells[first]).move_to_element(cells[first + 1]).release().perform()
+        owner.use(lambda: owner.all("[data-monday] rect[class^=cell]"), draw)
+        form = lambda: owner.one("#declare form")
+        start = datetime.datetime.fromisoformat(form().find_element("name", "t.start").get_attribute("value"))
         hold(start.weekday() == 0 and start > datetime.datetime.now(), f"a Monday to come was drawn: {start}")
         owner.type(form, o_resource=resource, o_total=str(total))
         owner.sign(form, str(total), resource)
@@ -183,11 +198,12 @@ class PagesStory(Story):
     def kind(self, owner, title, link):
         """The link under a kind of contract in the market."""
         owner.room("m")
-        for kind in owner.all(".kinds li"):
-            if kind.find_element("tag name", "b").text == self.words[title]:
-                kind.find_element("link text", self.words[link]).click()
-                return owner.wait(lambda: owner.one("form.act"), f"asks for {title}")
-        raise Broken(f"{owner.name}: no {title} in the market")
+
+        def choose(kinds):
+            kind = [one for one in kinds if one.find_element("tag name", "b").text == self.words[title]][0]
+            kind.find_element("link text", self.words[link]).click()
+        owner.use(lambda: owner.all(".kinds li"), choose)
+        return lambda: owner.wait(lambda: owner.one("form.act"), f"asks for {title}")
 
     # -- the option ------------------------------------------------------------------------------------
 
@@ -211,14 +227,14 @@ class PagesStory(Story):
         self.picture(z, "market")
         for owner in (d, c):
             owner.room("t")
-        z.one("tbody tr a.primary").click()
-        form = z.wait(lambda: z.one("form.act"), "asks for the quantity")
+        z.click("tbody tr a.primary")
+        form = lambda: z.wait(lambda: z.one("form.act"), "asks for the quantity")
         z.type(form, o_units="100", o_arbiter="zhongcai")
-        form.find_element("css selector", "button").click()
+        z.review(form)
         z.wait(lambda: z.one("dialog[open] [data-preview]"), "shows a preview")
         reads_well(z.driver, "a preview")
         self.picture(z, "preview")
-        z.one("dialog[open] a.button").click()
+        z.click("dialog[open] a.button")
         with self.appears((d, ".item", words["accept"], words["capacity"]), (c, ".item", words["accept"], words["capacity"])) as signed:
             signed(z.sign(form, "¥500.00"))
         z.room("t")
@@ -309,7 +325,7 @@ class PagesStory(Story):
     def proof(self):
         """A customer photographs the code of a milestone and checks it in a browser, with no node and no network."""
         d, customer = self.owners["dongguan"], self.owners["zhongcai"].driver
-        d.one("tbody tr td a").click()
+        d.click("tbody tr td a")
         d.wait(lambda: d.all(".timeline li"), "shows the steps")
         self.picture(d, "contract")
         step = [one for one in d.all(".timeline li") if "4" in one.text and self.evidence_hash in one.text][0]
@@ -357,9 +373,9 @@ class PagesStory(Story):
     def settled_on_pages(self, kind, *owners):
         for owner in owners:
             owner.room("c")
-            owner.one("a[href='/contracts?which=ended']").click()
-            row = owner.wait(lambda: [r for r in owner.all("tbody tr") if self.words[kind] in r.text][0], f"lists {kind} as ended")
-            hold(self.words["settled"] in row.text and self.words["fulfilled"] in row.text, f"{owner.name}: {row.text}")
+            owner.click("a[href='/contracts?which=ended']")
+            says = [self.words[word] for word in (kind, "settled", "fulfilled")]
+            owner.wait(lambda: any(all(one in r.text for one in says) for r in owner.all("tbody tr")), f"lists {says}")
 
     def play(self):
         self.begin()

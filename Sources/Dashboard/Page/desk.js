@@ -17,11 +17,16 @@ const shows = {
 };
 
 // Nobody loses what she is typing or reading in a dialog.
+const isChanged = (field) => {
+  if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+  if (!field.matches("select")) return field.value !== field.defaultValue;
+  return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
+};
 const isBusy = () => {
   const main = document.getElementById("room");
   if (document.querySelector("dialog[open]")) return true;
   if (main.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
-  return [...main.querySelectorAll("form.act input:not([type=hidden])")].some((input) => input.value !== input.defaultValue);
+  return [...main.querySelectorAll("form.act :is(input:not([type=hidden]), select, textarea)")].some(isChanged);
 };
 
 // Puts another state of a page in the place of this one.

@@ -98,6 +98,8 @@ private enum Point {
 public struct SignatureChecker: Sendable {
     /// Whether the linked library accepts a signature only the cofactored equation accepts.
     public let cofactored: Bool
+    /// Verdicts that are at hand; whoever asks for one of them need not compute it again.
+    public var ahead = SignatureVerdicts()
 
     public init() { cofactored = SignatureChecker.libraryIsCofactored() }
 
@@ -109,6 +111,7 @@ public struct SignatureChecker: Sendable {
     public func verifies(
         _ signature: Signature, of message: [UInt8], byCheckedKey key: PublicKey
     ) -> Bool {
+        if let known = ahead.holds(signature, of: message, by: key) { return known }
         if cofactored {
             let r = Array(signature.bytes.prefix(32))
             guard Point.isPrimeOrder(r) else { return false }

@@ -22,7 +22,7 @@ public struct Node: Sendable {
     var namedIn: TreeDictionary<TopicID, [DID]> = [:]
     /// At start: public entries, until it is known who is a member of what.
     var unread: [Entry] = []
-    public let checker: SignatureChecker
+    public internal(set) var checker: SignatureChecker
     public let agent: String
 
     public internal(set) var keyLogs = KeyLogs()

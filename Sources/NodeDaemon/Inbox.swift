@@ -1,4 +1,5 @@
 internal import Dashboard
+internal import Identity
 internal import NodeCore
 internal import Synchronization
 
@@ -6,10 +7,13 @@ internal import Synchronization
 final class Inbox: Sendable {
     /// Runs on the node; what it returns is called once the batch is durable, or lost.
     typealias Input = @Sendable (inout Node) -> (@Sendable (Result<Void, any Error>) -> Void)?
+    /// The signature that an input will look into.
+    typealias Claim = @Sendable (borrowing Node) -> SignatureClaim?
+    typealias Batch = [(input: Input, claim: Claim?)]
 
     static let batchMax = 512
 
-    private let waiting = Mutex<(inputs: [Input], last: Node?)>(([], nil))
+    private let waiting = Mutex<(inputs: Batch, last: Node?)>(([], nil))
     /// Fires when something was put in; ends when closed.
     let signals: AsyncStream<Void>
     private let signal: AsyncStream<Void>.Continuation
@@ -18,9 +22,9 @@ final class Inbox: Sendable {
         (signals, signal) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    func put(_ input: @escaping Input) {
+    func put(claiming claim: Claim? = nil, _ input: @escaping Input) {
         let last = waiting.withLock { waiting -> Node? in
-            if waiting.last == nil { waiting.inputs.append(input) }
+            if waiting.last == nil { waiting.inputs.append((input, claim)) }
             return waiting.last
         }
         if let last { Self.turnAway(input, last) } else { signal.yield() }
@@ -33,7 +37,7 @@ final class Inbox: Sendable {
             defer { waiting = ([], node) }
             return waiting.inputs
         }
-        for input in left { Self.turnAway(input, node) }
+        for (input, _) in left { Self.turnAway(input, node) }
     }
 
     private static func turnAway(_ input: Input, _ node: Node) {
@@ -48,7 +52,7 @@ final class Inbox: Sendable {
     func close() { signal.finish() }
 
     /// The next inputs; `nil` when none waits.
-    func batch() -> [Input]? {
+    func batch() -> Batch? {
         waiting.withLock { waiting in
             guard !waiting.inputs.isEmpty else { return nil }
             let batch = Array(waiting.inputs.prefix(Self.batchMax))

@@ -109,18 +109,33 @@ final class Runtime: Service {
         for address in node.peers { dialer.add(address) }
         loop: for await _ in inbox.signals {
             while let batch = inbox.batch() {
+                await foresee(&node, batch)
                 guard turn(&node, batch) else { break loop }
             }
         }
         inbox.end(with: node)
     }
 
+    /// Fewer signatures are sooner looked into than handed out.
+    private static let foreseenMin = 4
+
+    /// Where frames have come faster than they are decided, their signatures are looked into side by side.
+    private func foresee(_ node: inout Node, _ batch: Inbox.Batch) async {
+        var claims: [SignatureClaim] = []
+        if batch.count >= Self.foreseenMin {
+            claims = batch.compactMap { $0.claim?(node) }
+        }
+        let isWorthIt = claims.count >= Self.foreseenMin
+        node.foresee(
+            isWorthIt ? await node.checker.verdicts(on: claims) : SignatureVerdicts())
+    }
+
     /// One batch: apply all, commit once, answer, then speak. False: nothing can be read any more.
-    private func turn(_ node: inout Node, _ batch: [Inbox.Input]) -> Bool {
+    private func turn(_ node: inout Node, _ batch: Inbox.Batch) -> Bool {
         var changes: [Change] = []
         var directives: [Directive] = []
         var answers: [@Sendable (Result<Void, any Error>) -> Void] = []
-        for input in batch {
+        for (input, _) in batch {
             node.begin(at: Clock.now(), seed: Entropy.seed())
             if let answer = input(&node) { answers.append(answer) }
             changes += node.takeChanges()
@@ -312,7 +327,7 @@ final class Runtime: Service {
                 // Frames wait at their sockets while the node is busy: never more than this here.
                 await frames.enter()
                 let frames = frames
-                inbox.put { node in
+                inbox.put(claiming: { $0.claim(in: frame, from: peer) }) { node in
                     node.received(frame, from: peer)
                     frames.leave()
                     return nil

@@ -34,6 +34,22 @@ import Testing
         #expect(SigningKey(seed: SecretBytes(bytes)) == nil)
     }
 
+    @Test func `a verdict found ahead is of just that signature, message and key`() async throws {
+        let message = Array("one tally, two halves".utf8)
+        let signature = alice.key.sign(message)
+        let key = alice.key.publicKey
+        let wrong = try #require(Signature(signature.bytes.flipping(3)))
+        var asked = checker
+        asked.ahead = await checker.verdicts(on: [
+            SignatureClaim(signature, of: message, byCheckedKey: key),
+            SignatureClaim(wrong, of: message, byCheckedKey: key),
+        ])
+        #expect(asked.verifies(signature, of: message, by: key))
+        #expect(!asked.verifies(wrong, of: message, by: key))
+        #expect(!asked.verifies(signature, of: message.flipping(0), by: key))
+        #expect(!asked.verifies(signature, of: message, by: bob.key.publicKey))
+    }
+
     @Test func `no bit of signature, message or key can be turned`() throws {
         let message = Array("one tally, two halves".utf8)
         let signature = alice.key.sign(message)

@@ -146,10 +146,10 @@ extension BareDatabase {
 func seconds() -> Double { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 }
 
 /// A folder that is gone afterwards; on the same disk as all others.
-func inFolder<T>(_ body: (String) throws -> T) throws -> T {
+func inFolder<T>(_ body: (String) async throws -> T) async throws -> T {
     let base = ProcessInfo.processInfo.environment["TALEA_BENCH_FOLDER"] ?? NSTemporaryDirectory()
     let path = base + "/talea-bench-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: path) }
-    return try body(path)
+    return try await body(path)
 }

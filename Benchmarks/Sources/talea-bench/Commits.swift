@@ -8,7 +8,7 @@ import Storage
 
 /// Signed steps of contracts made durable: many to a commit, as when many ask at once, and one alone.
 enum Commits {
-    static func run(contracts: Int, each: Int, batch: Int) throws -> [String: Double] {
+    static func run(contracts: Int, each: Int, batch: Int) async throws -> [String: Double] {
         let (trade, made) = try Steps.contracts(contracts)
         let notice = Act(transition: "stop", record: 1, arguments: [:])
         var node = trade.network["partner"]
@@ -26,7 +26,7 @@ enum Commits {
             + snapshot.entries.filter { logs.contains($0.header.log?.log ?? .zero) }.map {
                 .entry($0, own: $0.header.author == me.did)
             }
-        return try inFolder { folder in
+        return try await inFolder { folder in
             func ledger(_ name: String) throws -> String {
                 try Ingest.ledger(in: folder, name, of: me.key, before: before)
             }

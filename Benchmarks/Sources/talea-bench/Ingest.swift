@@ -62,15 +62,18 @@ enum Ingest {
     private static let batchMax = 512
 
     /// Frames into the node, decided and durable, in seconds; how many entries each commit held.
-    private static func take(_ frames: [Frame], _ scene: Scene, _ database: Database) throws -> (
-        seconds: Double, batches: [Int]
-    ) {
+    private static func take(_ frames: [Frame], _ scene: Scene, _ database: Database) async throws
+        -> (seconds: Double, batches: [Int])
+    {
         var node = scene.node
         var batches: [Int] = []
         let begun = seconds()
         for start in stride(from: 0, to: frames.count, by: batchMax) {
             var changes: [Change] = []
-            for frame in frames[start..<min(start + batchMax, frames.count)] {
+            let batch = frames[start..<min(start + batchMax, frames.count)]
+            let claims = batch.compactMap { node.claim(in: $0, from: scene.peer) }
+            node.foresee(await node.checker.verdicts(on: claims))
+            for frame in batch {
                 node.begin(at: Sync.start, seed: .zero)
                 node.received(frame, from: scene.peer)
                 changes += node.takeChanges()
@@ -124,14 +127,14 @@ enum Ingest {
     }
 
     /// Entries that come one by one, each with a signature to check.
-    static func live(authors: Int, each: Int) throws -> [String: Double] {
+    static func live(authors: Int, each: Int) async throws -> [String: Double] {
         let scene = try Scene(authors: authors, each: each)
         let said = scene.asSaid
         let frames = said.map { Message.push($0.entry.wire).frame }
-        return try inFolder { folder in
+        return try await inFolder { folder in
             let database = try Database.open(
                 at: try ledger(in: folder, "home", before: scene.known))
-            let took = try take(frames, scene, database)
+            let took = try await take(frames, scene, database)
             try require(said.count, took.batches)
             database.close()
             let bare = try insert(
@@ -148,7 +151,7 @@ enum Ingest {
     }
 
     /// Runs of a log, as a node gets them that was away: the newest entry's signature vouches for the run.
-    static func runs(authors: Int, each: Int) throws -> [String: Double] {
+    static func runs(authors: Int, each: Int) async throws -> [String: Double] {
         let scene = try Scene(authors: authors, each: each)
         let runs = scene.people.map { Array($0.publicEntries.dropFirst()) }
         // The newest alone first: it makes the node ask for the rest.
@@ -172,10 +175,10 @@ enum Ingest {
             for entry in valid { chains.apply(entry) }
         }
         let verifying = seconds() - begun
-        return try inFolder { folder in
+        return try await inFolder { folder in
             let database = try Database.open(
                 at: try ledger(in: folder, "home", before: scene.known))
-            let took = try take(frames, scene, database)
+            let took = try await take(frames, scene, database)
             try require(authors * each, took.batches)
             database.close()
             let all = runs.flatMap { $0 }

@@ -3,7 +3,7 @@ import Identity
 
 /// One subject of a benchmark, by its name and numbers.
 @main struct Main {
-    static func main() {
+    static func main() async {
         _ = Sodium.start()
         let arguments = Array(CommandLine.arguments.dropFirst())
         let numbers = arguments.dropFirst().compactMap { Int($0) }
@@ -15,14 +15,14 @@ import Identity
             case ("calm", 2): try tell(Calm.run(contracts: numbers[0], alliances: numbers[1]))
             case ("logs", 1): try tell(Sync.memory(logs: numbers[0]))
             case ("steps", 2): try tell(Steps.run(contracts: numbers[0], each: numbers[1]))
-            case ("live", 2): try tell(Ingest.live(authors: numbers[0], each: numbers[1]))
-            case ("runs", 2): try tell(Ingest.runs(authors: numbers[0], each: numbers[1]))
+            case ("live", 2): try await tell(Ingest.live(authors: numbers[0], each: numbers[1]))
+            case ("runs", 2): try await tell(Ingest.runs(authors: numbers[0], each: numbers[1]))
             case ("commits", 3):
-                try tell(
+                try await tell(
                     Commits.run(contracts: numbers[0], each: numbers[1], batch: numbers[2]))
-            case ("offers", 1): try tell(Offers.run(numbers[0]))
-            case ("rebuild", 1): try tell(Moves.rebuild(numbers[0]))
-            case ("transfers", 2): try tell(Moves.durable(numbers[0], batch: numbers[1]))
+            case ("offers", 1): try await tell(Offers.run(numbers[0]))
+            case ("rebuild", 1): try await tell(Moves.rebuild(numbers[0]))
+            case ("transfers", 2): try await tell(Moves.durable(numbers[0], batch: numbers[1]))
             default: throw BenchRefusal.usage
             }
         } catch {

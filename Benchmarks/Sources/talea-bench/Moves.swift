@@ -38,9 +38,9 @@ enum Moves {
     }
 
     /// `count` transfers anew from the events that entries gave, over bare insertion of as many rows.
-    static func rebuild(_ count: Int) throws -> [String: Double] {
+    static func rebuild(_ count: Int) async throws -> [String: Double] {
         let events = try events(count)
-        return try inFolder { folder in
+        return try await inFolder { folder in
             let database = try Database.open(at: try Ingest.ledger(in: folder, "home"))
             let begun = seconds()
             var books = Books()
@@ -88,9 +88,9 @@ enum Moves {
 
     /// Durable transfers, `batch` to a commit, over five statements each: the transfer, two guarded
     /// balances, two postings.
-    static func durable(_ count: Int, batch: Int) throws -> [String: Double] {
+    static func durable(_ count: Int, batch: Int) async throws -> [String: Double] {
         let events = try events(count)
-        return try inFolder { folder in
+        return try await inFolder { folder in
             let database = try Database.open(at: try Ingest.ledger(in: folder, "home"))
             let begun = seconds()
             for start in stride(from: 0, to: events.count, by: 2 * batch) {

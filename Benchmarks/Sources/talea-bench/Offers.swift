@@ -8,7 +8,7 @@ import Market
 enum Offers {
     private static func craft(_ path: String) -> String { String(path.prefix { $0 != "/" }) }
 
-    static func run(_ count: Int) throws -> [String: Double] {
+    static func run(_ count: Int) async throws -> [String: Double] {
         let paths = (0..<max(count / 1_000, 1)).map { "craft-\($0 / 10)/kind-\($0)" }
         let resources = try paths.map { try Resource($0) }
         var quotes: [Quote] = []
@@ -28,7 +28,7 @@ enum Offers {
         var book = OrderBook()
         for quote in quotes { book.list(quote) }
         let listing = (seconds() - begun) / Double(count)
-        return try inFolder { folder in
+        return try await inFolder { folder in
             let bare = try BareDatabase("\(folder)/offers.sqlite")
             try bare.run(
                 """

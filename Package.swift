@@ -234,6 +234,17 @@ let fuzzers: [Target] =
                 ])
         ])
 
+/// What a node does most often, for counting instructions. Some files are shared with talea-bench.
+let kernels = Target.executableTarget(
+    name: "talea-kernels",
+    dependencies: [
+        "Simulation", "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries",
+        "Capacity", "Identity",
+    ], path: "Benchmarks/Sources",
+    sources: ["talea-kernels"]
+        + ["Authors", "Measures", "Steps", "Trade"].map { "talea-bench/\($0).swift" },
+    swiftSettings: settings)
+
 /// What Benchmarks, a package of its own, measures.
 let measured: [String] =
     pureRooms.filter { $0.type == .regular }.map(\.name) + (pureOnly ? [] : ["Storage"])
@@ -267,6 +278,6 @@ let package = Package(
                     exact: "2.13.0"),
             ]),
     targets: pureRooms + pureTests + (pureOnly ? [] : edges + edgeTests)
-        + (isFuzzed || isKept ? fuzzers : []),
+        + (isFuzzed || isKept ? fuzzers : []) + (isKept ? [kernels] : []),
     swiftLanguageModes: [.v6]
 )

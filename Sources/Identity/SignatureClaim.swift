@@ -50,7 +50,8 @@ extension SignatureChecker {
     /// Looks into all of them, side by side: a signature stands by itself, and is most of what an entry
     /// costs.
     public func verdicts(on claims: [SignatureClaim]) async -> SignatureVerdicts {
-        await withTaskGroup(of: SignatureVerdicts.self) { group in
+        guard !claims.isEmpty else { return SignatureVerdicts() }
+        return await withTaskGroup(of: SignatureVerdicts.self) { group in
             for start in stride(from: 0, to: claims.count, by: Self.share) {
                 group.addTask {
                     var verdicts = SignatureVerdicts()

@@ -108,26 +108,30 @@ final class Runtime: Service {
         var node = first
         for address in node.peers { dialer.add(address) }
         loop: for await _ in inbox.signals {
-            while let batch = inbox.batch() {
-                await foresee(&node, batch)
-                guard turn(&node, batch) else { break loop }
+            var batch = inbox.batch()
+            var verdicts = await node.checker.verdicts(on: claims(of: batch, node))
+            while let now = batch {
+                // While these are decided and written, other processors look into the next ones' signatures.
+                let next = inbox.batch()
+                let (checker, claims) = (node.checker, claims(of: next, node))
+                async let ahead = checker.verdicts(on: claims)
+                node.foresee(verdicts)
+                guard turn(&node, now) else { break loop }
+                node.foresee(SignatureVerdicts())
+                verdicts = await ahead
+                batch = next
             }
         }
         inbox.end(with: node)
     }
 
     /// Fewer signatures are sooner looked into than handed out.
-    private static let foreseenMin = 4
+    private static let claimsMin = 4
 
-    /// Where frames have come faster than they are decided, their signatures are looked into side by side.
-    private func foresee(_ node: inout Node, _ batch: Inbox.Batch) async {
-        var claims: [SignatureClaim] = []
-        if batch.count >= Self.foreseenMin {
-            claims = batch.compactMap { $0.claim?(node) }
-        }
-        let isWorthIt = claims.count >= Self.foreseenMin
-        node.foresee(
-            isWorthIt ? await node.checker.verdicts(on: claims) : SignatureVerdicts())
+    private func claims(of batch: Inbox.Batch?, _ node: Node) -> [SignatureClaim] {
+        guard let batch, batch.count >= Self.claimsMin else { return [] }
+        let claims = batch.compactMap { $0.claim?(node) }
+        return claims.count < Self.claimsMin ? [] : claims
     }
 
     /// One batch: apply all, commit once, answer, then speak. False: nothing can be read any more.

@@ -21,12 +21,12 @@ enum Ingest {
 
         /// The people's keys and profiles are known; the rest of what they say is not.
         init(authors: Int, each: Int) throws {
-            var network = Network(seed: 1, now: Sync.start)
+            var network = Network(seed: 1, now: benchStart)
             try network.add("member")
             try network.add("node")
             people = try Author.many(
                 authors, each: each + 1, in: network["member"].alliance,
-                from: Sync.start.advanced(by: -86_400_000))
+                from: benchStart.advanced(by: -86_400_000))
             guard var store = network.stores["node"] else { throw BenchRefusal.setUp("store") }
             store.commit(
                 people.flatMap { [$0.keyEntry, $0.publicEntries[0]] }
@@ -68,29 +68,37 @@ enum Ingest {
         var node = scene.node
         var batches: [Int] = []
         let begun = seconds()
+        let checker = node.checker
+        var verdicts = await checker.verdicts(on: claims(in: frames.prefix(batchMax), node, scene))
         for start in stride(from: 0, to: frames.count, by: batchMax) {
-            var changes: [Change] = []
-            let batch = frames[start..<min(start + batchMax, frames.count)]
-            let claims = batch.compactMap { node.claim(in: $0, from: scene.peer) }
-            node.foresee(await node.checker.verdicts(on: claims))
-            for frame in batch {
-                node.begin(at: Sync.start, seed: .zero)
-                node.received(frame, from: scene.peer)
-                changes += node.takeChanges()
-                _ = node.takeDirectives()
-                let held = changes.count { if case .entry = $0 { true } else { false } }
-                if held >= batchMax {
-                    try database.commit(changes)
-                    batches.append(held)
-                    changes = []
-                }
+            let next = frames.dropFirst(start + batchMax).prefix(batchMax)
+            let claimed = claims(in: next, node, scene)
+            async let ahead = checker.verdicts(on: claimed)
+            node.foresee(verdicts)
+            var (changes, held): ([Change], Int) = ([], 0)
+            func commit() throws {
+                try database.commit(changes)
+                if held > 0 { batches.append(held) }
+                (changes, held) = ([], 0)
             }
-            try database.commit(changes)
-            let held = changes.count { if case .entry = $0 { true } else { false } }
-            if held > 0 { batches.append(held) }
+            for frame in frames[start..<min(start + batchMax, frames.count)] {
+                node.begin(at: benchStart, seed: .zero)
+                node.received(frame, from: scene.peer)
+                let came = node.takeChanges()
+                _ = node.takeDirectives()
+                held += came.count { if case .entry = $0 { true } else { false } }
+                changes += came
+                if held >= batchMax { try commit() }
+            }
+            try commit()
+            verdicts = await ahead
         }
         return (seconds() - begun, batches)
     }
+
+    private static func claims(in frames: ArraySlice<Frame>, _ node: Node, _ scene: Scene)
+        -> [SignatureClaim]
+    { frames.compactMap { node.claim(in: $0, from: scene.peer) } }
 
     private static func insert(_ entries: [ValidEntry], _ batches: [Int], _ path: String) throws
         -> Double
@@ -117,7 +125,7 @@ enum Ingest {
         }
         let genesis = try Genesis(
             key: key, nextKey: key.publicKey, nodeSecret: SecretBytes(SHA256.hash([2]).bytes),
-            profile: Profile(name: "bench"), joining: nil, founding: "bench", at: Sync.start,
+            profile: Profile(name: "bench"), joining: nil, founding: "bench", at: benchStart,
             seed: .zero)
         try Database.create(at: path, genesis: genesis, templates: [])
         let database = try Database.open(at: path)

@@ -19,10 +19,10 @@ enum Offers {
             guard let id = EntryID(seed.bytes) else { throw BenchRefusal.setUp("id") }
             quotes.append(
                 Quote(
-                    allIn: dice % 100_000, time: Sync.start.advanced(by: Int64(number)), offer: id,
+                    allIn: dice % 100_000, time: benchStart.advanced(by: Int64(number)), offer: id,
                     author: .zero, alliance: .zero,
                     resource: resources[Int(dice / 7) % paths.count],
-                    until: Sync.start.advanced(by: 86_400_000)))
+                    until: benchStart.advanced(by: 86_400_000)))
         }
         var begun = seconds()
         var book = OrderBook()
@@ -55,7 +55,7 @@ enum Offers {
                 times[what, default: []].append(seconds() - begun)
                 guard found == 20 else { throw BenchRefusal.setUp("\(found) found by \(what)") }
             }
-            let now = Sync.start
+            let now = benchStart
             for round in 0..<5_000 {
                 let path = paths[round * 7_919 % paths.count]
                 // The best twenty for a resource; for a craft, those at most so dear.

@@ -9,16 +9,14 @@ import Simulation
 
 /// One node that holds public logs and one that joins: frames in memory, no disk and no TLS.
 enum Sync {
-    static let start = Instant.earliest.advanced(by: 1_795_000_000_000)
-
     /// A network of two in which only the first knows what the authors said.
     private static func network(authors: Int, each: Int) throws -> Network {
-        var network = Network(seed: 1, now: start)
+        var network = Network(seed: 1, now: benchStart)
         try network.add("old")
         try network.add("new")
         let alliance = network["old"].alliance
         let people = try Author.many(
-            authors, each: each, in: alliance, from: start.advanced(by: -86_400_000))
+            authors, each: each, in: alliance, from: benchStart.advanced(by: -86_400_000))
         guard var store = network.stores["old"] else { throw BenchRefusal.setUp("store") }
         store.commit(people.flatMap(\.entries).map { .entry($0, own: false) })
         network.stop("old")

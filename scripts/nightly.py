@@ -48,6 +48,23 @@ class Night:
                           TALEA_POWER_IMAGES=str(images))
         return status == 0, {"images": images, **tests(out)}
 
+    def coverage(self, log, _):
+        status, out = run([f"{REPO}/scripts/coverage"], log)
+        share = re.search(r"\| all \|.* ([0-9.]+) % \|", out)
+        return status == 0, {"percent": float(share[1]) if share else 0}
+
+    def sanitize(self, kind):
+        def work(log, _):
+            status, out = run([f"{REPO}/scripts/sanitize", kind], log)
+            # Some runs, one after another; not that of one test, as below.
+            found = re.findall(r"Test run with (\d+) tests .*(?:passed|failed)", out)
+            return status == 0, {"tests": sum(map(int, found))}
+        return work
+
+    def fuzz(self, log, _):
+        status, out = run([f"{REPO}/scripts/fuzz", "--corpora"], log)
+        return status == 0, {"targets": len(re.findall(r"^\S+ \d+ runs$", out, re.M))}
+
     def release(self, log, _):
         status, out = run(["swift", "test", "--skip-build", "-c", "release", "-Xswiftc", "-enable-testing",
                            "--scratch-path", ".build-relpure"], log, TALEA_PURE="1")
@@ -87,6 +104,10 @@ class Night:
         self.part("pure tests in release", 600, self.release)
         self.part("power loss", 600, self.power)
         self.part("bit flips", 600, self.flips)
+        self.part("coverage", 1200, self.coverage)
+        self.part("thread sanitizer", 2400, self.sanitize("thread"))
+        self.part("address sanitizer", 2400, self.sanitize("address"))
+        self.part("fuzzing", 1200, self.fuzz)
         has_market = self.knows("simulate", "market")
         if has_market:
             self.part("simulator canary", 300, self.simple("simulate", "canary"))
@@ -124,8 +145,9 @@ def run(line, log=None, **environment):
 
 
 def tests(out):
-    found = re.search(r"Test run with (\d+) tests?.* (passed|failed)", out)
-    return {"tests": int(found.group(1)) if found else 0}
+    # A test that starts the tests once more prints a run of its own.
+    found = re.findall(r"Test run with (\d+) tests?.* (?:passed|failed)", out)
+    return {"tests": max(map(int, found), default=0)}
 
 
 def main():

@@ -185,7 +185,7 @@ extension Rooms {
     /// Each offer a block: as wide as it is large, as high as it is dear; the cheapest first.
     private func depth(_ bids: [Bid], _ title: String) -> String {
         let total = max(bids.reduce(0) { $0 + $1.units }, 1)
-        let dearest = max(bids.compactMap(\.allIn?.minor).max() ?? 1, 1)
+        let dearest = max(bids.compactMap { $0.allIn?.minor }.max() ?? 1, 1)
         var picture = Picture(
             width: 420, height: 128,
             says: title + figures.pick(": ", "：")

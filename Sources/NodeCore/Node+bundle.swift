@@ -94,7 +94,7 @@ extension Node {
         }
         let inner = try authors(in: entries, of: held).union(held.said.map(\.header.author))
             .sorted()
-        let logs = Set(entries.compactMap(\.header.log?.log))
+        let logs = Set(entries.compactMap { $0.header.log?.log })
             .union(inner.map { .key(author: $0) })
         let bundle = Bundle(
             key: held.key, template: template, keys: inner.flatMap { keyEntries[$0] ?? [] },

@@ -57,7 +57,7 @@ extension Node {
     private func branchRuns(of log: LogID) -> [[Entry]] {
         let kept = branches[log] ?? []
         let byID = Dictionary(kept.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        let below = Set(kept.compactMap(\.header.log?.previous))
+        let below = Set(kept.compactMap { $0.header.log?.previous })
         var told: Set<EntryID> = []
         var runs: [[Entry]] = []
         for tip in kept.filter({ !below.contains($0.id) }).sorted(by: { $0.id < $1.id }) {

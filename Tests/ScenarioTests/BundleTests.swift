@@ -141,7 +141,7 @@ import Testing
         let entries = market.entries("alice", id)
         let disclosure = try node.disclosure(of: held, steps: [2], entries: entries)
         let opened = try disclosure.opened()
-        #expect(opened.map(\.entry.header.log?.sequence) == [1, 2, 3])
+        #expect(opened.map { $0.entry.header.log?.sequence } == [1, 2, 3])
         #expect(opened.map(\.isHidden) == [true, false, true])
         #expect(opened[1].act?.transition == "pay_state")
         #expect(opened[1].actor == market.did("alice"))

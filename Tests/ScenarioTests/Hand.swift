@@ -212,7 +212,8 @@ struct OptionStory {
                     result.append("\(record.family) \(record.state) \(record.version)")
                 }
                 let entries = market.network.stores[name]?.entries(of: held.log) ?? []
-                #expect(entries.compactMap(\.header.log?.sequence) == Array(1...fold.head.sequence))
+                #expect(
+                    entries.compactMap { $0.header.log?.sequence } == Array(1...fold.head.sequence))
             }
             let net = node.ledger.netPaid(by: market.did(name)).first?.minor ?? 0
             result.append("\(name) \(net)")

@@ -70,6 +70,15 @@ import Testing
         }
     }
 
+    /// Where one is read at run time, the library copies between two places that overlap.
+    @Test func `no key path leads through an optional`() throws {
+        for source in try sources() {
+            for (number, line) in source.code {
+                #expect(!line.contains(/\\\.[\w.]+\?\./), "\(source.path):\(number)")
+            }
+        }
+    }
+
     @Test func `every room has a front page that names it`() throws {
         for room in Self.allowed.keys.sorted() {
             let page = try text(root.appending(path: "Sources/\(room)/README.md"))

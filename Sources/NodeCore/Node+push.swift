@@ -4,8 +4,8 @@ internal import Identity
 internal import Logs
 internal import Replication
 
-// Live push. Every connection that shares an alliance is a link of its trees: the address book says who they
-// are, the trees say along which of them an entry goes whole.
+// Live push. Every connection that shares an alliance is a link of its trees: the address book says which there
+// are, the trees say along which an entry goes whole.
 
 /// The trees of a node. All of it may be forgotten at any time: what is lost, comparing finds.
 struct LivePush: Sendable {

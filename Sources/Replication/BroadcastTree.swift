@@ -1,6 +1,6 @@
 /// Along which links of the overlay an entry goes whole, and along which only its short name: Plumtree
 /// (Leitão, Pereira, Rodrigues, SRDS 2007), with a tree for each root, and a repair that waits for no
-/// timer. One value per node and topic, with as many links as a `Mask` has places.
+/// timer. One value per node and topic, with 64 links at most.
 ///
 /// It holds no entry. The shell hands in what came and verified, and attaches the entry's bytes to each
 /// `push`. docs/DECISIONS.md lists where this leaves the paper.

@@ -92,7 +92,6 @@ import Testing
                 .reduce(0) { $0 + $1.bytes.count }
         }
         let (tree, plain) = (try bytes(plainly: false), try bytes(plainly: true))
-        print("BYTES", tree, plain)
         #expect(tree * 3 < plain)
     }
 

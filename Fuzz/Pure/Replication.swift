@@ -370,7 +370,7 @@ private let gossip = FuzzTarget(
         switch choices.below(11) {
         case 0:
             orders = tree.linked(peer, cost: distance(), now: now)
-            if links.count < 16 { links.insert(peer) }
+            links.insert(peer)
         case 1:
             orders = tree.unlinked(peer, now: now)
             links.remove(peer)

@@ -150,6 +150,8 @@ public enum Directive: Sendable {
     case dial(PeerAddress)
     /// Fetch these entries from storage and send them.
     case serve(PeerID, Message.RangeRequest)
+    /// Fetch the one entry of this range from storage and push it along its tree.
+    case push(PeerID, Message.RangeRequest, PushedEntry)
     /// Seal to `key` and send as `put`.
     case deliver(PeerID, Sealed, key: PublicKey)
     /// Fetch this chunk from storage and send it.

@@ -365,13 +365,18 @@ extension Node {
         if place.sequence == 1, let topic = entry.header.topic, isAlliance(topic) {
             announceKeys(of: entry.header.author, in: topic, from: source)
         }
+        if let topic = entry.header.topic, livePush.trees[topic] != nil {
+            push(entry, place, in: topic, from: source)
+        }
         announce(entry, place, in: topics, from: source)
     }
 
     private mutating func announce(
         _ entry: Entry, _ place: Header.LogPlace, in topics: [TopicID], from source: PeerID?
     ) {
-        let others = connections.keys.filter { $0 != source }.sorted()
+        // Along trees it is on its way already.
+        let tree = entry.header.topic.flatMap { livePush.trees[$0] }
+        let others = connections.keys.filter { $0 != source && tree?.isLinked($0) != true }.sorted()
         if others.isEmpty { return }
         let wire = entry.wire
         let head = Message.Head(

@@ -142,6 +142,7 @@ extension Node {
 
     public mutating func disconnected(_ id: PeerID) {
         connections[id] = nil
+        unlink(id)
         dialEnded(id)
         // Its next connection names them again.
         waitingLogs.removeAll { $0.peer == id }
@@ -159,7 +160,9 @@ extension Node {
             defer { isNews = session.shared != shared }
             return session.received(frame, now: moment, node)
         }
-        if isNews { ask(id) }
+        guard isNews else { return }
+        link(id)
+        ask(id)
     }
 
     /// One input to one session, and what it orders. The session is moved out, so that nothing of it is
@@ -184,6 +187,7 @@ extension Node {
         topicList = listTopics()
         for id in connections.keys.sorted() {
             converse(id) { $0.topicsChanged($1) }
+            link(id)
             // What is shared now may have been here before, and only its peers can tell.
             ask(id)
         }
@@ -210,6 +214,8 @@ extension Node {
             case .clock(let time): compare(time, id)
             case .ingest(let entries, let run): ingest(entries, run: run, from: id)
             case .serve(let request): directives.append(.serve(id, request))
+            case .pushed(let push, let entry): receive(entry, push, from: id)
+            case .gossip(let message, let topic): receive(message, about: topic, from: id)
             case .open(let sealed): receive(sealed: sealed, from: id)
             case .fetch(let blob, let index): asked(for: blob, index, by: id)
             case .chunk(let blob, let index, let size, let sealed):
@@ -248,6 +254,7 @@ extension Node {
     mutating func proven(_ id: PeerID) {
         guard let did = connections[id]?.did else { return }
         answered(id, by: did)
+        link(id)
         if planted(.outboxNotResent) { return }
         for (key, item) in sorted(outbox) where key.recipient == did { hand(item, to: id) }
         ask(id)

@@ -66,6 +66,8 @@ public struct Node: Sendable {
     public internal(set) var petnames: [DID: String] = [:]
     public internal(set) var peers: [PeerAddress] = []
     public internal(set) var connections: [PeerID: Connection] = [:]
+    /// How entries of each alliance travel, and what is remembered of those that did.
+    var livePush = LivePush()
     public internal(set) var addressBook = AddressBook(secret: .zero)
     /// Those whom this node dials, or dialed, by itself.
     public internal(set) var dials: [DID: Dial] = [:]
@@ -247,6 +249,7 @@ public struct Node: Sendable {
             converse(id) { $0.tick(now: moment, $1) }
         }
         for (key, _) in sorted(outbox.filter { $0.value.expires < now }) { settle(key) }
+        pushLate()
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()

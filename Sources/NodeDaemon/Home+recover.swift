@@ -137,7 +137,8 @@ private struct Guest {
                     if let id = connections[peer] {
                         transport.close(id, reason: .byNode(code: 2))
                     }
-                case .serve, .deliver, .deposit, .letters, .sendChunk, .giveBack, .dial, .believe,
+                case .serve, .push, .deliver, .deposit, .letters, .sendChunk, .giveBack, .dial,
+                    .believe,
                     .reload:
                     break
                 }

@@ -235,6 +235,12 @@ final class Runtime: Service {
         case .dial(let address):
             transport.dial(host: address.host, port: address.port, expecting: address.did)
         case .serve(let peer, let request): serve(request, to: peer)
+        case .push(let peer, let request, let push):
+            let entry = try? database.entries(
+                log: request.log, from: Int64(clamping: request.from),
+                to: Int64(clamping: request.to), maxBytes: ReplicationLimit.answerBytes
+            ).first
+            if let entry { send(Message.treePush(push, entry.wire).frame, to: peer) }
         case .deliver(let peer, let sealed, let key):
             if let box = SealedBox.seal(sealed.wire, to: key) {
                 send(Message.put(box).frame, to: peer)

@@ -1,6 +1,6 @@
 /// Along which links of the overlay an entry goes whole, and along which only its short name: Plumtree
 /// (Leitão, Pereira, Rodrigues, SRDS 2007), with a tree for each root, and a repair that waits for no
-/// timer. One value per node and topic.
+/// timer. One value per node and topic, with 64 links at most.
 ///
 /// It holds no entry. The shell hands in what came and verified, and attaches the entry's bytes to each
 /// `push`. docs/DECISIONS.md lists where this leaves the paper.
@@ -15,7 +15,6 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         public var announceMilliseconds: Int64 = 1_000
         /// Announced and not pushed: asked for after this time.
         public var graftMilliseconds: Int64 = 500
-        /// The same where the announcement is urgent.
         /// Asked for and not come: the next announcer is asked.
         public var retryMilliseconds: Int64 = 250
         /// After a lost neighbour all is announced at once for this long.
@@ -29,11 +28,10 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         public init() {}
     }
 
-    static var places: Int { 16 }
     private let me: Root
     private let setting: Setting
-    private var peers: [Peer?] = Array(repeating: nil, count: 16)
-    private var costs = SIMD16<UInt16>(repeating: 1)
+    private var peers: [Peer?] = Array(repeating: nil, count: Mask.bitWidth)
+    private var costs = SIMD64<UInt16>(repeating: 1)
     private var linked: Mask = 0
     private var trees: [Root: Tree] = [:]
     private var seen: [ShortID: Seen] = [:]
@@ -41,7 +39,9 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
     private var order: [ShortID] = []
     private var oldest = 0
     private var missing: [ShortID: Missing] = [:]
-    private var waiting: [[ShortID]] = Array(repeating: [], count: 16)
+    /// How many of them each neighbour was the first to announce.
+    private var firsts = SIMD64<UInt16>(repeating: 0)
+    private var waiting: [[ShortID]] = Array(repeating: [], count: Mask.bitWidth)
     private var announceDue: Int64?
     private var graftDue: Int64?
     private var urgentUntil: Int64 = .min
@@ -52,6 +52,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
     }
 
     public func holds(_ id: ShortID) -> Bool { seen[id] != nil }
+    public func isLinked(_ peer: Peer) -> Bool { place(of: peer) != nil }
     /// When `due` has something to do.
     public var nextDue: Int64? {
         guard let announceDue else { return graftDue }
@@ -128,7 +129,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
             from: nil, now: now)
     }
 
-    /// An entry that came by push and verified, or is held already.
+    /// An entry that came by push and verified.
     public mutating func received(_ push: PushedEntry, from peer: Peer, now: Int64) -> [Directive] {
         // A tree that is new here begins as its seed stands, or with every link.
         if trees[push.root] == nil {
@@ -141,11 +142,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         }
         let bit: Mask = 1 << Mask(place)
         trees[push.root]?.told[place] = push.distance
-        if seen[push.id] != nil {
-            seen[push.id]?.holders |= bit
-            trees[push.root]?.eager &= ~bit
-            return [.send(.prune([push.id]), to: peer)]
-        }
+        if seen[push.id] != nil { return repeated(push, from: peer) }
         // The old parent is told that this is held, and asks if it lacks it.
         if let old = trees[push.root]?.parent, old != place {
             trees[push.root]?.eager &= ~(1 << Mask(old))
@@ -162,6 +159,15 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         onward.isUrgent = now < urgentUntil || disturbed > 0
         trees[push.root]?.disturbed = max(disturbed - 1, 0)
         return took(onward, from: place, now: now)
+    }
+
+    /// What came by push is held already, were it by another way and long ago: it goes no further.
+    public mutating func repeated(_ push: PushedEntry, from peer: Peer) -> [Directive] {
+        guard let place = place(of: peer) else { return [] }
+        let bit: Mask = 1 << Mask(place)
+        seen[push.id]?.holders |= bit
+        trees[push.root]?.eager &= ~bit
+        return [.send(.prune([push.id]), to: peer)]
     }
 
     public mutating func received(
@@ -252,10 +258,8 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         var directives: [Directive] = []
         if let announceDue, announceDue <= now {
             self.announceDue = nil
-            for place in 0..<Self.places where !waiting[place].isEmpty {
-                let ids = Array(
-                    waiting[place].filter { isNews($0, to: place) }
-                        .prefix(ReplicationLimit.announced))
+            for place in Places(linked) where !waiting[place].isEmpty {
+                let ids = waiting[place].filter { isNews($0, to: place) }
                 waiting[place] = []
                 if let peer = peers[place], !ids.isEmpty {
                     directives.append(.send(announcement(of: ids, urgent: false), to: peer))
@@ -280,15 +284,15 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         var directives: [Directive] = []
         var holders: Mask = from.map { 1 << Mask($0) } ?? 0
         let eager = trees[entry.root]?.eager ?? linked
-        for one in missing.removeValue(forKey: entry.id)?.announcers ?? [] {
+        for one in found(entry.id) {
             holders |= 1 << Mask(one.place)
             trees[entry.root]?.told[one.place] = one.distance
         }
         let before = holders
         var told: [Int] = []
-        for place in 0..<Self.places {
+        for place in Places(linked & ~before) {
             let bit: Mask = 1 << Mask(place)
-            guard linked & bit != 0, before & bit == 0, let peer = peers[place] else { continue }
+            guard let peer = peers[place] else { continue }
             if eager & bit != 0 {
                 directives.append(.push(entry, to: peer))
                 holders |= bit
@@ -302,7 +306,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         for place in told {
             if entry.isUrgent, let peer = peers[place] {
                 directives.append(.send(announcement(of: [entry.id], urgent: true), to: peer))
-            } else {
+            } else if waiting[place].count < ReplicationLimit.announced {
                 waiting[place].append(entry.id)
                 if announceDue == nil { announceDue = now + setting.announceMilliseconds }
             }
@@ -325,11 +329,16 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
             }
             return []
         }
-        guard missing.count < ReplicationLimit.missing else { return [] }
+        // Whoever names what does not exist leaves room for the others.
+        guard firsts[place] < ReplicationLimit.missingOfOne,
+            missing.count < ReplicationLimit.missing
+        else { return [] }
+        firsts[place] += 1
         let due =
             one.root.map { patience(for: $0, one.distance, place, now) }
             ?? now + setting.graftMilliseconds
-        missing[one.id] = Missing(announcers: [(place, one.distance)], asked: nil, due: due)
+        missing[one.id] = Missing(
+            announcers: [(place, one.distance)], first: place, asked: nil, due: due)
         if due <= now { return ask(for: one.id, now: now) }
         graftDue = min(graftDue ?? due, due)
         return []
@@ -368,7 +377,8 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
     /// Whom to ask for the way to roots whose parent is gone: the nearest of those nearer to the root than
     /// we were, who cannot have got it through us; where none is left, several.
     private mutating func adopters(for roots: [Root], now: Int64) -> [Directive] {
-        var asks: [[GossipMessage.Way]] = Array(repeating: [], count: Self.places)
+        var asks: [[GossipMessage.Way]] = Array(
+            repeating: [], count: Mask.bitWidth)
         var tells = asks
         for root in roots {
             guard var tree = trees[root] else { continue }
@@ -377,10 +387,8 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
             tree.asked = 0
             tree.tried = 0
             var others: [(distance: UInt16, place: Int)] = []
-            for place in 0..<Self.places where linked & (1 << Mask(place)) != 0 {
-                if tree.eager & (1 << Mask(place)) == 0 {
-                    others.append((sum(tree.told[place], costs[place]), place))
-                }
+            for place in Places(linked & ~tree.eager) {
+                others.append((sum(tree.told[place], costs[place]), place))
             }
             others.sort { ($0.distance, $0.place) < ($1.distance, $1.place) }
             if let best = others.first, best.distance <= tree.distance {
@@ -390,7 +398,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
                 asks[best.place].append(.init(root: root, distance: before))
             } else {
                 // Those it went on to are told, and look for a way of their own.
-                for place in 0..<Self.places where tree.eager & linked & (1 << Mask(place)) != 0 {
+                for place in Places(linked & tree.eager) {
                     tells[place].append(.init(root: root, distance: .lost))
                     others.append((.max, place))
                 }
@@ -405,12 +413,12 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
             trees[root] = tree
         }
         var directives: [Directive] = []
-        for place in 0..<Self.places where !tells[place].isEmpty {
+        for place in Places(linked) where !tells[place].isEmpty {
             if let peer = peers[place] {
                 directives.append(.send(.decline(tells[place]), to: peer))
             }
         }
-        for place in 0..<Self.places where !asks[place].isEmpty {
+        for place in Places(linked) where !asks[place].isEmpty {
             guard let peer = peers[place] else { continue }
             // What came lately is not to come again.
             let held = recentIDs(since: now - setting.freshMilliseconds).filter {
@@ -430,8 +438,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         for root in roots {
             guard let tree = trees[root] else { continue }
             var best: (distance: UInt16, place: Int)?
-            for place in 0..<Self.places
-            where linked & ~tree.tried & (1 << Mask(place)) != 0 {
+            for place in Places(linked & ~tree.tried) {
                 let distance = sum(tree.told[place], costs[place])
                 if distance < best?.distance ?? .max { best = (distance, place) }
             }
@@ -445,11 +452,19 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         return directives
     }
 
+    /// Not missing any more, or given up. Those who announced it and were not asked.
+    @discardableResult
+    private mutating func found(_ id: ShortID) -> [(place: Int, distance: UInt16)] {
+        guard let one = missing.removeValue(forKey: id) else { return [] }
+        firsts[one.first] -= 1
+        return one.announcers
+    }
+
     /// The next announcer is asked; nobody left: whoever announces next will be.
     private mutating func ask(for id: ShortID, now: Int64) -> [Directive] {
         guard var one = missing[id] else { return [] }
         guard !one.announcers.isEmpty else {
-            missing[id] = nil
+            found(id)
             return []
         }
         let next = one.announcers.removeFirst()
@@ -540,8 +555,6 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
     }
 }
 
-private typealias Mask = UInt16
-
 private struct Tree: Sendable {
     /// Links along which entries go whole, both ways.
     var eager: Mask
@@ -549,7 +562,7 @@ private struct Tree: Sendable {
     var parent: Int?
     var distance: UInt16 = .max
     /// The distance each neighbour last told.
-    var told = SIMD16<UInt16>(repeating: .max)
+    var told = SIMD64<UInt16>(repeating: .max)
     /// How many were asked to adopt since the parent was lost, and which ones declined or may yet.
     var asked = 0
     var tried: Mask = 0
@@ -570,6 +583,7 @@ private struct Seen: Sendable {
 private struct Missing: Sendable {
     /// Who announced it, and is not asked yet.
     var announcers: [(place: Int, distance: UInt16)]
+    let first: Int
     var asked: Int?
     var due: Int64
 }

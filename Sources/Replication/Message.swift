@@ -19,6 +19,12 @@ public enum Message: Hashable, Sendable {
     /// Entries of one log, ascending, each as its wire bytes. `done`: nothing of the range is left.
     case entries([[UInt8]], done: Bool)
     case push([UInt8])
+    /// One entry on its way along a tree. The id in `PushedEntry` is not on the wire: whoever reads the entry
+    /// sets it.
+    case treePush(PushedEntry, [UInt8])
+    /// What neighbours say of entries. `topic`: the first octets of its name as the sender's `topics` has it;
+    /// `nil` where both sides share one alliance alone.
+    case gossip(GossipMessage, topic: UInt64?)
     /// One sealed statement for the receiver.
     case put([UInt8])
     /// The sender's sealed snapshot, to be kept for it.
@@ -132,6 +138,8 @@ public enum Message: Hashable, Sendable {
 /// What one peer can make us hold or do.
 public enum ReplicationLimit {
     public static let wireVersion: UInt8 = 2
+    /// The same, and live push along trees.
+    public static let treeVersion: UInt8 = 3
     /// Heads in one frame: 72 bytes each, well inside a frame.
     public static let headsPerFrame = 2_000
     /// A topic of so few logs is compared by its heads: ids to resolve would cost more.
@@ -176,6 +184,8 @@ public enum ReplicationLimit {
     /// A sealed chunk of a file: 64 KiB and its tag.
     public static let chunkBytes = 64 * 1024 + 16
     public static let pingEveryMilliseconds: Int64 = 60_000
+    /// Between two comparisons of a topic in which trees carried something.
+    public static let compareMilliseconds: Int64 = 60_000
 
     // Live push (Overlay, BroadcastTree).
     /// Links of the overlay that a node keeps open.
@@ -196,10 +206,12 @@ public enum ReplicationLimit {
     public static let announced = 512
     /// Entries announced here that have not come.
     public static let missing = 4_096
+    /// The same, of those that one neighbour was the first to announce.
+    public static let missingOfOne: UInt16 = 1_024
     /// Trees remembered; the one unused the longest goes first.
     public static let trees = 1_024
     /// Entries remembered as seen: what comes later than that is not told apart from new.
-    public static let seen = 65_536
+    public static let seen = 16_384
     public static let seenMilliseconds: Int64 = 600_000
 
     // Whom to dial (AddressBook). The shares are Bitcoin's, a sixteenth and a thirty-second of all buckets.
@@ -264,6 +276,8 @@ extension Message {
             for entry in entries { out.append(counted: entry) }
             return Frame(type: 8, payload: out)
         case .push(let entry): return Frame(type: 9, payload: entry)
+        case .treePush(let push, let entry): return push.frame(entry: entry)
+        case .gossip(let message, let topic): return message.frame(topic: topic)
         case .put(let sealed): return Frame(type: 10, payload: sealed)
         case .prove(let log): return Frame(type: 13, payload: log.bytes)
         case .proof(let proof): return Frame(type: 14, payload: proof)
@@ -411,6 +425,12 @@ extension Message {
             guard flag <= 1 else { throw malformed() }
             self = .entries(try wires(), done: flag == 1)
         case 9: self = .push(frame.payload)
+        case PushedEntry.type:
+            guard let (push, entry) = PushedEntry.read(frame) else { throw malformed() }
+            self = .treePush(push, entry)
+        case GossipMessage.types:
+            guard let (message, topic) = GossipMessage.read(frame) else { throw malformed() }
+            self = .gossip(message, topic: topic)
         case 10: self = .put(frame.payload)
         case 13:
             self = .prove(try id())

@@ -21,6 +21,8 @@ struct Talks: Sendable {
 
     init(rehashes: Bool) { self.rehashes = rehashes }
 
+    func isIdle(_ topic: TopicID) -> Bool { current?.topic != topic && !queue.contains(topic) }
+
     /// What was asked for has come: whether all has, the next one tells.
     mutating func lookAgain() {
         queue += again
@@ -205,8 +207,7 @@ extension Session {
         let topic = shared.sorted().first { name(of: $0, by: peer) == opening.topic }
         if isInitiator {
             guard turn.bytes.isEmpty else { return [.close(.outOfOrder(type: 16))] }
-            guard let topic, talks.current?.topic != topic, !talks.queue.contains(topic),
-                talks.found[topic] == nil
+            guard let topic, talks.isIdle(topic), talks.found[topic] == nil
             else { return [] }
             talks.found[topic] = .max
             talks.queue.append(topic)
@@ -224,6 +225,7 @@ extension Session {
         if opening.isRehashed, !talks.rehashed.insert(topic).inserted {
             return [.close(.outOfOrder(type: 16))]
         }
+        compared(topic)
         var talk = Talk(number: turn.number, topic: topic, opening: opening)
         talk.question = turn.bytes
         return begin(talk, catalogue)

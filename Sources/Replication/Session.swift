@@ -48,6 +48,10 @@ public struct Session: Sendable {
         case ingest([[UInt8]], run: Bool)
         /// Fetch and send these entries, at most `answerBytes` of them.
         case serve(Message.RangeRequest)
+        /// As `ingest` of one entry; where it is good it goes on along its tree.
+        case pushed(PushedEntry, [UInt8])
+        /// For the tree of the topic that the peer calls so, or of the only one that both have.
+        case gossip(GossipMessage, topic: UInt64?)
         case open(sealed: [UInt8])
         case fetch(blob: Hash32, index: UInt32)
         case chunk(blob: Hash32, index: UInt32, size: UInt32, sealed: [UInt8])
@@ -77,7 +81,7 @@ public struct Session: Sendable {
     }
 
     let me: DID
-    let peer: DID
+    public let peer: DID
     public let isInitiator: Bool
     let nonce: Hash32
     private(set) var remoteNonce: Hash32?
@@ -105,6 +109,12 @@ public struct Session: Sendable {
     /// When the clocks were last compared.
     private var lastPinged: Int64
 
+    /// The peer's program pushes along trees.
+    public private(set) var knowsTrees = false
+    /// Topics in which trees carried something since they were compared, and when that was.
+    private var carried: Set<TopicID> = []
+    private var lastCompared: Int64
+
     var talks: Talks
 
     /// `nonce`: 32 fresh random bytes. `now`: milliseconds. `rehashes`: the reconciliations that this side
@@ -119,6 +129,7 @@ public struct Session: Sendable {
         self.nonce = nonce
         lastHeard = now
         lastPinged = now
+        lastCompared = now
     }
 
     public var isEstablished: Bool { remoteNonce != nil }
@@ -128,7 +139,8 @@ public struct Session: Sendable {
             .send(
                 .hello(
                     .init(
-                        versions: [ReplicationLimit.wireVersion], nonce: nonce,
+                        versions: [ReplicationLimit.wireVersion, ReplicationLimit.treeVersion],
+                        nonce: nonce,
                         time: UInt64(max(now, 0)), agent: agent)))
         ]
     }
@@ -160,7 +172,11 @@ public struct Session: Sendable {
             let fresh = names.compactMap { topicOf[$0] }.filter { shared.insert($0).inserted }
             return nameMore(catalogue) + share(fresh.sorted(), catalogue)
         // Heads, a push, a proof, a branch: what we would ask of a stranger in return tells what we hold.
-        case _ where shared.isEmpty && [3, 9, 14, 15].contains(frame.type): return []
+        case _ where shared.isEmpty && [3, 9, 14, 15, 50].contains(frame.type): return []
+        case _ where !knowsTrees && (50...55).contains(frame.type):
+            return [.close(.outOfOrder(type: frame.type))]
+        case .treePush(let push, let entry): return [.pushed(push, entry)]
+        case .gossip(let message, let topic): return [.gossip(message, topic: topic)]
         case .heads(let heads): return headsReceived(heads, catalogue)
         case .range(let request):
             return isShared(request.log, catalogue)
@@ -232,6 +248,17 @@ public struct Session: Sendable {
         return [.send(.push(entry))]
     }
 
+    /// An entry is about to be pushed along a tree. False: the peer is known to hold it.
+    public mutating func lacks(_ head: Message.Head) -> Bool {
+        strange.remove(head.log)
+        guard theirHeads[head.log] ?? 0 < head.sequence else { return false }
+        theirHeads[head.log] = head.sequence
+        return true
+    }
+
+    /// Trees carry something of `topic`. What they lose the next comparison finds.
+    public mutating func carried(in topic: TopicID) { carried.insert(topic) }
+
     /// The node took what came of `log` up to `head`: the peer holds as much, and the rest of what it
     /// offered is asked for.
     public mutating func took(_ log: LogID, head: UInt64) -> [Directive] {
@@ -285,13 +312,32 @@ public struct Session: Sendable {
     public mutating func tick(now: Int64, _ catalogue: some Catalogue) -> [Directive] {
         guard isEstablished else { return [] }
         if open.isEmpty, waiting.isEmpty { talks.lookAgain() }
-        let directives = goOn(catalogue)
+        let directives = compare(now, catalogue) + goOn(catalogue)
         // A clock that was set right, back as well, is told at once: what was measured by it is wrong.
         let since = lastPinged...(lastPinged + ReplicationLimit.pingEveryMilliseconds)
         guard !since.contains(now) else { return directives }
         lastPinged = now
         return directives + [.send(.ping(time: UInt64(max(now, 0))))]
     }
+
+    /// Both sides compare what trees carried: who dialed begins, and the other side asks for it where it does
+    /// not.
+    private mutating func compare(_ now: Int64, _ catalogue: some Catalogue) -> [Directive] {
+        let pause = ReplicationLimit.compareMilliseconds * (isInitiator ? 1 : 2)
+        guard !(lastCompared...(lastCompared + pause)).contains(now) else { return [] }
+        lastCompared = now
+        // What was compared may be asked for again.
+        talks.found = [:]
+        var directives: [Directive] = []
+        for topic in carried.intersection(shared).sorted() where talks.isIdle(topic) {
+            carried.remove(topic)
+            directives += reconcile(topic, catalogue)
+        }
+        return directives
+    }
+
+    /// The other side began.
+    mutating func compared(_ topic: TopicID) { carried.remove(topic) }
 
     // MARK: - Inputs
 
@@ -306,6 +352,7 @@ public struct Session: Sendable {
             ]
         }
         remoteNonce = hello.nonce
+        knowsTrees = hello.versions.contains(ReplicationLimit.treeVersion)
         let keys = catalogue.ownKeys
         return (keys.isEmpty ? [] : [.send(.keys(keys))])
             + [.established(agent: hello.agent, time: hello.time)] + topics(catalogue)

@@ -143,6 +143,8 @@ public struct MemoryStore: Sendable {
         switch directive {
         case .send(let peer, let frame): (peer, frame)
         case .serve(let peer, let request): (peer, answer(request).frame)
+        case .push(let peer, let request, let push):
+            entry(request).map { (peer, Message.treePush(push, $0.wire).frame) }
         case .deliver(let peer, let sealed, let key):
             SealedBox.seal(sealed.wire, to: key).map { (peer, Message.put($0).frame) }
         case .giveBack(let peer, let did):
@@ -155,6 +157,12 @@ public struct MemoryStore: Sendable {
                 one.frame(chunks[one.blob].flatMap { index < $0.count ? $0[index] : nil }, index)
             )
         case .letters, .raiseFrameLimit, .believe, .close, .dial, .reload: nil
+        }
+    }
+
+    private func entry(_ request: Message.RangeRequest) -> Entry? {
+        byLog[request.log]?.first {
+            $0.header.log?.sequence == Int64(clamping: request.from)
         }
     }
 

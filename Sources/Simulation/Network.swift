@@ -22,6 +22,8 @@ public struct Network: Sendable {
     public var listening: [String: String] = [:]
     /// Why connections were closed by a node.
     public private(set) var closed: [(by: String, reason: String)] = []
+    /// What becomes of a frame on its way; `nil`: it is lost.
+    public var passing: (@Sendable (Flight) -> Frame?)?
     /// Every frame that was sent, for replaying: who, to whom, what.
     public private(set) var recorded: [Flight] = []
 
@@ -246,7 +248,7 @@ public struct Network: Sendable {
                 send(frame, by: name, over: peer)
             }
             switch directive {
-            case .send, .serve, .deliver, .deposit, .letters, .sendChunk, .giveBack,
+            case .send, .serve, .push, .deliver, .deposit, .letters, .sendChunk, .giveBack,
                 .raiseFrameLimit, .believe:
                 break
             case .close(let peer, let reason):
@@ -280,6 +282,9 @@ public struct Network: Sendable {
     private mutating func send(_ frame: Frame, by name: String, over peer: PeerID) {
         guard let link = link(name, peer), !link.isDead else { return }
         let other = link.left.peer == peer ? link.right : link.left
+        let flight = Flight(from: name, to: other.name, peer: other.peer, frame: frame)
+        guard let passing else { return queue.append(flight) }
+        guard let frame = passing(flight) else { return }
         queue.append(Flight(from: name, to: other.name, peer: other.peer, frame: frame))
     }
 }

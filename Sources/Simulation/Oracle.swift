@@ -223,15 +223,16 @@ extension World {
     func observe(_ directive: Directive, at index: Int) {
         guard machines[index].isHonest else { return }
         switch directive {
-        case .send(let peer, let frame) where frame.type == Self.pushType:
-            let wire = Trace.hash(frame.payload)
+        case .send(let peer, let frame) where Self.pushTypes.contains(frame.type):
+            guard let pushed = try? Message(frame).pushed else { return }
+            let wire = Trace.hash(pushed)
             if !oracle.committedWires[index].contains(wire) {
                 fail(.sentBeforeCommitted, index, "push")
             }
             if let contract = oracle.contractOfWire[wire] {
                 observe(reaching: other(peer), contract, index)
             }
-        case .serve(let peer, let request):
+        case .serve(let peer, let request), .push(let peer, let request, _):
             if let contract = oracle.contractOf[request.log] {
                 observe(reaching: other(peer), contract, index)
             }
@@ -258,7 +259,8 @@ extension World {
         }
     }
 
-    static let pushType = Message.push([]).frame.type
+    /// Of the two messages that bring an entry unasked.
+    static let pushTypes: [UInt8] = [9, 50]
 
     private func other(_ peer: PeerID) -> Int {
         let (link, isLeft) = Link.of(peer)
@@ -343,5 +345,15 @@ extension Node {
             lines.append("outbox \(key.statement.short) \(key.recipient.short)")
         }
         return lines
+    }
+}
+
+extension Message {
+    /// The entry that it brings unasked.
+    fileprivate var pushed: [UInt8]? {
+        switch self {
+        case .push(let entry), .treePush(_, let entry): entry
+        default: nil
+        }
     }
 }

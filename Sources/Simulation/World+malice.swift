@@ -31,9 +31,11 @@ extension World {
     /// What a machine puts on the wire in place of what its node says; `nil` for nothing at all.
     func said(_ frame: Frame, by index: Int, to other: Int) -> Frame? {
         guard let trick = machines[index].trick, !isHealed else { return frame }
-        switch (trick, frame.type) {
-        case (.splitView, Self.pushType), (.splitView, 3): return other % 2 == 0 ? nil : frame
-        case (.withholder, Self.pushType), (.withholder, 10):
+        // Trees carry what a plain push would.
+        let type = frame.type == 50 ? 9 : frame.type
+        switch (trick, type) {
+        case (.splitView, 9), (.splitView, 3): return other % 2 == 0 ? nil : frame
+        case (.withholder, 9), (.withholder, 10):
             return malice.below(2) == 0 ? nil : frame
         case (.withholder, 8): return malice.below(4) == 0 ? nil : frame
         case (.garbage, 8), (.badCounterparty, 8): return tampered(frame)

@@ -164,6 +164,33 @@ import Testing
             }
             _ = tree.received(.announce(many, urgent: false), from: "b", now: 100)
         }
-        #expect(tree.due(now: 10_000).count == ReplicationLimit.missing)
+        #expect(tree.due(now: 10_000).count == Int(ReplicationLimit.missingOfOne))
+    }
+
+    @Test func `who announces what does not exist leaves room for the others`() {
+        var tree = settled()
+        func announce(_ number: UInt64, from peer: String) {
+            _ = tree.received(
+                .announce([.init(id: ShortID(number), distance: 1, root: nil)], urgent: false),
+                from: peer, now: 100)
+        }
+        for number in 0..<UInt64(ReplicationLimit.missingOfOne) + 1 {
+            announce(1_000 + number, from: "b")
+        }
+        announce(5, from: "c")
+        let asked = tree.due(now: 10_000)
+        #expect(asked.contains(.send(.graft([ShortID(5)], wanted: true), to: "c")))
+        // What never came is given up, and makes room again.
+        #expect(tree.due(now: 20_000) == [])
+        announce(6, from: "b")
+        #expect(
+            tree.due(now: 30_000) == [.send(.graft([ShortID(6)], wanted: true), to: "b")])
+    }
+
+    @Test func `what is held for long already goes no further`() {
+        var tree = tree(["a", "b"])
+        #expect(
+            tree.repeated(push(Self.id), from: "a") == [.send(.prune([Self.id]), to: "a")])
+        #expect(!tree.holds(Self.id))
     }
 }

@@ -37,12 +37,31 @@ import Testing
         .goodbye(code: 1, text: "符契"),
     ]
 
-    @Test(arguments: all)
+    static let gossip: [Message] = [
+        .treePush(
+            PushedEntry(id: ShortID(0), root: Root(7), seed: nil, distance: 50, isUrgent: false),
+            [1]),
+        .treePush(
+            PushedEntry(
+                id: ShortID(0), root: Root(.max), seed: Root(1), distance: .max, isUrgent: true),
+            [1, 2]),
+        .gossip(
+            .announce([.init(id: ShortID(1), distance: 50, root: nil)], urgent: false), topic: nil),
+        .gossip(
+            .announce([.init(id: ShortID(1), distance: 0, root: Root(2))], urgent: true), topic: 9),
+        .gossip(.graft([ShortID(1), ShortID(2)], wanted: true), topic: nil),
+        .gossip(.graft([ShortID(1)], wanted: false), topic: .max),
+        .gossip(.prune([ShortID(1)]), topic: nil), .gossip(.prune([ShortID(1)]), topic: 0),
+        .gossip(.adopt([.init(root: Root(1), distance: .max)]), topic: nil),
+        .gossip(.decline([.init(root: Root(1), distance: 3)]), topic: 1),
+    ]
+
+    @Test(arguments: all + gossip)
     func `a message comes back from its frame`(_ message: Message) throws {
         #expect(try Message(message.frame) == message)
     }
 
-    @Test(arguments: all)
+    @Test(arguments: all + gossip)
     func `no frame that lost its end, or got one more byte, traps`(_ message: Message) {
         let frame = message.frame
         for count in 0..<frame.payload.count {
@@ -55,8 +74,32 @@ import Testing
         }
     }
 
+    @Test(arguments: gossip)
+    func `a frame of live push is as long as the simulator counts`(_ message: Message) {
+        switch message {
+        case .treePush(let push, let entry):
+            #expect(message.frame.bytes.count == push.frameBytes(entry: entry.count))
+        case .gossip(let gossip, let topic):
+            #expect(message.frame.bytes.count == gossip.frameBytes + (topic == nil ? 0 : 8))
+        default: Issue.record("\(message) is none")
+        }
+    }
+
     /// What a table row says: type, payload, why.
     static let refused: [(UInt8, [UInt8], String)] = [
+        (50, [UInt8](repeating: 0, count: 11), "a push of nothing"),
+        (50, [4] + [UInt8](repeating: 0, count: 30), "a push with a flag of its own"),
+        (50, [2] + [UInt8](repeating: 0, count: 17), "a seed cut short"),
+        (51, [0], "an announcement of nothing"),
+        (51, [0] + [UInt8](repeating: 0, count: 11), "an announcement cut short"),
+        (51, [0] + [UInt8](repeating: 0, count: 10 * 513), "announcements without end"),
+        (51, [4] + [UInt8](repeating: 0, count: 10), "an announcement with a flag of its own"),
+        (52, [2, 0, 0, 0], "a topic cut short"),
+        (52, [0] + [UInt8](repeating: 0, count: 8 * 513), "too many asked for"),
+        (53, [1] + [UInt8](repeating: 0, count: 8), "a prune that wants something"),
+        (53, [0] + [UInt8](repeating: 0, count: 9), "an id cut short"),
+        (54, [0] + [UInt8](repeating: 0, count: 10 * 1_025), "too many ways"),
+        (55, [], "no flags"),
         (1, [], "no versions counted"),
         (1, [0] + [UInt8](repeating: 0, count: 40), "no version at all"),
         (1, [1, 1] + [UInt8](repeating: 0, count: 39), "a nonce cut short"),

@@ -70,7 +70,12 @@ import Testing
         let entry = try #require(market.network.stores["alice"]?.entries(of: log).last)
         see(
             "received",
-            frames.contains { $0.to == "alice" && $0.frame == Message.push(entry.wire).frame })
+            frames.contains { flight in
+                guard case .treePush(_, entry.wire) = try? Message(flight.frame) else {
+                    return false
+                }
+                return flight.to == "alice"
+            })
         let alice = market.network["alice"]
         let key = try #require(entry.header.key.flatMap { alice.keyLogs.key(bob, $0) })
         see("verified", (try? ValidEntry(entry, by: key, checker: alice.checker)) != nil)

@@ -218,7 +218,7 @@ public struct Node: Sendable {
         topicList = listTopics()
         tellAll()
         beginUnsure(snapshot)
-        contracts.settle()
+        contracts.settle(ledger)
     }
 
     // MARK: - Inputs
@@ -230,7 +230,7 @@ public struct Node: Sendable {
     }
 
     public mutating func takeChanges() -> [Change] {
-        contracts.settle()
+        contracts.settle(ledger)
         if !changes.isEmpty { keepsakeNow = nil }
         defer { changes = [] }
         return changes

@@ -189,6 +189,12 @@ public struct Fold: Sendable {
     public var head: (sequence: Int64, id: EntryID?) { (Int64(steps.count), steps.last?.id) }
     public var isSequenced: Bool { steps.first.map { $0.void == nil } ?? false }
 
+    /// They are counted from 1, without a gap.
+    public func step(_ sequence: Int64) -> StepOutline? {
+        guard sequence > 0, sequence <= Int64(steps.count) else { return nil }
+        return steps[Int(sequence) - 1]
+    }
+
     public static let opening = "open"
 }
 

@@ -413,15 +413,11 @@ extension Commands {
             let list = grades.joined(separator: ", ")
             throw Options.wrong("grade", grade, "one of \(list)", "以下之一：\(list)")
         }
-        var found: [(time: Instant, id: ContractID)] = []
-        for held in view.node.contracts.values
-        where (template == nil || held.proposal.template == template?.hash)
-            && (grade == nil || held.grade.rawValue == grade)
-        {
-            found.append((held.proposalEntry.header.time, held.id))
+        let all = view.node.contracts.overview.contracts.lazy.filter {
+            (template == nil || $0.template == template?.hash)
+                && (grade == nil || $0.grade.rawValue == grade)
         }
-        found.sort { ($0.time, $0.id) < ($1.time, $1.id) }
-        let (cut, next) = page.cut(found, id: \.id.hex)
+        let (cut, next) = page.cut(lazily: all, id: \.id.hex)
         let shown = cut.compactMap { view.node.contracts[$0.id] }
         return ["contracts": .array(shown.map(view.contractLine)), "next": next]
     }

@@ -24,22 +24,20 @@ extension Commands {
         let page = try options.page()
         try options.finish()
         let own = view.node.own.did
-        let all = view.node.ledger.rows.filter { row in
-            (contract == nil || row.transfer.cause.contract == contract)
-                && (row.transfer.from == own || row.transfer.to == own
-                    || row.released.contains { $0.depositor == own })
+        let all = view.node.contracts.overview.transfers.lazy.filter {
+            contract == nil || $0.cause.contract == contract
         }
-        .map { (view.time($0.transfer.cause), $0) }
-        .sorted { ($0.0, $0.1.transfer.cause) < ($1.0, $1.1.transfer.cause) }
-        let (rows, next) = page.cut(all) { row in
-            let cause = row.1.transfer.cause
-            return "\(cause.contract.hex)/\(cause.step)/\(cause.index)"
+        let (cut, next) = page.cut(lazily: all) {
+            "\($0.cause.contract.hex)/\($0.cause.step)/\($0.cause.index)"
         }
-        let shown = Set(rows.map(\.1.transfer.cause.contract)).union(contract.map { [$0] } ?? [])
+        let rows = cut.compactMap { one in
+            view.node.ledger.row(one.cause).map { view.row($0, at: one.time) }
+        }
+        let shown = Set(cut.map(\.cause.contract)).union(contract.map { [$0] } ?? [])
         let contracts = shown.sorted().compactMap { view.node.contracts[$0] }
         return [
             "owner": .string(own.did), "owner_name": .string(view.name(own)),
-            "rows": .array(rows.map { view.row($1, at: $0) }),
+            "rows": .array(rows),
             "contracts": .array(contracts.map(view.statementHead)), "next": next,
         ]
     }
@@ -135,7 +133,7 @@ extension Commands {
 
     /// One step that anyone can check offline: the DSSE envelope, the body, and the key of this one body.
     private func envelope(_ held: HeldContract, step: Int64) async throws -> JSON {
-        let outline = held.fold?.steps.first { $0.sequence == step }
+        let outline = held.fold?.step(step)
         let (log, sequence) = (outline?.log ?? held.log, outline?.logSequence ?? step)
         guard let entry = try await door.entry(log: log, sequence: sequence),
             let body = entry.body
@@ -166,7 +164,7 @@ extension Commands {
 extension View {
     /// When the step was taken that moved it.
     func time(_ cause: Cause) -> Instant {
-        node.contracts[cause.contract]?.fold?.steps.first { $0.sequence == cause.step }?.time
+        node.contracts[cause.contract]?.fold?.step(cause.step)?.time
             ?? .earliest
     }
 

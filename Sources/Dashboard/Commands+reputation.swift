@@ -20,11 +20,11 @@ extension Commands {
 extension View {
     /// Fractions as text: JSON here holds whole numbers alone.
     func reputation(_ reputation: Reputation) -> JSON {
-        let counts: KeyValuePairs = [
+        let steps: KeyValuePairs = [
             "completed": reputation.completed, "in_time": reputation.inTime,
             "late": reputation.late, "silent": reputation.silent,
             "defaults": reputation.defaults, "ruled": reputation.ruled,
-            "lost": reputation.lost, "oversales": reputation.oversales,
+            "lost": reputation.lost,
         ]
         let who = reputation.who
         var fields: [JSON.Field] = [
@@ -32,14 +32,14 @@ extension View {
             .init("due", .number(reputation.due)),
             .init("on_time_at_least", .string(Self.millionths(reputation.onTimeAtLeast))),
         ]
-        for (name, links) in counts {
-            let count = name == "oversales" ? min(links.count, 1) : links.count
-            fields.append(.init(name, .number(count)))
+        var entries: [JSON.Field] = []
+        for (name, steps) in steps {
+            fields.append(.init(name, .number(steps.count)))
+            entries.append(.init(name, .array(steps.compactMap(node.link).map(Self.link))))
         }
-        fields.append(
-            .init(
-                "entries",
-                .object(counts.map { .init($0.key, .array($0.value.map(Self.link))) })))
+        fields.append(.init("oversales", .number(min(reputation.oversales.count, 1))))
+        entries.append(.init("oversales", .array(reputation.oversales.map(Self.link))))
+        fields.append(.init("entries", .object(entries)))
         return .object(fields)
     }
 

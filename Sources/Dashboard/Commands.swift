@@ -351,7 +351,7 @@ extension View {
     /// How much of one topic is named by peers and not held.
     private func lag(_ lag: Lag) -> JSON {
         let alliance = node.alliances.first { $0.topic == lag.topic }
-        let contract = node.contracts.values.first { $0.key.topic == lag.topic }
+        let contract = node.contracts.overview.contracts.first { $0.topic == lag.topic }
         return [
             "topic": .text(lag.topic?.hex), "alliance": .text(alliance?.founding.name),
             "contract": .text(contract?.id.hex), "logs": .number(lag.logs),
@@ -360,13 +360,14 @@ extension View {
     }
 
     func status(_ status: DoorStatus) -> JSON {
+        let (listed, undelivered) = (node.contracts.overview.contracts, node.undelivered)
         var grades: [JSON.Field] = HeldContract.Grade.allCases.map { grade in
             .init(
                 grade.rawValue,
-                .number(node.contracts.values.count { $0.grade == grade && $0.declined == nil }))
+                .number(listed.count { $0.grade == grade && !$0.isDeclined }))
         }
         grades.append(
-            .init("declined", .number(node.contracts.values.count { $0.declined != nil })))
+            .init("declined", .number(listed.count { $0.isDeclined })))
         var readOnly = JSON.null
         if let reason = node.readOnly {
             let put = reason.wording.refusal
@@ -396,7 +397,7 @@ extension View {
             "peers": .array(
                 node.connections.filter { $0.value.isProven }.sorted { $0.key < $1.key }.map {
                     id, connection in
-                    let waiting = node.undelivered.count { $0.recipient == connection.did }
+                    let waiting = undelivered.count { $0.recipient == connection.did }
                     let traffic = status.traffic[connection.did]
                     let lags = node.lag(behind: id)
                     return [
@@ -428,7 +429,7 @@ extension View {
                     ]
                 }),
             "outbox": .array(
-                node.undelivered.map { item in
+                undelivered.map { item in
                     [
                         "statement": .string(item.key.statement.hex),
                         "kind": .text(item.statement.kind.map { "\($0)" }),
@@ -451,7 +452,8 @@ extension View {
 
     /// What to say where a backup is missing or old, and would be missed.
     func backupDue(_ status: DoorStatus) -> Localized? {
-        guard node.contracts.values.contains(where: { !$0.isOver && $0.declined == nil }) else {
+        guard node.contracts.overview.contracts.contains(where: { !$0.isOver && !$0.isDeclined })
+        else {
             return nil
         }
         guard let made = status.backup?.made else {

@@ -89,12 +89,12 @@ struct Desk: Sendable {
             }
         case ("market", 2): return try await marketForm(visit, parts[1])
         case ("capacity", 1):
-            return try await show(visit, "capacity", "capacity") { $0.capacity() }
+            return try await show(visit, "capacity", "capacity") { $0.capacity(after: after) }
         case ("contracts", 1):
             let asked = visit.value("which")
             let which = ["open", "ended", "all"].contains(asked) ? asked : "open"
             return try await show(visit, "contracts", "contracts") {
-                $0.contractList(which: which, after: max(after, 0))
+                $0.contractList(which: which, after: after)
             }
         case ("contracts", 2):
             guard let id = ContractID(hex: parts[1]) else { return nil }
@@ -107,9 +107,9 @@ struct Desk: Sendable {
         case ("contracts", 3) where parts[2] == "code":
             return try await code(visit, contract: parts[1])
         case ("ledger", 1):
-            return try await show(visit, "ledger", "ledger") { $0.ledger(after: max(after, 0)) }
+            return try await show(visit, "ledger", "ledger") { $0.ledger(after: after) }
         case ("partners", 1):
-            return try await show(visit, "partners", "partners") { $0.partners() }
+            return try await show(visit, "partners", "partners") { $0.partners(after: after) }
         case ("node", 1):
             let status = await commands.door.status()
             let lines = visit.session.isReader ? [] : commands.door.log.newestFirst

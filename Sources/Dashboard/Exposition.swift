@@ -238,7 +238,9 @@ extension View {
             now.set(.heldBack, [("for", why.rawValue)], to: logs)
         }
         for grade in HeldContract.Grade.allCases {
-            let count = node.contracts.values.count { $0.grade == grade && $0.declined == nil }
+            let count = node.contracts.overview.contracts.count {
+                $0.grade == grade && !$0.isDeclined
+            }
             now.set(.contracts, [("grade", grade.rawValue)], to: count)
         }
         now.set(.people, to: node.book.authors.count)

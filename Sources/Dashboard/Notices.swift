@@ -20,15 +20,16 @@ public struct Notice: Hashable, Sendable {
     /// As the pages say it.
     public let full: String
 
+    /// Of more than these nobody wants to be told one by one.
+    private static let waitingMax = 500
+
     /// What there is now, the most urgent first. A deadline is told apart once fewer than `hours` are left.
     public static func all(
         of node: Node, at now: Instant, hours: Int64, _ language: Language
     ) -> [Notice] {
         let rooms = Rooms(node, language, now: now)
-        let waiting = node.contracts.waiting.flatMap { id, awaited in
-            node.contracts[id].map { held in
-                awaited.flatMap { rooms.notices(held, $0, hours) }
-            } ?? []
+        let waiting = rooms.overview.waiting(at: now, most: waitingMax).flatMap { one in
+            node.contracts[one.contract].map { rooms.notices($0, one, hours) } ?? []
         }
         return (waiting + rooms.forkNotices).sorted {
             ($0.until ?? .latest, $0.key) < ($1.until ?? .latest, $1.key)
@@ -38,9 +39,8 @@ public struct Notice: Hashable, Sendable {
 
 extension Rooms {
     fileprivate func notices(
-        _ held: HeldContract, _ awaited: HeldContract.Awaited, _ hours: Int64
+        _ held: HeldContract, _ awaited: Overview.Waiting, _ hours: Int64
     ) -> [Notice] {
-        guard awaited.waits(at: now) else { return [] }
         let until = awaited.until == .latest ? nil : awaited.until
         switch awaited.what {
         case .proposal:

@@ -10,17 +10,24 @@ extension Rooms {
     /// Weeks that the calendar shows: half a year.
     private static let weeks = 26
 
-    func capacity() -> JSON {
+    /// By week, what is past last; the calendar has what the rows of this page are about.
+    func capacity(after: Int) -> JSON {
         let mine = node.lines.values.filter { $0.issuer == me }
-            .sorted {
-                ($0.terms.window.start, $0.terms.resource, $0.log)
-                    < ($1.terms.window.start, $1.terms.resource, $1.log)
+            .sorted { left, right in
+                let (one, other) = (left.terms.window, right.terms.window)
+                if (one.end < now) != (other.end < now) { return other.end < now }
+                return (one.start, left.terms.resource, left.log)
+                    < (other.start, right.terms.resource, right.log)
             }
+        let part = mine.dropFirst(after).prefix(Self.pageSize)
+        let resources = Set(part.map(\.terms.resource))
+        let shown = mine.filter { resources.contains($0.terms.resource) }
         return [
-            "empty": .bool(mine.isEmpty), "map": .string(heatMap(mine)),
-            "monday": .string(iso(firstWeek(mine))),
-            "rows": .array(mine.map(row)),
-            "elastic": .array(elasticity(mine)),
+            "empty": .bool(mine.isEmpty), "map": .string(heatMap(shown)),
+            "monday": .string(iso(firstWeek(shown))),
+            "rows": .array(part.map(row)),
+            "more": more("/capacity", after + part.count, of: mine.count),
+            "elastic": .array(elasticity(shown)),
             "declare": [declareAct.json],
         ]
     }
@@ -59,19 +66,7 @@ extension Rooms {
             use.granted += grant.looseUnits
             use.exercised += grant.firmUnits
         }
-        // What was delivered out of it stands in the books of the contracts on this line.
-        let contracts = node.contracts.values.filter { held in
-            held.proposal.lines.contains { LogID.line(author: me, $0) == line.log }
-        }
-        for held in contracts {
-            for row in node.ledger.rows(of: held.id) where row.transfer.from == me {
-                guard case .posted(let amount, _) = row.state,
-                    case .capacity(let resource, _) = row.transfer.commodity,
-                    resource == line.terms.resource
-                else { continue }
-                use.delivered += amount
-            }
-        }
+        use.delivered = overview.delivered(of: line.log)
         use.exercised = max(use.exercised - use.delivered, 0)
         return use
     }
@@ -104,7 +99,7 @@ extension Rooms {
 
     /// This week, or up to four earlier where lines still stand there.
     private func firstWeek(_ lines: [LineLog]) -> Instant {
-        let first = figures.monday(of: min(now, lines.first?.terms.window.start ?? now))
+        let first = figures.monday(of: lines.reduce(now) { min($0, $1.terms.window.start) })
         return max(first, figures.monday(of: now).advanced(by: -4 * Figures.week))
     }
 

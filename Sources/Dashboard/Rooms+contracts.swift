@@ -6,13 +6,14 @@ import Ledger
 import NodeCore
 
 extension Rooms {
-    private static let pageSize = 50
-
     /// The list; `which`: open, all or ended.
     func contractList(which: String, after: Int) -> JSON {
-        let shown = contracts { which == "all" || $0.isOver == (which == "ended") }
+        // Newest first.
+        let shown = overview.contracts.reversed().filter {
+            which == "all" || $0.isOver == (which == "ended")
+        }
         let part = shown.dropFirst(after).prefix(Self.pageSize)
-            .compactMap { node.contracts[$0] }
+            .compactMap { node.contracts[$0.id] }
         let next = after + part.count
         return [
             "rows": .array(
@@ -30,8 +31,7 @@ extension Rooms {
                     ]
                 }),
             "count": .number(shown.count), "empty": .bool(shown.isEmpty),
-            "more": next < shown.count
-                ? .string("/contracts?which=\(which)&after=\(next)") : .null,
+            "more": more("/contracts?which=" + which, next, of: shown.count),
             "tabs": .array(
                 ["open", "ended", "all"].map { tab in
                     [
@@ -47,6 +47,7 @@ extension Rooms {
         let fold = held.fold
         let proposal = held.proposal
         let template = view.template(of: held)
+        let children = node.contracts.children(of: held.id)
         let known = view.contract(held)
         let grades = HeldContract.Grade.allCases.filter { held.isWitnessed || $0 != .witnessed }
         var acts: [JSON] = []
@@ -124,11 +125,12 @@ extension Rooms {
                 (fold?.state.notes(language) ?? []).map { .string(figures.local($0)) }),
             "money": .string(moneyPicture(held)), "capacity": .string(capacityPicture(held)),
             "children": .array(
-                node.contracts.children(of: held.id).map {
+                children.prefix(Self.pageSize).map {
                     [
                         "href": .string("/contracts/" + $0.hex), "text": .string($0.short),
                     ]
                 }),
+            "more_children": rest(children.count - Self.pageSize),
             "parent": .string(proposal.parent.map { "/contracts/" + $0.contract.hex } ?? ""),
         ]
     }

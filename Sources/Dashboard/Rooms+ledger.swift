@@ -3,21 +3,30 @@ import Contracts
 import Entries
 import Identity
 import Ledger
+import Market
 import NodeCore
 
 extension Rooms {
-    private static let statementSize = 50
+    private static let positionsMax = 20
 
     func ledger(after: Int) -> JSON {
-        let rows = node.ledger.rows.filter { $0.transfer.from == me || $0.transfer.to == me }
-            .map { (view.time($0.transfer.cause), $0) }
-            .sorted { ($0.0, $0.1.transfer.cause) > ($1.0, $1.1.transfer.cause) }
-        let part = rows.dropFirst(after).prefix(Self.statementSize)
-        let next = after + part.count
+        let all = overview.transfers
+        var rows: [JSON] = []
+        var next = after
+        for one in all.reversed().dropFirst(after) {
+            if rows.count == Self.pageSize { break }
+            next += 1
+            guard let row = node.ledger.row(one.cause),
+                row.transfer.from == me || row.transfer.to == me
+            else { continue }
+            rows.append(statementRow(row, at: one.time))
+        }
         let net = node.ledger.netPaid(by: me)
         let due = due()
+        let partners = Dictionary(grouping: node.ledger.positions(of: me), by: \.counterparty)
+            .sorted { (name($0.key), $0.key) < (name($1.key), $1.key) }
         return [
-            "empty": .bool(rows.isEmpty),
+            "empty": .bool(all.isEmpty),
             "net": .array(
                 net.map { currency, minor in
                     [
@@ -25,10 +34,11 @@ extension Rooms {
                         "says": .string(word(minor < 0 ? "net_received" : "net_paid")),
                     ]
                 }),
-            "partners": .array(balances()),
+            "partners": .array(partners.prefix(Self.pageSize).map(balances)),
+            "more_partners": rest(partners.count - Self.pageSize),
             "due": .array(due.rows), "due_picture": .string(due.picture),
-            "rows": .array(part.map { statementRow($0.1, at: $0.0) }),
-            "more": next < rows.count ? .string("/ledger?after=\(next)") : .null,
+            "rows": .array(rows),
+            "more": more("/ledger", next, of: all.count),
             "exports": .array(
                 ["csv", "hledger", "beancount"].map {
                     ["href": .string("/ledger/export?format=" + $0), "text": .string($0)]
@@ -36,32 +46,29 @@ extension Rooms {
         ]
     }
 
-    private func balances() -> [JSON] {
-        let positions = node.ledger.positions(of: me)
-        let partners = Set(positions.map(\.counterparty)).sorted { name($0) < name($1) }
-        return partners.map { did in
-            [
-                "name": .string(name(did)), "did": .string(did.did),
-                "positions": .array(
-                    positions.filter { $0.counterparty == did }.map { position in
-                        let amount = position.amount
-                        let what =
-                            if case .capacity(let resource, _) = position.commodity {
-                                resource.path + " "
-                            } else {
-                                ""
-                            }
-                        return [
-                            "kind": .string(word("account_" + position.kind.rawValue)),
-                            "text": .string(
-                                what
-                                    + figures.amount(
-                                        amount < 0 ? -amount : amount, position.commodity)),
-                            "side": .string(word(amount < 0 ? "side_minus" : "side_plus")),
-                        ]
-                    }),
-            ]
-        }
+    private func balances(_ did: DID, _ positions: [Position]) -> JSON {
+        [
+            "name": .string(name(did)), "did": .string(did.did),
+            "positions": .array(
+                positions.prefix(Self.positionsMax).map { position in
+                    let amount = position.amount
+                    let what =
+                        if case .capacity(let resource, _) = position.commodity {
+                            resource.path + " "
+                        } else {
+                            ""
+                        }
+                    return [
+                        "kind": .string(word("account_" + position.kind.rawValue)),
+                        "text": .string(
+                            what
+                                + figures.amount(
+                                    amount < 0 ? -amount : amount, position.commodity)),
+                        "side": .string(word(amount < 0 ? "side_minus" : "side_plus")),
+                    ]
+                }),
+            "more_positions": rest(positions.count - Self.positionsMax),
+        ]
     }
 
     private func statementRow(_ row: TransferRow, at time: Instant) -> JSON {
@@ -90,45 +97,31 @@ extension Rooms {
 
     /// What contracts will ask of me and for me, by week.
     private func due() -> (rows: [JSON], picture: String) {
-        struct Due {
-            let held: HeldContract
-            let pay: Record.Pay
-            let until: Instant
-        }
-        var all: [Due] = []
-        for held in node.contracts.values where !held.isOver {
-            for record in held.fold?.state.records ?? [] {
-                guard let pay = record.pay, pay.from == me || pay.to == me,
-                    let until = record.until, case .money = pay.transfer.commodity
-                else { continue }
-                all.append(Due(held: held, pay: pay, until: until))
-            }
-        }
-        all.sort { ($0.until, $0.held.id) < ($1.until, $1.held.id) }
-        let rows: [JSON] = all.prefix(50).map { due in
-            [
+        let all = overview.dues
+        let rows: [JSON] = all.prefix(Self.pageSize).map { due in
+            let held = node.contracts[due.contract]
+            return [
                 "until": .string(figures.date(due.until)),
                 "left": .string(figures.left(until: due.until)),
                 "urgency": .string(urgency(due.until)),
-                "who": .string(name(due.pay.from == me ? due.pay.to : due.pay.from)),
-                "out": .bool(due.pay.from == me),
-                "text": .string(
-                    figures.amount(Int128(due.pay.amount), due.pay.transfer.commodity)),
-                "title": .string(title(due.held)), "href": .string(page(due.held)),
+                "who": .string(name(due.partner)), "out": .bool(due.isOut),
+                "text": .string(figures.money(Int128(due.amount), due.currency)),
+                "title": .string(held.map(title) ?? ""),
+                "href": .string("/contracts/" + due.contract.hex),
             ]
         }
-        guard let first = all.first, case .money(let currency) = first.pay.transfer.commodity else {
-            return (rows, "")
-        }
+        guard let first = all.first else { return (rows, "") }
+        let currency = first.currency
         let start = figures.monday(of: min(now, first.until))
         var weeks = [(out: Int128, in: Int128)](repeating: (0, 0), count: 12)
-        for due in all where due.pay.transfer.commodity == .money(currency) {
+        for due in all where due.currency == currency {
             let index = Int((due.until.milliseconds - start.milliseconds) / Figures.week)
-            guard weeks.indices.contains(index) else { continue }
-            if due.pay.from == me {
-                weeks[index].out += Int128(due.pay.amount)
+            // In order of time: none that follows is in the picture.
+            guard weeks.indices.contains(index) else { break }
+            if due.isOut {
+                weeks[index].out += Int128(due.amount)
             } else {
-                weeks[index].in += Int128(due.pay.amount)
+                weeks[index].in += Int128(due.amount)
             }
         }
         let most = max(weeks.map { max($0.out, $0.in) }.max() ?? 1, 1)

@@ -10,44 +10,31 @@ import NodeCore
 extension Rooms {
     // MARK: Partners
 
-    func partners() -> JSON {
+    func partners(after: Int) -> JSON {
         let connected = Set(node.connections.values.map(\.did))
         let people = others
+        let part = people.dropFirst(after).prefix(Self.pageSize)
         return [
             "rows": .array(
-                people.map { did in
+                part.map { did in
                     let profile = node.book[did]?.profile
                     let record = node.reputation(of: did)
-                    let links: [(String, [Reputation.Link])] = [
+                    let steps: [(String, SortedChunks<Reputation.Step>)] = [
                         ("completed", record.completed), ("in_time", record.inTime),
                         ("late", record.late), ("silent", record.silent),
                         ("defaults", record.defaults), ("lost", record.lost),
-                        ("oversales", record.oversales),
                     ]
+                    var marks = steps.filter { !$0.1.isEmpty }.map { name, steps in
+                        mark(name, steps.count, steps.prefix(20))
+                    }
+                    if record.hasOversold {
+                        marks.append(mark("oversales", record.oversales.count, []))
+                    }
                     return [
                         "name": .string(view.name(did)), "did": .string(did.did),
                         "short": .string(did.shortDID), "role": .string(profile?.role ?? ""),
                         "connected": .bool(connected.contains(did)),
-                        "record": .array(
-                            links.filter { !$0.1.isEmpty }.map { name, links in
-                                [
-                                    "label": .string(word("mark_" + name)),
-                                    "count": .number(links.count),
-                                    "bad": .bool(
-                                        !["completed", "in_time"].contains(name)),
-                                    "links": .array(
-                                        links.prefix(20).compactMap { link in
-                                            link.contract.map {
-                                                [
-                                                    "href": .string(
-                                                        "/contracts/\($0.hex)#step-\(link.step ?? 1)"
-                                                    ), "text": .string($0.short),
-                                                ]
-                                            }
-                                        }),
-                                ]
-                            }),
-                        "no_record": .bool(links.allSatisfy { $0.1.isEmpty }),
+                        "record": .array(marks), "no_record": .bool(marks.isEmpty),
                         "acts": [
                             DeskAct(
                                 verb: "name", button: word("save"), hidden: [("did", did.did)],
@@ -61,6 +48,7 @@ extension Rooms {
                         ],
                     ]
                 }),
+            "more": more("/partners", after + part.count, of: people.count),
             "empty": .bool(people.isEmpty), "picture": .string(network(people, connected)),
             "alliance": .string(node.alliance.founding.name),
             "invitation": .string(Invitation(foundingBody: node.alliance.foundingBody).code),
@@ -82,6 +70,21 @@ extension Rooms {
                     ], back: "/partners"
                 ).json
             ],
+        ]
+    }
+
+    private func mark(_ name: String, _ count: Int, _ shown: some Sequence<Reputation.Step>) -> JSON
+    {
+        [
+            "label": .string(word("mark_" + name)), "count": .number(count),
+            "bad": .bool(!["completed", "in_time"].contains(name)),
+            "links": .array(
+                shown.map {
+                    [
+                        "href": .string("/contracts/\($0.contract.hex)#step-\($0.sequence)"),
+                        "text": .string($0.contract.short),
+                    ]
+                }),
         ]
     }
 
@@ -131,8 +134,8 @@ extension Rooms {
     // MARK: Node
 
     /// A line of the log, people by name where they are known.
-    private func named(_ line: String) -> String {
-        others.filter { line.contains($0.shortDID) }.reduce(line) { line, did in
+    private func named(_ line: String, _ people: [DID]) -> String {
+        people.filter { line.contains($0.shortDID) }.reduce(line) { line, did in
             line.putting(view.name(did), for: did.shortDID)
         }
     }
@@ -165,6 +168,7 @@ extension Rooms {
         }
         if clockOff.count * 2 > max(node.connections.count, 1) { tell(word("clock_off")) }
         let waiting = node.waitingLogsOfOurs.count
+        let (undelivered, people) = (node.undelivered, others)
         return [
             "trouble": .array(trouble), "well": .bool(trouble.isEmpty),
             "did": .string(me.did), "name": .string(view.name(me)),
@@ -190,7 +194,7 @@ extension Rooms {
                         "您有 \(waiting) 份日志在等伙伴确认本机副本最新。")),
             "peers": .array(
                 node.connections.sorted { $0.key < $1.key }.map { id, connection in
-                    let lag = node.undelivered.count { $0.recipient == connection.did }
+                    let lag = undelivered.count { $0.recipient == connection.did }
                     let traffic = status.traffic[connection.did] ?? .init()
                     let behind = node.lag(behind: id).reduce(0) {
                         $0 &+ Int64(clamping: $1.entries)
@@ -232,7 +236,7 @@ extension Rooms {
                     ]
                 }),
             "outbox": .array(
-                node.undelivered.prefix(50).map { item in
+                undelivered.prefix(Self.pageSize).map { item in
                     [
                         "to": .string(view.name(item.recipient)),
                         "kind": .string(item.statement.kind.map { word("statement_\($0)") } ?? ""),
@@ -253,7 +257,8 @@ extension Rooms {
                         line.level >= .error ? "bad" : line.level == .warning ? "open" : "plain"
                     return [
                         "level": badge("level_" + line.level.rawValue, tone),
-                        "text": .string(named(line.text)), "at": .string(figures.moment(line.time)),
+                        "text": .string(named(line.text, people)),
+                        "at": .string(figures.moment(line.time)),
                         "times": line.times > 1 ? .string("× \(line.times)") : .null,
                     ]
                 }),

@@ -5,28 +5,16 @@ import Identity
 import NodeCore
 
 extension Rooms {
-    /// How much of what waits is shown, and of what came in is told.
+    /// How much of what waits is shown.
     private static let waitingMax = 60
-    private static let newsMax = 12
 
     /// What waits for me, most urgent first, and what came in.
     func today() -> JSON {
-        var waiting: [(until: Instant, id: ContractID, what: HeldContract.Awaited.What)] = []
-        for (id, awaited) in node.contracts.waiting {
-            for one in awaited where one.waits(at: now) {
-                waiting.append((one.until, id, one.what))
-            }
-        }
-        // A contract's own stay in their order.
-        waiting.sort { ($0.until, $0.id) < ($1.until, $1.id) }
-        // Only these are put into words: that costs far more than to find them.
-        let shown = waiting.prefix(Self.waitingMax)
-        let more = waiting.count - shown.count
+        let shown = overview.waiting(at: now, most: Self.waitingMax)
         return [
-            "waiting": .array(shown.compactMap { item($0.id, $0.what, until: $0.until) }),
-            "count": .number(waiting.count),
-            "more": more > 0
-                ? .string(figures.pick("and \(more) more", "另有 \(more) 项")) : .null,
+            "waiting": .array(shown.compactMap { item($0.contract, $0.what, until: $0.until) }),
+            "count": .number(waitingCount),
+            "more": rest(waitingCount - shown.count),
             "news": .array(news()),
             "first_steps": .bool(node.contracts.isEmpty),
         ]
@@ -106,19 +94,14 @@ extension Rooms {
 
     /// The newest steps that others took.
     private func news() -> [JSON] {
-        var steps: [(Instant, ContractID, Fold.StepOutline)] = []
-        for held in node.contracts.values {
-            for step in (held.fold?.steps ?? []).suffix(Self.newsMax) where step.actor != me {
-                guard steps.count < Self.newsMax || step.time >= steps[Self.newsMax - 1].0 else {
-                    continue
-                }
-                steps.append((step.time, held.id, step))
-                steps.sort { ($0.0, $0.1) > ($1.0, $1.1) }
-                if steps.count > Self.newsMax { steps.removeLast() }
-            }
+        var steps: [(time: Instant, id: ContractID, step: Fold.StepOutline)] = []
+        for one in overview.news.suffix(Overview.newsMax) {
+            let last = node.contracts[one.contract]?.fold?.steps.suffix(Overview.newsMax) ?? []
+            steps += last.filter { $0.actor != me }.map { ($0.time, one.contract, $0) }
         }
+        steps.sort { ($0.time, $0.id, $0.step.sequence) > ($1.time, $1.id, $1.step.sequence) }
         var told: [ContractID: [Int64: Localized]] = [:]
-        return steps.compactMap { time, id, step in
+        return steps.prefix(Overview.newsMax).compactMap { time, id, step in
             guard let held = node.contracts[id] else { return nil }
             let sentences = told[held.id] ?? view.told(held)
             told[held.id] = sentences

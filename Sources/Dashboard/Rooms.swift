@@ -32,16 +32,23 @@ struct Rooms: Sendable {
         dids.map(name).joined(separator: figures.pick(", ", "、"))
     }
 
+    /// So many rows of a list stand on one page.
+    static let pageSize = 50
+
+    /// Where the rows go on, if there are more than these.
+    func more(_ path: String, _ next: Int, of count: Int) -> JSON {
+        guard next < count else { return .null }
+        return .string(path + (path.contains("?") ? "&" : "?") + "after=\(next)")
+    }
+
+    /// How many are left out where a list is cut.
+    func rest(_ count: Int) -> JSON {
+        count > 0 ? .string(figures.pick("and \(count) more", "另有 \(count) 项")) : .null
+    }
+
     // MARK: Contracts
 
-    /// Newest first.
-    func contracts(where shown: (HeldContract) -> Bool) -> [ContractID] {
-        var all: [(time: Instant, id: ContractID)] = []
-        for held in node.contracts.values where shown(held) {
-            all.append((held.proposalEntry.header.time, held.id))
-        }
-        return all.sorted { ($0.time, $0.id) > ($1.time, $1.id) }.map(\.id)
-    }
+    var overview: Overview { node.contracts.overview }
 
     func title(_ held: HeldContract) -> String {
         view.template(of: held)?.title[language] ?? held.proposal.template.short
@@ -83,10 +90,7 @@ struct Rooms: Sendable {
         sentence(Localized(en: says(.en), zh: says(.zh)))
     }
 
-    /// How many contracts wait for me.
-    var waitingCount: Int {
-        node.contracts.waiting.count { $0.value.contains { $0.waits(at: now) } }
-    }
+    var waitingCount: Int { overview.waitingCount(at: now) }
 
     /// An option in the reader's words: ours, or of a template that has it.
     func label(_ option: String) -> String {

@@ -18,6 +18,8 @@ public struct Books: Sendable {
     private var rowsOf: TreeDictionary<ContractID, [Cause: TransferRow]> = [:]
     private var balanceOf: TreeDictionary<Account, Balance> = [:]
     private var escrow = Escrow()
+    /// Minor units paid less received, as `netPaid` counts them; zero ones left out.
+    private var paidBy: TreeDictionary<DID, [Currency: Int128]> = [:]
 
     public init() {}
 
@@ -105,25 +107,18 @@ public struct Books: Sendable {
     /// Sorted by counterparty, commodity and kind; zero ones left out. A's position with B is B's
     /// with A, negated.
     public func positions(of owner: DID) -> [Position] {
-        balances().compactMap { account, balance in
-            guard account.owner == owner, balance.net != 0 else { return nil }
-            return Position(
-                counterparty: account.counterparty, commodity: account.commodity,
-                kind: account.kind, amount: balance.net)
-        }
+        balanceOf.filter { $0.key.owner == owner && $0.value.net != 0 }.sorted { $0.key < $1.key }
+            .map { account, balance in
+                Position(
+                    counterparty: account.counterparty, commodity: account.commodity,
+                    kind: account.kind, amount: balance.net)
+            }
     }
 
     /// Minor units `owner` paid less those it received, per currency, zero ones left out. Counts
     /// only what the taker signed for: silence moves money in the accounts, but not here.
     public func netPaid(by owner: DID) -> [(currency: Currency, minor: Int128)] {
-        var sums: [Currency: Int128] = [:]
-        for row in rowsOf.values.lazy.flatMap(\.values)
-        where row.isSigned && row.transfer.kind.isPaid {
-            guard case .money(let currency) = row.transfer.commodity else { continue }
-            if row.transfer.from == owner { sums[currency, default: 0] += Int128(row.postedAmount) }
-            if row.transfer.to == owner { sums[currency, default: 0] -= Int128(row.postedAmount) }
-        }
-        return sums.filter { $0.value != 0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        (paidBy[owner] ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// What `custodian` still holds for `contract`, minor units. Zero once a contract is settled.
@@ -184,7 +179,20 @@ public struct Books: Sendable {
     private mutating func replace(_ old: TransferRow?, with new: TransferRow) {
         for posting in old?.postings ?? [] { add(posting, times: -1) }
         for posting in new.postings { add(posting, times: 1) }
+        if let old { pay(old, times: -1) }
+        pay(new, times: 1)
         rowsOf[new.transfer.cause.contract, default: [:]][new.transfer.cause] = new
+    }
+
+    private mutating func pay(_ row: TransferRow, times sign: Int128) {
+        guard row.isSigned, row.transfer.kind.isPaid,
+            case .money(let currency) = row.transfer.commodity
+        else { return }
+        let amount = sign * Int128(row.postedAmount)
+        for (party, more) in [(row.transfer.from, amount), (row.transfer.to, -amount)] {
+            let sum = (paidBy[party]?[currency] ?? 0) + more
+            paidBy[party, default: [:]][currency] = sum == 0 ? nil : sum
+        }
     }
 
     private mutating func add(_ posting: Posting, times sign: Int128) {

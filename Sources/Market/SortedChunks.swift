@@ -6,9 +6,6 @@ public struct SortedChunks<Element: Comparable & Sendable>: Sendable {
 
     public init() {}
 
-    public var isEmpty: Bool { count == 0 }
-    public var first: Element? { chunks.first?.first }
-
     /// Adds `element` where it is not there yet.
     public mutating func insert(_ element: Element) {
         guard !chunks.isEmpty else {
@@ -16,8 +13,8 @@ public struct SortedChunks<Element: Comparable & Sendable>: Sendable {
             count = 1
             return
         }
-        let chunk = Swift.max(Self.place(of: element, in: chunks) { $0[0] } - 1, 0)
-        let index = Self.place(of: element, in: chunks[chunk]) { $0 }
+        let chunk = Swift.max(Self.place(in: chunks) { $0[0] > element } - 1, 0)
+        let index = Self.place(in: chunks[chunk]) { $0 > element }
         if index > 0, chunks[chunk][index - 1] == element { return }
         chunks[chunk].insert(element, at: index)
         count += 1
@@ -29,50 +26,65 @@ public struct SortedChunks<Element: Comparable & Sendable>: Sendable {
     }
 
     public mutating func remove(_ element: Element) {
-        let chunk = Self.place(of: element, in: chunks) { $0[0] } - 1
+        let chunk = Self.place(in: chunks) { $0[0] > element } - 1
         guard chunk >= 0 else { return }
-        let index = Self.place(of: element, in: chunks[chunk]) { $0 } - 1
+        let index = Self.place(in: chunks[chunk]) { $0 > element } - 1
         guard index >= 0, chunks[chunk][index] == element else { return }
         chunks[chunk].remove(at: index)
         count -= 1
         if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
     }
 
-    /// How many elements are at or below `element`: where it stands, counted from 1, if it is there.
-    public func rank(of element: Element) -> Int {
-        let chunk = Self.place(of: element, in: chunks) { $0[0] } - 1
-        guard chunk >= 0 else { return 0 }
-        return chunks[..<chunk].reduce(0) { $0 + $1.count }
-            + Self.place(of: element, in: chunks[chunk]) { $0 }
+    /// Puts `new` in the place of `old`. What both begin with is not looked for.
+    public mutating func replace(_ old: [Element], with new: [Element]) {
+        let same = zip(old, new).prefix { $0 == $1 }.count
+        for element in old.dropFirst(same) { remove(element) }
+        for element in new.dropFirst(same) { insert(element) }
     }
 
-    /// The first place whose element is above `element`.
-    private static func place<Item>(
-        of element: Element, in items: [Item], _ key: (Item) -> Element
-    ) -> Int {
+    /// The place of the first element that `isAbove`, counted from 0; whatever follows it is too.
+    public func place(where isAbove: (Element) -> Bool) -> Int {
+        let chunk = Self.place(in: chunks) { isAbove($0[0]) } - 1
+        guard chunk >= 0 else { return 0 }
+        return chunks[..<chunk].reduce(0) { $0 + $1.count }
+            + Self.place(in: chunks[chunk], where: isAbove)
+    }
+
+    private static func place<Item>(in items: [Item], where isAbove: (Item) -> Bool) -> Int {
         var (low, high) = (0, items.count)
         while low < high {
             let middle = (low + high) / 2
-            if key(items[middle]) > element { high = middle } else { low = middle + 1 }
+            if isAbove(items[middle]) { high = middle } else { low = middle + 1 }
         }
         return low
     }
 }
 
-extension SortedChunks: Sequence {
+extension SortedChunks: Equatable {
+    public static func == (left: Self, right: Self) -> Bool { left.elementsEqual(right) }
+}
+
+/// Indices are places counted from 0; to find one counts chunks, of which there are few.
+extension SortedChunks: RandomAccessCollection {
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { count }
+
+    public subscript(place: Int) -> Element {
+        var index = place
+        for chunk in chunks {
+            if index < chunk.count { return chunk[index] }
+            index -= chunk.count
+        }
+        preconditionFailure("place \(place) of \(count)")
+    }
+
+    /// From chunk to chunk, so that to walk over all finds no place.
     public struct Iterator: IteratorProtocol {
         private let chunks: [[Element]]
-        private var chunk: Int
-        private var index: Int
+        private var chunk = 0
+        private var index = 0
 
-        fileprivate init(_ chunks: [[Element]], from place: Int) {
-            self.chunks = chunks
-            (chunk, index) = (0, place)
-            while chunk < chunks.count, index >= chunks[chunk].count {
-                index -= chunks[chunk].count
-                chunk += 1
-            }
-        }
+        fileprivate init(_ chunks: [[Element]]) { self.chunks = chunks }
 
         public mutating func next() -> Element? {
             guard chunk < chunks.count else { return nil }
@@ -84,10 +96,5 @@ extension SortedChunks: Sequence {
         }
     }
 
-    public func makeIterator() -> Iterator { Iterator(chunks, from: 0) }
-
-    /// From the element at `place` on, counted from 0.
-    public func elements(from place: Int) -> IteratorSequence<Iterator> {
-        IteratorSequence(Iterator(chunks, from: place))
-    }
+    public func makeIterator() -> Iterator { Iterator(chunks) }
 }

@@ -3,6 +3,7 @@ internal import Contracts
 internal import Entries
 internal import HashTreeCollections
 public import Identity
+public import Ledger
 
 /// The contracts of a node, by id, and which of them are awake: something may be due in them.
 ///
@@ -24,8 +25,10 @@ public struct HeldContracts: Sequence, Sendable {
     /// In how many contracts that we signed and that are not over each other person is named.
     private var tally: [DID: Int] = [:]
     private let own: DID
-    /// What waits for us, and what changed since that was found out.
-    private var awaited: TreeDictionary<ContractID, [HeldContract.Awaited]> = [:]
+    /// As of the last input that is over.
+    public private(set) var overview = Overview()
+    /// What it shows of each, and which changed since.
+    private var outlines: TreeDictionary<ContractID, ContractOutline> = [:]
     private var touched: Set<ContractID> = []
 
     /// One contract. Never written while two refer to it.
@@ -81,18 +84,23 @@ public struct HeldContracts: Sequence, Sendable {
         cell.partners = partners
     }
 
-    /// Once for each input: to find out what is awaited of us costs more than a touch.
-    mutating func settle() {
+    /// Once for each input: to outline a contract costs more than a touch.
+    mutating func settle(_ books: Books) {
         for id in touched {
-            let found = all[id]?.held?.awaited(of: own) ?? []
-            awaited[id] = found.isEmpty ? nil : found
+            let new = all[id]?.held.map { ContractOutline($0, books.rows(of: id), of: own) }
+            overview.replace(outlines[id], with: new)
+            outlines[id] = new
         }
         touched = []
     }
 
-    /// Contracts in which something waits for us, as of the last input that is over.
-    public var waiting: some Collection<(key: ContractID, value: [HeldContract.Awaited])> {
-        awaited
+    /// The same, found by looking at all of them.
+    public func overviewAnew(_ books: Books) -> Overview {
+        var anew = HeldContracts(of: own)
+        anew.all = all
+        anew.touched = Set(all.keys)
+        anew.settle(books)
+        return anew.overview
     }
 
     /// Everyone else in the contracts that we signed and that are not over.

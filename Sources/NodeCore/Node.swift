@@ -220,7 +220,7 @@ public struct Node: Sendable {
         topicList = listTopics()
         tellAll()
         beginUnsure(snapshot)
-        contracts.settle()
+        contracts.settle(ledger)
     }
 
     // MARK: - Inputs
@@ -232,7 +232,7 @@ public struct Node: Sendable {
     }
 
     public mutating func takeChanges() -> [Change] {
-        contracts.settle()
+        contracts.settle(ledger)
         if !changes.isEmpty { keepsakeNow = nil }
         defer { changes = [] }
         return changes

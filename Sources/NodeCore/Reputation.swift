@@ -3,23 +3,54 @@ internal import Contracts
 internal import Entries
 public import Identity
 internal import Logs
+public import Market
 
 /// What the contracts and lines that this node holds say of somebody. Each number is the count of a list
 /// of entries. Nothing of it comes from others' words, and no two nodes need have the same.
-public struct Reputation: Hashable, Sendable {
+public struct Reputation: Sendable {
     public let who: DID
-    /// Fulfilled and settled contracts in which they gave or took something.
-    public internal(set) var completed: [Link] = []
-    /// Moves that were due from them.
-    public internal(set) var inTime: [Link] = []
-    public internal(set) var late: [Link] = []
-    public internal(set) var silent: [Link] = []
-    public internal(set) var defaults: [Link] = []
-    public internal(set) var ruled: [Link] = []
-    public internal(set) var lost: [Link] = []
+    let steps: [Kind: SortedChunks<Step>]
     /// Of each line of theirs that is broken or forked, one entry that shows it.
     public internal(set) var oversales: [Link] = []
 
+    /// Fulfilled and settled contracts in which they gave or took something.
+    public var completed: SortedChunks<Step> { steps(.completed) }
+    /// Moves that were due from them.
+    public var inTime: SortedChunks<Step> { steps(.inTime) }
+    public var late: SortedChunks<Step> { steps(.late) }
+    public var silent: SortedChunks<Step> { steps(.silent) }
+    public var defaults: SortedChunks<Step> { steps(.defaulted) }
+    public var ruled: SortedChunks<Step> { steps(.ruled) }
+    public var lost: SortedChunks<Step> { steps(.lost) }
+
+    private func steps(_ kind: Kind) -> SortedChunks<Step> { steps[kind] ?? SortedChunks() }
+
+    enum Kind: Hashable, Sendable {
+        case completed, inTime, late, silent, defaulted, ruled, lost
+
+        init(_ kind: Mark.Kind) {
+            switch kind {
+            case .inTime: self = .inTime
+            case .late: self = .late
+            case .silent: self = .silent
+            case .defaulted: self = .defaulted
+            case .ruled: self = .ruled
+            case .lost: self = .lost
+            }
+        }
+    }
+
+    /// A step that shows something, by its contract.
+    public struct Step: Hashable, Comparable, Sendable {
+        public let contract: ContractID
+        public let sequence: Int64
+
+        public static func < (left: Self, right: Self) -> Bool {
+            (left.contract, left.sequence) < (right.contract, right.sequence)
+        }
+    }
+
+    /// The entry behind it.
     public struct Link: Hashable, Sendable {
         public let log: LogID
         public let entry: EntryID
@@ -45,16 +76,13 @@ public struct Reputation: Hashable, Sendable {
 extension Node {
     /// Everyone else whom the contracts here name or a line here belongs to, sorted.
     public var counterparties: [DID] {
-        var found = Set(contracts.values.flatMap(\.proposal.participants))
+        var found = Set(contracts.overview.people)
         found.formUnion(lines.values.map(\.issuer))
         return found.subtracting([own.did]).sorted()
     }
 
     public func reputation(of who: DID) -> Reputation {
-        var reputation = Reputation(who: who)
-        for (_, held) in sorted(contracts) where held.proposal.participants.contains(who) {
-            add(held, to: &reputation)
-        }
+        var reputation = Reputation(who: who, steps: contracts.overview.steps(of: who))
         for (log, line) in sorted(lines) where line.issuer == who {
             let shown = line.fault?.entry ?? proofs[log]?.one.entry.id
             if let shown, line.fault != nil || forkedAt[log] != nil {
@@ -65,29 +93,9 @@ extension Node {
         return reputation
     }
 
-    private func add(_ held: HeldContract, to reputation: inout Reputation) {
-        guard let fold = held.fold else { return }
-        for step in fold.steps {
-            let link = Reputation.Link(
-                log: step.log, entry: step.id, contract: held.id, step: step.sequence)
-            for mark in step.marks where mark.who == reputation.who {
-                switch mark.kind {
-                case .inTime: reputation.inTime.append(link)
-                case .late: reputation.late.append(link)
-                case .silent: reputation.silent.append(link)
-                case .defaulted: reputation.defaults.append(link)
-                case .ruled: reputation.ruled.append(link)
-                case .lost: reputation.lost.append(link)
-                }
-            }
-        }
-        let parties = fold.template.roles.filter { $0.kind == .party }.map(\.name)
-        let isParty = held.proposal.roles.contains {
-            parties.contains($0.role) && $0.identities.contains(reputation.who)
-        }
-        if isParty, held.grade == .settled, held.outcome == .fulfilled, let last = fold.steps.last {
-            reputation.completed.append(
-                .init(log: last.log, entry: last.id, contract: held.id, step: last.sequence))
+    public func link(to step: Reputation.Step) -> Reputation.Link? {
+        contracts[step.contract]?.fold?.step(step.sequence).map {
+            .init(log: $0.log, entry: $0.id, contract: step.contract, step: step.sequence)
         }
     }
 }

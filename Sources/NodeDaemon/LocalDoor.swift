@@ -35,6 +35,10 @@ final class LocalDoor: NodeDoor {
     }
 
     func read<T: Sendable>(_ body: @escaping @Sendable (Node) throws -> T) async throws -> T {
+        if var node = runtime.committed.read() {
+            node.begin(at: Clock.now(), seed: Entropy.seed())
+            return try body(node)
+        }
         let node = try await withCheckedThrowingContinuation {
             (continuation: CheckedContinuation<Node, any Error>) in
             runtime.put { node in

@@ -21,6 +21,7 @@ final class Runtime: Service {
     private let alliance: Alliance
     private let transport: Transport
     private let inbox = Inbox()
+    let committed = Committed()
     let logger: Logger
     private let frames = Turnstile(limit: Inbox.batchMax)
     private let dialer: Dialer
@@ -122,6 +123,7 @@ final class Runtime: Service {
                 batch = next
             }
         }
+        committed.end()
         inbox.end(with: node)
     }
 
@@ -164,6 +166,8 @@ final class Runtime: Service {
         if let newKey, !adopt(newKey, node.own) { return false }
         // Also those that came back with our own snapshot.
         for case .peer(let address, added: true) in changes { dialer.add(address) }
+        // Before the answers: whoever was told that it is done finds it.
+        committed.put(node)
         for answer in answers { answer(.success(())) }
         var stale = trouble.withLock { $0.takeStale() }
         for directive in directives { stale = perform(directive) || stale }
@@ -217,6 +221,7 @@ final class Runtime: Service {
             node = Node(own: node.own, alliance: alliance, snapshot: snapshot)
             // Entries that lost their effect took ledger rows with them.
             _ = try database.compare(to: node.ledger, repair: true)
+            committed.put(node)
             return true
         } catch {
             logger.critical("the database cannot be read again, stopping: \(error)")
@@ -315,6 +320,7 @@ final class Runtime: Service {
             try? await Task.sleep(for: .seconds(1))
             seconds += 1
             if seconds == Self.startupSeconds { StartupPages.giveBack() }
+            committed.tick()
             inbox.put { node in
                 node.tick()
                 return nil

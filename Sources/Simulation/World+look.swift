@@ -38,6 +38,9 @@ extension World {
         if !node.ledger.imbalance().isEmpty { fail(.imbalance, index, "columns") }
         if node.ledgerFault != nil { fail(.imbalance, index, "\(node.ledgerFault!)") }
         compareBooks(index)
+        if node.contracts.overview != node.contracts.overviewAnew(node.ledger) {
+            fail(.restartDiffers, index, "overview")
+        }
         guard node.readOnly == nil else { return }
         let again = Node(
             own: machines[index].own, alliance: alliance,

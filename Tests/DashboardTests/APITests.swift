@@ -160,6 +160,33 @@ import Testing
         }
     }
 
+    @Test
+    func `a page shows so many rows and leads to the rest, nothing twice and nothing left out`()
+        async throws
+    {
+        try await Self.serving { port, _ in
+            let (cookie, _) = try await Self.enter(port)
+            let resources = (10..<70).map { "work/x\($0)" }
+            for (day, resource) in resources.enumerated() {
+                let body =
+                    #"{"resource":"\#(resource)","start":"+\#(day + 1)d","end":"+\#(day + 2)d","total":5}"#
+                #expect(
+                    try await Self.ask(port, "POST", "/api/v1/line/declare", body: body).status
+                        == 200)
+            }
+            var seen: [String] = []
+            var path: String? = "/capacity"
+            while let here = path {
+                let page = try await Self.ask(port, "GET", here, ["Cookie: \(cookie)"]).body
+                let rows = page.matches(of: /<tr><td><b>(.+?)<\/b>/).map { String($0.1) }
+                #expect(rows.count <= 50, "\(here)")
+                seen += rows
+                path = page.firstMatch(of: /"(\/capacity\?after=[0-9]+)"/).map { String($0.1) }
+            }
+            #expect(Set(seen).isSuperset(of: resources) && Set(seen).count == seen.count)
+        }
+    }
+
     @Test func `an accountant's token looks and does nothing`() async throws {
         try await Self.serving { port, _ in
             let reader = ["Authorization: Bearer \(Self.reader)"]

@@ -9,6 +9,7 @@ private struct Model {
     struct Row {
         var transfer: Transfer
         var posted: Int64?
+        var isSigned = false
         var voided = false
         var cleared: Int64 = 0
     }
@@ -34,7 +35,7 @@ private struct Model {
                 return false
             }
             rows[transfer.cause] = Row(transfer: transfer)
-        case .post(let cause, let amount, _):
+        case .post(let cause, let amount, let isSigned):
             guard let row = rows[cause], row.posted == nil, !row.voided, amount > 0,
                 amount <= row.transfer.amount
             else { return false }
@@ -53,6 +54,7 @@ private struct Model {
             case .payment, .capacity: break
             }
             rows[cause]?.posted = amount
+            rows[cause]?.isSigned = isSigned
         case .void(let cause, _):
             guard let row = rows[cause], row.posted == nil, !row.voided else { return false }
             rows[cause]?.voided = true
@@ -63,6 +65,14 @@ private struct Model {
             rows[cause]?.cleared += amount
         }
         return true
+    }
+
+    func netPaid(by owner: DID) -> Int128 {
+        rows.values.filter { $0.isSigned && $0.transfer.kind.isPaid }.reduce(0) { sum, row in
+            let amount = Int128(row.posted ?? 0)
+            return sum + (row.transfer.from == owner ? amount : 0)
+                - (row.transfer.to == owner ? amount : 0)
+        }
     }
 
     func position(_ account: Account) -> Int128 {
@@ -142,6 +152,8 @@ extension TransferEvent {
             }
             #expect(books.imbalance().isEmpty, "seed \(seed)")
             for owner in parties {
+                let paid = model.netPaid(by: owner)
+                #expect(books.netPaid(by: owner).map(\.minor) == (paid == 0 ? [] : [paid]))
                 let positions = books.positions(of: owner)
                 var expected: [Account: Int128] = [:]
                 for other in parties where other != owner {

@@ -61,10 +61,8 @@ import Testing
             #expect(node.ledgerFault == nil, "seed \(seed)")
             #expect(node.ledger.imbalance().isEmpty, "seed \(seed)")
             // What is kept along the way is what one finds by looking at all.
-            let noted = Dictionary(node.contracts.waiting.map { ($0.key, $0.value) }) { $1 }
-            for held in node.contracts.values {
-                #expect(noted[held.id] ?? [] == held.awaited(of: node.own.did), "seed \(seed)")
-            }
+            let anew = node.contracts.overviewAnew(node.ledger)
+            #expect(node.contracts.overview == anew, "seed \(seed)")
             let partners = node.contracts.values.filter {
                 !$0.isOver && $0.hasAccepted(node.own.did)
             }.flatMap { $0.proposal.participants + $0.witnesses }

@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Entries
 import Identity
+import Market
 import NodeCore
 import Simulation
 import Testing
@@ -17,7 +18,9 @@ import Testing
     }
 
     /// Sequences of the steps behind a number.
-    private static func steps(_ links: [Reputation.Link]) -> [Int64] { links.compactMap(\.step) }
+    private static func steps(_ steps: SortedChunks<Reputation.Step>) -> [Int64] {
+        steps.map(\.sequence)
+    }
 
     private static func named(_ market: Market, _ id: ContractID, _ name: String) throws -> [Int64]
     {

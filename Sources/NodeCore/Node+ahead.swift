@@ -23,7 +23,7 @@ extension Node {
 
     private func newestEntry(in frame: Frame) -> Entry? {
         switch try? Message(frame) {
-        case .push(let wire): try? Entry(strict: wire)
+        case .push(let wire), .treePush(_, let wire): try? Entry(strict: wire)
         case .entries(let wires, done: _): wires.last.flatMap { try? Entry(strict: $0) }
         default: nil
         }

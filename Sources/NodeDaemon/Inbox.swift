@@ -30,12 +30,12 @@ final class Inbox: Sendable {
         if let last { Self.turnAway(input, last) } else { signal.yield() }
     }
 
-    /// The loop has ended with `node`: whoever waits, or comes later, is told so instead of waiting for
-    /// ever, which would keep the door from closing.
-    func end(with node: Node) {
+    /// The loop has ended with `node`: whoever waits, also in a batch that was taken and not begun, or comes
+    /// later, is told so instead of waiting for ever, which would keep the door from closing.
+    func end(with node: Node, alsoOf taken: Batch) {
         let left = waiting.withLock { waiting in
             defer { waiting = ([], node) }
-            return waiting.inputs
+            return taken + waiting.inputs
         }
         for (input, _) in left { Self.turnAway(input, node) }
     }

@@ -108,6 +108,7 @@ final class Runtime: Service {
     private func own(_ first: Node) async {
         var node = first
         for address in node.peers { dialer.add(address) }
+        var taken: Inbox.Batch = []
         loop: for await _ in inbox.signals {
             var batch = inbox.batch()
             var verdicts = await node.checker.verdicts(on: claims(of: batch, node))
@@ -117,14 +118,17 @@ final class Runtime: Service {
                 let (checker, claims) = (node.checker, claims(of: next, node))
                 async let ahead = checker.verdicts(on: claims)
                 node.foresee(verdicts)
-                guard turn(&node, now) else { break loop }
+                guard turn(&node, now) else {
+                    taken = next ?? []
+                    break loop
+                }
                 node.foresee(SignatureVerdicts())
                 verdicts = await ahead
                 batch = next
             }
         }
         committed.end()
-        inbox.end(with: node)
+        inbox.end(with: node, alsoOf: taken)
     }
 
     /// Fewer signatures are sooner looked into than handed out.

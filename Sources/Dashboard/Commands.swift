@@ -360,14 +360,15 @@ extension View {
     }
 
     func status(_ status: DoorStatus) -> JSON {
-        let (listed, undelivered) = (node.contracts.overview.contracts, node.undelivered)
+        let undelivered = node.undelivered
+        let listed = node.contracts.overview.contracts
+        var counts: [HeldContract.Grade: Int] = [:]
+        for one in listed where !one.isDeclined { counts[one.grade, default: 0] += 1 }
         var grades: [JSON.Field] = HeldContract.Grade.allCases.map { grade in
-            .init(
-                grade.rawValue,
-                .number(listed.count { $0.grade == grade && !$0.isDeclined }))
+            .init(grade.rawValue, .number(counts[grade] ?? 0))
         }
-        grades.append(
-            .init("declined", .number(listed.count { $0.isDeclined })))
+        let declined = listed.count - counts.values.reduce(0, +)
+        grades.append(.init("declined", .number(declined)))
         var readOnly = JSON.null
         if let reason = node.readOnly {
             let put = reason.wording.refusal

@@ -241,6 +241,10 @@ let kernels = Target.executableTarget(
         "Simulation", "NodeCore", "Contracts", "Market", "Logs", "Replication", "Ledger", "Entries",
         "Capacity", "Identity",
     ], path: "Benchmarks/Sources",
+    exclude: ["CSQLite", "talea-bench/README.md"]
+        + ["Bare", "Calm", "Commits", "Ingest", "Main", "Moves", "Offers", "Sync"].map {
+            "talea-bench/\($0).swift"
+        },
     sources: ["talea-kernels"]
         + ["Authors", "Measures", "Steps", "Trade"].map { "talea-bench/\($0).swift" },
     swiftSettings: settings)

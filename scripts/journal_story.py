@@ -39,13 +39,13 @@ class Studio:
         self.passphrase = f"{folder}/{name}.passphrase"
         self.process = self.did = self.address = None
 
-    def run(self, *words, **options):
+    def run(self, *words, seconds=None, **options):
         """(exit status, standard output, standard error) of one command."""
         line = [self.talea, "--home", self.home, "--lang", "en", *words]
         for name, values in options.items():
             for value in values if isinstance(values, list) else [values]:
                 line += [("-" if len(name) == 1 else "--") + name.replace("_", "-")] + ([] if value is True else [str(value)])
-        done = subprocess.run(line, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(line, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=seconds)
         return done.returncode, done.stdout, done.stderr.strip()
 
     def __call__(self, *words, **options):
@@ -504,6 +504,19 @@ class Story:
                     to = names.get(p["counterparty"], p["counterparty"])
                     print(f"  {node['name']:<10} {int(p['amount']):>6} {p['commodity']:<20} to {to}")
 
+    def tell_of_nodes(self):
+        """After something broke: which nodes run, which of them answer, and what each said last."""
+        for studio in self.studios.values():
+            if not studio.process:
+                continue
+            status = studio.process.poll()
+            if status is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    status = "answers" if studio.run("status", seconds=5)[0] == 0 else "runs, and refuses"
+            with open(f"{studio.home}.log", errors="replace") as log:
+                last = "".join(f"    {line}" for line in log.readlines()[-8:])
+            print(f"{studio.name}: {'runs and does not answer' if status is None else status}\n{last}", file=sys.stderr)
+
     def end(self):
         for studio in self.studios.values():
             if studio.process and studio.process.poll() is None:
@@ -549,6 +562,7 @@ def main(story_class):
         print(f"\nEvery rule held. {time.monotonic() - story.begun:.1f} s.")
         return 0
     except Broken as broken:
+        story.tell_of_nodes()
         print(f"\nA rule was broken: {broken}\nHomes and logs stay in {folder}", file=sys.stderr)
         return 1
     finally:

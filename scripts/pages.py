@@ -48,7 +48,7 @@ class Pages:
         driver.get(link)
         self.wait(lambda: driver.current_url == self.base + "/", "the link opens Today")
 
-    def wait(self, check, what, seconds=15):
+    def wait(self, check, what, seconds=45):
         def quietly(_):
             try:
                 return check()

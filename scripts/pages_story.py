@@ -6,7 +6,8 @@ say what the pages must say too. Whatever one signs must stand on the others' op
 
 import argparse, concurrent.futures, contextlib, datetime, hashlib, os, re, subprocess, sys, tempfile, time
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException, ElementNotInteractableException, StaleElementReferenceException)
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -23,6 +24,7 @@ WORDS = {
            "settled": "已结清", "fulfilled": "已履行", "code": "二维码", "net": ("净收", "净付"),
            "capacity": "产能期权", "production": "里程碑生产",
            "offer": "公开报价", "propose": "向某人提议", "by_you": "（您方）"}}
+UNDER_HER_HAND = (ElementClickInterceptedException, ElementNotInteractableException, StaleElementReferenceException)
 # Everything on a page that a person would see at once, and when this text first stood there.
 WATCH = """
 const [selector, texts] = arguments;
@@ -51,10 +53,12 @@ class Owner(Pages):
 
     def use(self, find, do):
         """What she does with something on the page. As long as nothing is typed news may put the page anew under her
-        hand; she then does it with what stands there."""
-        for _ in range(5):
-            with contextlib.suppress(StaleElementReferenceException):
+        hand; she then does it with what stands there, as soon as she can."""
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            with contextlib.suppress(*UNDER_HER_HAND):
                 return do(find())
+            time.sleep(0.02)
         return do(find())
 
     def click(self, selector):
@@ -406,6 +410,7 @@ def play(given, language):
             story.play()
             return story.took
         except Exception:
+            story.tell_of_nodes()
             for owner in getattr(story, "owners", {}).values():
                 story.picture(owner, f"broken-{owner.name}")
             raise

@@ -49,8 +49,9 @@ async function refresh() {
   runs = true;
   waits = false;
   try {
-    // What was said on this page once stays until another page is opened.
-    const answer = await fetch(location.href, { headers: { "X-Refresh": "yes" } });
+    // What was said on this page once stays until another page is opened. Past the browser's own store,
+    // where whoever goes to the same page meanwhile would wait for this answer.
+    const answer = await fetch(location.href, { cache: "no-store", headers: { "X-Refresh": "yes" } });
     if (!answer.ok) return;
     const page = parse(await answer.text());
     if (isBusy()) { waits = true; return; }

@@ -132,13 +132,25 @@ class Trade(Story):
     # -- a proof on a screen, photographed; a page to print; a photo ---------------------------------------
 
     def proves(self, driver, contract):
-        d = Pages(self.dongguan, driver)
-        photo = f"{self.folder}/photo-en.jpg"
-        self.dongguan("attachment", "add", contract=contract, file=photo)
+        d, width = Pages(self.dongguan, driver), "return document.querySelector('img.photo').naturalWidth"
         d.go(f"/contracts/{contract}")
-        width = d.wait(lambda: driver.execute_script("return document.querySelector('img.photo').naturalWidth"),
-                       "shows the photo")
-        hold(width == 1, f"the photo is {width} wide")
+        hold(d.wait(lambda: driver.execute_script(width), "shows the photo that was chosen when it was signed") == 1, "its width")
+        # Let go of it: the one who signed it adds it again, and nothing else in its place.
+        self.dongguan("attachment", "forget", contract=contract, hash=hashlib.sha256(PHOTO).hexdigest())
+        other = f"{self.folder}/other.jpg"
+        with open(other, "wb") as file:
+            file.write(PHOTO + b"!")
+        for path in (other, f"{self.folder}/photo-en.jpg"):
+            d.wait(lambda: d.one(".add input").send_keys(path) or True, "asks its signer for the photo")
+            if path == other:
+                d.wait(lambda: "not the file" in d.one(".add").text, "says that this is another file")
+        hold(d.wait(lambda: driver.execute_script(width), "shows the photo that was added") == 1, "its width")
+        z = Pages(self.zhijian, driver)
+        z.go(f"/contracts/{contract}")
+        z.act("attachment fetch").find_element("css selector", "button").click()
+        hold(z.wait(lambda: driver.execute_script(width), "shows a partner the photo that she asked for") == 1, "its width")
+        d = Pages(self.dongguan, driver)
+        d.go(f"/contracts/{contract}")
         steps = self.dongguan.show(contract)["steps"]
         step = next(s["sequence"] for s in steps if s["transition"] == "deliver")
         d.one(f"a[href='/contracts/{contract}/code?step={step}']").click()
@@ -166,7 +178,7 @@ class Trade(Story):
             path = f"{self.folder}/{name}"
             status, out, error = self.dongguan.run("contract", "paper", contract=contract, o=path)
             hold(status == 0 and open(path, "rb").read().startswith(start), f"{name}: {out}{error}")
-        self.say("a photo stands beside its step; a code on the screen was photographed and checked; paper was printed")
+        self.say("a photo stands beside its step, at home and at a partner's; a code on the screen was photographed and checked; paper was printed")
 
     # -- a page somewhere else on this machine ---------------------------------------------------------
 

@@ -55,8 +55,8 @@ extension Desk {
         case .failure(let refusal):
             return await refused(visit, refusal, back: back, again: (verb, form))
         case .success(let answer):
-            sessions.leave(
-                ["tone": "good", "what": .string(signs ? "done" : "kept")], for: visit.session)
+            let what = signs ? "done" : verb == "attachment fetch" ? "asked" : "kept"
+            sessions.leave(["tone": "good", "what": .string(what)], for: visit.session)
             var place = back
             if verb == "contract propose", let id = answer["id"]?.string {
                 place = "/contracts/" + id

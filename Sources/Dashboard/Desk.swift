@@ -228,8 +228,8 @@ struct Desk: Sendable {
                     of: id, visit.language, static: Self.staticPrefix)
             else { return nil }
             return Self.response(.ok, html, type: "text/html; charset=utf-8")
-        case ("contracts", 4, _) where parts[2] == "photo":
-            return await photo(parts[1], parts[3])
+        case ("contracts", 4, _) where ["photo", "file"].contains(parts[2]):
+            return await evidence(parts[1], parts[3], isShown: parts[2] == "photo")
         default: return nil
         }
         switch await commands.run(request) {
@@ -281,13 +281,21 @@ struct Desk: Sendable {
         }
     }
 
-    func photo(_ contract: String, _ hash: String) async -> Response? {
+    /// A file that a step names. Only pictures are shown; what else a partner sent is kept out of our pages.
+    func evidence(_ contract: String, _ hash: String, isShown: Bool) async -> Response? {
         guard let id = ContractID(hex: contract), let hash = Hash32(hex: hash),
             let held = try? await commands.door.read({ $0.contracts[id] }),
-            let photo = try? await commands.photo(hash, of: held)
+            let bytes = try? await commands.file(hash, of: held)
         else { return nil }
-        var response = Self.response(.ok, "", type: photo.type)
-        response.body = ResponseBody(byteBuffer: ByteBuffer(bytes: photo.bytes))
+        let photo = ProofPage.Photo(bytes)
+        guard !isShown || photo != nil else { return nil }
+        var response = Self.response(
+            .ok, "", type: isShown ? photo?.type ?? "" : "application/octet-stream")
+        response.body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        if !isShown {
+            response.headers[.contentDisposition] =
+                "attachment; filename=\"talea-\(hash.short)\""
+        }
         return response
     }
 }

@@ -133,8 +133,8 @@ enum DeskWords {
         ("otherwise_value", "otherwise", "默认"),
         (
             "evidence_help",
-            "The file stays on this machine; only its SHA-256 is signed. Choose a file, or give the 64 digits.",
-            "文件不离开本机，只签署其 SHA-256。请选择文件，或填 64 位哈希。"
+            "Its SHA-256 is signed. The file itself stays with your node, and goes only to those in this contract who ask for it. Choose a file, or give the 64 digits.",
+            "签署的是其 SHA-256。文件本身存于您的节点，仅在合同各方索取时发给对方。请选择文件，或填 64 位哈希。"
         ),
         ("no_lines", "Your calendar is empty", "日历还是空的"),
         (
@@ -226,6 +226,10 @@ enum DeskWords {
             "以签署的条目为准，本页仅作转述；姓名为打印者所用称呼。"
         ),
         ("photo_alt", "Photo that this step names", "此步骤所指的照片"),
+        ("photo_coming", "The photo is asked for.", "照片索取中。"),
+        ("photo_ask", "Ask for the photo", "索取照片"),
+        ("photo_add", "Add the photo, for the others in this contract:", "补充照片，供合同各方查看："),
+        ("photo_file", "The file", "文件"),
         ("evidence", "evidence", "凭证"),
         ("no_effect", "No effect:", "未生效："),
         ("money_moved", "Money so far", "款项进展"),
@@ -376,6 +380,10 @@ enum DeskWords {
         ("not_now", "Not now", "暂不"),
         ("done", "Signed.", "已签署。"),
         ("kept", "Kept.", "已保存。"),
+        (
+            "asked", "Asked for. It appears here as soon as one who has it answers.",
+            "已索取。持有者应答后即显示于此。"
+        ),
         ("refused_title", "That was not possible", "未能完成"),
         ("nothing_lost", "Nothing was signed, and nothing is lost.", "没有签署任何内容，也没有丢失任何内容。"),
         (

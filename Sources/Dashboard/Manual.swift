@@ -25,12 +25,16 @@ public enum Manual {
         "contract list", "contract paper", "ledger balance", "ledger statement", "ledger export",
         "ledger rebuild",
         "proof", "proof page", "proof export", "witness list", "hub list", "attachment list",
+        "attachment put", "attachment fetch", "attachment read", "attachment forget",
         "reputation show",
         "alliance list",
     ]
 
     /// Of these, the ones that change what this home keeps for itself.
-    static let changing: Set<String> = ["peer add", "peer remove", "name", "ledger rebuild"]
+    static let changing: Set<String> = [
+        "peer add", "peer remove", "name", "ledger rebuild", "attachment put", "attachment fetch",
+        "attachment forget",
+    ]
 
     /// Lists that can be read a part at a time: `[--limit N] [--after CURSOR]`.
     static let paged: Set<String> = [
@@ -244,6 +248,21 @@ public enum Manual {
                     "attachment get", "--contract ID --hash SHA256 [--out FILE] [--wait SECONDS]",
                     "fetch one that a step names, and check it", "获取步骤所指的文件并核对"),
                 Page("attachment list", "--contract ID", "what is held, and how far", "已有文件与进度"),
+                Page(
+                    "attachment put",
+                    "--contract ID --hash SHA256 --size BYTES --index N --chunk BASE64",
+                    "for programs: part N of a file, each but the last of 65,536 bytes, in order",
+                    "供程序使用：文件的第 N 部分，除末部分外各 65,536 字节，按序存放"),
+                Page(
+                    "attachment fetch", "--contract ID --hash SHA256",
+                    "for programs: ask the others in the contract for a file, until it is whole",
+                    "供程序使用：向合同各方索取文件，直至完整"),
+                Page(
+                    "attachment read", "--contract ID --hash SHA256 --index N",
+                    "for programs: part N of a file, as base64", "供程序使用：以 base64 读取文件的第 N 部分"),
+                Page(
+                    "attachment forget", "--contract ID --hash SHA256",
+                    "let go of a file; its hash stays signed", "删除文件；其哈希仍在签署之中"),
             ]
         ),
         (

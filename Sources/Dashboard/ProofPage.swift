@@ -121,6 +121,12 @@ extension Commands {
 
     /// A file that a step names, where it is here as a whole and a picture.
     func photo(_ hash: Hash32, of held: HeldContract) async throws -> ProofPage.Photo? {
+        try await file(hash, of: held).flatMap { ProofPage.Photo($0) }
+    }
+
+    /// A file that a step names, where it is here as a whole. What is not what its name says, as a partner
+    /// may have sent it, is let go.
+    func file(_ hash: Hash32, of held: HeldContract) async throws -> [UInt8]? {
         let key = held.key.attachment(hash)
         guard let one = try await door.read({ $0.attachments[key.blob] }), one.isWhole else {
             return nil
@@ -132,7 +138,11 @@ extension Commands {
             else { return nil }
             bytes += chunk
         }
-        return SHA256.hash(bytes) == hash ? ProofPage.Photo(bytes) : nil
+        guard SHA256.hash(bytes) == hash else {
+            _ = try await door.perform(dryRun: false) { $0.forget(attachment: key.blob) }
+            return nil
+        }
+        return bytes
     }
 }
 

@@ -199,7 +199,6 @@ extension Rooms {
             let evidence = step.act.arguments.compactMap { argument -> Hash32? in
                 if case .hash(let hash) = argument.value { hash } else { nil }
             }.first
-            let photo = evidence.flatMap { pictures.contains($0) ? $0.hex : nil }
             return [
                 "number": .number(step.sequence), "who": .string(name(step.actor)),
                 "signer": .string(view.name(step.actor)),
@@ -207,14 +206,46 @@ extension Rooms {
                 "says": .string(
                     told[step.sequence].map(sentence) ?? step.act.transition),
                 "void": .string(void), "evidence": .string(evidence?.hex ?? ""),
-                "photo": .string(photo.map { "/contracts/\(held.id.hex)/photo/" + $0 } ?? ""),
                 "code": .string(
                     step.act == Fold.continued
                         ? "" : "/contracts/\(held.id.hex)/code?step=\(step.sequence)"),
                 "proof": .string(
                     "/contracts/\(held.id.hex)/proof?step=\(step.sequence)"),
+                "photo": evidence.map { file($0, of: held, signer: step.actor, pictures) } ?? .null,
             ]
         }
+    }
+
+    /// A file that a step names: shown, on its way, to be asked for, or to be added by its signer.
+    private func file(
+        _ hash: Hash32, of held: HeldContract, signer: DID, _ pictures: Set<Hash32>
+    ) -> JSON {
+        let one = node.attachments[held.key.attachment(hash).blob]
+        let place = page(held)
+        // What is not said here would be looked for further out.
+        var (picture, file, coming, add) = ("", "", "", "")
+        var ask: [JSON] = []
+        let parts = one.map { $0.size > 0 ? " \($0.held) / \($0.chunks)" : "" } ?? ""
+        if one?.isWhole == true {
+            let isPicture = pictures.contains(hash)
+            picture = isPicture ? "\(place)/photo/\(hash.hex)" : ""
+            file = isPicture ? "" : "\(place)/file/\(hash.hex)"
+        } else if let one, node.isFetching(one) {
+            coming = word("photo_coming") + parts
+        } else if signer == me {
+            add = hash.hex
+        } else {
+            let hidden = [("contract", held.id.hex), ("hash", hash.hex)]
+            ask.append(
+                DeskAct(
+                    verb: "attachment fetch", button: word("photo_ask") + parts, hidden: hidden,
+                    back: place
+                ).json)
+        }
+        return [
+            "picture": .string(picture), "file": .string(file), "coming": .string(coming),
+            "add": .string(add), "contract": .string(held.id.hex), "acts": .array(ask),
+        ]
     }
 
     private func terms(_ held: HeldContract, _ template: Template?) -> [JSON] {

@@ -65,6 +65,9 @@ extension Node {
         attachments.values.filter { $0.contract == contract }.sorted { $0.file < $1.file }
     }
 
+    /// Somebody is asked for it, or will be once one who may hold it is there.
+    public func isFetching(_ one: Attachment) -> Bool { fetching[one.blob] != nil }
+
     /// Keeps one chunk of a file of ours, in order: the first makes it known. `size` is the whole file's.
     public mutating func attach(
         _ chunk: [UInt8], at index: Int, of file: Hash32, size: Int, to contract: ContractID

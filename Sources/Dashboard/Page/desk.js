@@ -1,7 +1,16 @@
 // What makes the pages quick: they work without any of it.
 const words = document.documentElement.lang.startsWith("zh")
-  ? { fresh: "有新内容", away: "节点没有应答。本页显示的是最后所知。", file: "选择文件" }
-  : { fresh: "Something new came in", away: "The node does not answer. This page shows what was known last.", file: "Choose a file" };
+  ? {
+    fresh: "有新内容", away: "节点没有应答。本页显示的是最后所知。", file: "选择文件",
+    keep: "存放此文件，供合同各方索取", large: "大于 8 MiB：只签署其哈希。", other: "这不是该步骤所指的文件。",
+    unkept: "文件未能存放：", without: "再按一次则不存放文件而签署。",
+  }
+  : {
+    fresh: "Something new came in", away: "The node does not answer. This page shows what was known last.", file: "Choose a file",
+    keep: "Keep it, so that the others in this contract can ask for it", large: "Larger than 8 MiB: only its hash is signed.",
+    other: "This is not the file that the step names.",
+    unkept: "The file could not be kept: ", without: "Press again to sign without keeping it.",
+  };
 const live = document.getElementById("live");
 const room = () => document.getElementById("main").dataset.room;
 
@@ -121,6 +130,11 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post" || !form.reportValidity()) return;
   if (form.elements.sign) {
+    const files = [...form.querySelectorAll("input[type=hidden]")].filter((field) => chosen.has(field.value));
+    if (files.length && form.elements["o.contract"]) {
+      event.preventDefault();
+      signKeeping(form, files.map((field) => field.value));
+    }
     for (const button of form.querySelectorAll("button")) setTimeout(() => { button.disabled = true; });
     return;
   }
@@ -130,11 +144,102 @@ document.addEventListener("submit", (event) => {
   preview(form);
 });
 
-// MARK: evidence: the file stays here, its hash is signed
+// MARK: evidence: its hash is signed; the node keeps the file for those in the contract
+
+const largest = 8 << 20;
+const part = 65536;
+// Files by their hashes, until a step names them.
+const chosen = new Map();
 
 async function hash(file) {
   const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function ask(path, body) {
+  const token = document.querySelector("meta[name=form-token]").content;
+  const answer = await fetch("/api/v1/attachment/" + path, body && {
+    method: "POST", headers: { "Content-Type": "application/json", "X-Form-Token": token }, body: JSON.stringify(body),
+  });
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.detail);
+  return told;
+}
+
+// In parts, from where an earlier try ended.
+async function keep(contract, digest, file) {
+  const known = (await ask("list?contract=" + contract)).attachments.find((one) => one.hash === digest);
+  for (let index = known ? known.held : 0; index * part < file.size; index += 1) {
+    const bytes = new Uint8Array(await file.slice(index * part, (index + 1) * part).arrayBuffer());
+    const chunk = btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));
+    await ask("put", { contract, hash: digest, size: file.size, index, chunk });
+  }
+}
+
+// The file first: what is signed then is there for whoever reads it.
+async function signKeeping(form, digests) {
+  const failed = [];
+  for (const digest of digests) {
+    const file = chosen.get(digest);
+    chosen.delete(digest);
+    try { await keep(form.elements["o.contract"].value, digest, file); } catch (error) { failed.push(error.message); }
+  }
+  if (!failed.length) { form.submit(); return; }
+  const notice = document.createElement("p");
+  notice.className = "notice bad";
+  notice.setAttribute("role", "alert");
+  notice.textContent = words.unkept + failed.join(" ") + " " + words.without;
+  form.prepend(notice);
+  for (const button of form.querySelectorAll("button")) button.disabled = false;
+}
+
+function picker() {
+  const file = document.createElement("input");
+  file.type = "file";
+  file.setAttribute("aria-label", words.file);
+  return file;
+}
+
+// Beside the field of a hash: a file to choose, and whether it is kept.
+function dressEvidence(input) {
+  const [file, label, box, says] = [picker(), ...["label", "input", "span"].map((name) => document.createElement(name))];
+  box.type = "checkbox";
+  box.defaultChecked = true;
+  label.className = "check";
+  label.hidden = true;
+  label.append(box, " ", says);
+  const choose = async () => {
+    const one = file.files[0];
+    if (!one) return;
+    const digest = await hash(one);
+    input.value = digest;
+    label.hidden = false;
+    box.disabled = one.size > largest;
+    says.textContent = box.disabled ? words.large : words.keep;
+    if (box.checked && !box.disabled) chosen.set(digest, one); else chosen.delete(digest);
+  };
+  file.addEventListener("change", choose);
+  box.addEventListener("change", choose);
+  input.before(file);
+  input.closest(".field").after(label);
+}
+
+// Beside a step of the owner's own whose file is not here.
+function dressAdding(label) {
+  const [file, says] = [picker(), document.createElement("small")];
+  file.addEventListener("change", async () => {
+    if (!file.files[0]) return;
+    says.textContent = "";
+    try {
+      if (await hash(file.files[0]) !== label.dataset.add) throw new Error(words.other);
+      if (file.files[0].size > largest) throw new Error(words.large);
+      await keep(label.dataset.contract, label.dataset.add, file.files[0]);
+      file.blur();
+      refresh();
+    } catch (error) { says.textContent = error.message; }
+  });
+  label.append(file, says);
+  label.hidden = false;
 }
 
 // MARK: weeks of the calendar, drawn with the pointer
@@ -183,11 +288,11 @@ function drag(map) {
 function dress(root = document) {
   for (const input of root.querySelectorAll("input[data-evidence]:not([data-dressed])")) {
     input.dataset.dressed = "yes";
-    const file = document.createElement("input");
-    file.type = "file";
-    file.setAttribute("aria-label", words.file);
-    file.addEventListener("change", async () => { if (file.files[0]) input.value = await hash(file.files[0]); });
-    input.before(file);
+    dressEvidence(input);
+  }
+  for (const label of root.querySelectorAll("[data-add]:not([data-dressed])")) {
+    label.dataset.dressed = "yes";
+    dressAdding(label);
   }
   for (const list of root.querySelectorAll(".times:not([data-dressed])")) {
     list.dataset.dressed = "yes";

@@ -49,6 +49,8 @@ function show(page) {
   dress();
 }
 
+// The newest event that was heard of.
+let heard = document.getElementById("main").dataset.seen;
 let waits = false;
 let runs = false;
 let again = false;
@@ -79,9 +81,10 @@ async function refresh() {
 }
 
 function listen() {
-  const feed = new EventSource("/api/v1/events?after=" + document.getElementById("main").dataset.seen);
+  const feed = new EventSource("/api/v1/events?after=" + heard);
   let lost = false;
   feed.addEventListener("change", (event) => {
+    heard = event.lastEventId;
     const about = JSON.parse(event.data).about;
     const wanted = shows[room()] || [];
     if (room() === "today" || about.some((one) => wanted.includes(one))) refresh();
@@ -104,6 +107,8 @@ async function preview(form) {
       history.pushState(null, "", answer.url);
       show(page);
       document.title = page.title;
+      // It was written before what was heard of meanwhile, and may have come after it.
+      if (page.getElementById("main")?.dataset.seen !== heard) refresh();
       return;
     }
     const found = page.getElementById("room");

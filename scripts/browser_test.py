@@ -4,7 +4,7 @@ hostile page on the same machine can neither read nor do anything; every room pa
 others sign appears by itself.
   scripts/browser_test.py --talea BINARY [--pictures FOLDER]"""
 
-import argparse, base64, hashlib, http.server, json, os, re, struct, subprocess, sys, tempfile, threading, time, zlib
+import argparse, base64, hashlib, http.server, json, os, re, struct, subprocess, sys, tempfile, threading, time, urllib.parse, zlib
 
 import pages
 from journal_story import Broken, Story, hold, until
@@ -112,6 +112,36 @@ class Trade(Story):
         hold("¥1,800.00" in z.text() and "¥500.00" in z.text(), "both payments stand in the ledger")
         self.say(f"an option was declared, offered, bought, exercised, delivered and paid on pages ({language})")
         return contract
+
+    def wishes(self, driver):
+        """One says what she looks for; the other answers with a proposal that is filled in so far."""
+        z = Pages(self.zhijian, driver)
+        z.go("/market/wish")
+
+        def later(days):
+            return time.strftime("%Y-%m-%dT12:00", time.localtime(time.time() + days * 86400))
+        z.fill(z.one("form.act"), o_resource="print/calendar", t_start=later(30), t_end=later(37), o_units="60",
+               m_most="25.00", t_until=later(9))
+        said = z.send(z.one("form.act"))
+        hold("60" in said and "print/calendar" in said, f"the preview says what is looked for: {said}")
+        z.go("/node")
+        form = z.act("profile set")
+        z.fill(form, o_place="上海")
+        z.send(form)
+        self.dongguan("line", "declare", resource="print/calendar", start="+30d", end="+37d", total=90)
+        until(lambda: any(w["place"] == "上海" for w in self.dongguan("wish", "list")["wishes"]), "wish and place came over")
+        d = Pages(self.dongguan, driver)
+        d.go("/market?place=" + urllib.parse.quote("上海"))
+        hold("上海" in d.text() and "¥25.00" in d.text(), f"the market shows the wish: {d.text()[:600]}")
+        self.picture(d, "wishes-en")
+        d.one(".wishes a.button").click()
+        title = next(t for t in self.dongguan("template", "list")["templates"] if t["name"] == "capacity-option")
+        d.wait(lambda: d.one(f".kinds a[href*='{title['hash']}']").click() or True, "lists kinds of contracts")
+        form = d.wait(lambda: d.one("form.act"), "asks for the rest")
+        values = {name: form.find_element("name", f"o.{name}").get_attribute("value") for name in ("issuer", "holder", "units", "line")}
+        hold(values["issuer"] == self.dongguan.did and values["holder"] == self.zhijian.did, f"both are filled in: {values}")
+        hold(values["units"] == "60" and values["line"], f"so are quantity and line: {values}")
+        self.say("what one looks for stood in the other's market, by its place; the answer was filled in")
 
     def does(self, desk, contract, transition, **values):
         until(lambda: transition in [c["transition"] for c in desk.studio.show(contract)["choices"]],
@@ -379,6 +409,7 @@ def main():
                 story.first_start(driver, "en", "Inkwell Pastry")
                 contract = story.trade(driver, "en", 3)
                 story.proves(driver, contract)
+                story.wishes(driver)
                 story.live(driver)
                 story.hostile(driver)
                 story.weigh(driver)

@@ -16,7 +16,8 @@ let wire: [FuzzTarget] = [
             ("Key", KeyBody.self), ("Continue", Continue.self), ("Cut", Cut.self),
             ("Founding", Founding.self), ("Profile", Profile.self),
             ("LineOpening", LineOpening.self), ("Offer", Offer.self),
-            ("Withdrawal", Withdrawal.self), ("Admit", Admit.self), ("Expel", Expel.self),
+            ("Withdrawal", Withdrawal.self), ("Wish", Wish.self), ("Admit", Admit.self),
+            ("Expel", Expel.self),
         ]),
     strict(
         "line-bodies",

@@ -146,6 +146,7 @@ extension Commands {
         let resource = try options.one("resource")
         let issuer = try options.one("issuer").map { try view.node.party($0, field: "issuer") }
         let template = try options.one("template").map { try view.node.template($0) }
+        let place = try options.one("place")
         let alliance = try options.alliance(of: view.node)
         let page = try options.page()
         try options.finish()
@@ -154,6 +155,7 @@ extension Commands {
         let offers = quotes.lazy.compactMap { quote -> PublicLog.StandingOffer? in
             guard alliance == nil || alliance == quote.alliance,
                 issuer == nil || issuer == quote.author,
+                view.node.isAt(place ?? "", quote.author),
                 let standing = view.node.book.offer(quote.offer),
                 template == nil || standing.offer.template == template?.hash
             else { return nil }

@@ -84,6 +84,10 @@ public struct Commands: Sendable {
         case "offer withdraw": return try await write(request, Self.withdrawOffer)
         case "offer list": return try await read(request, Self.listOffers)
         case "offer show": return try await read(request, Self.showOffer)
+        case "wish publish": return try await write(request, Self.publishWish)
+        case "wish withdraw": return try await write(request, Self.withdrawWish)
+        case "wish list": return try await read(request, Self.listWishes)
+        case "profile set": return try await write(request, Self.setProfile)
         case "template list":
             let faults = await door.refreshTemplates()
             return try await read(request) { view, options in
@@ -227,11 +231,16 @@ public struct Commands: Sendable {
 
     static func identity(_ view: View, _ options: inout Options) throws -> JSON {
         try options.finish()
+        return identity(view)
+    }
+
+    static func identity(_ view: View) -> JSON {
         let node = view.node
         let profile = node.book[node.own.did]?.profile
         return [
             "did": .string(node.own.did.did), "short": .string(node.own.did.shortDID),
             "name": .text(profile?.name), "role": .text(profile?.role),
+            "place": .text(profile?.place), "terms": .text(profile?.terms),
             "addresses": .array((profile?.addresses ?? []).map { .string($0) }),
             "alliance": .string(node.alliance.founding.name),
             "topic": .string(node.alliance.topic.hex),
@@ -338,6 +347,7 @@ public struct Commands: Sendable {
                         "petname": .text(node.petnames[did]),
                         "profile_name": .text(node.book[did]?.profile?.name),
                         "role": .text(node.book[did]?.profile?.role),
+                        "place": .text(node.book[did]?.profile?.place),
                         "key_changed": view.instant(
                             node.keyLogs.entries(of: did).dropFirst().last?.time),
                         "own": .bool(did == node.own.did),

@@ -155,6 +155,7 @@ extension Desk {
     /// What a form is about; the reader does not fill it in.
     static let fixed = [
         "contract", "record", "transition", "offer", "line", "template", "request", "did",
+        "wish",
     ]
 
     static func isOption(_ name: String) -> Bool {

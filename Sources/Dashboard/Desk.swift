@@ -165,6 +165,7 @@ struct Desk: Sendable {
         var filter = Rooms.MarketFilter()
         filter.resource = visit.value("resource")
         filter.template = visit.value("template")
+        filter.place = String(visit.value("place").prefix(64))
         filter.units = Int64(visit.value("units"))
         filter.most = Int64(visit.value("most").split(separator: ".").first ?? "").map {
             $0.multipliedReportingOverflow(by: 100).partialValue
@@ -177,7 +178,15 @@ struct Desk: Sendable {
     func marketForm(_ visit: Visit, _ kind: String) async throws -> Shown? {
         await commands.door.refreshTemplates()
         let (offerText, templateText) = (visit.value("offer"), visit.value("template"))
+        let wishText = visit.value("wish")
+        if kind == "answer" {
+            let data = try await rooms(visit) { rooms in
+                try rooms.node.book.wish(rooms.node.wishID(wishText)).map(rooms.answers)
+            }
+            return data.map { ("answer", "market", $0["heading"]?.string ?? "", $0) }
+        }
         let data: JSON? = try await rooms(visit) { rooms in
+            if kind == "wish" { return rooms.wishForm() }
             if kind == "propose", !offerText.isEmpty {
                 let id = try rooms.node.offerID(offerText)
                 guard let offer = rooms.node.book.offer(id),
@@ -187,7 +196,11 @@ struct Desk: Sendable {
             }
             let template = try rooms.node.template(templateText)
             switch kind {
-            case "propose": return rooms.proposeForm(template, offer: nil)
+            case "propose":
+                let wish =
+                    wishText.isEmpty
+                    ? nil : try rooms.node.book.wish(rooms.node.wishID(wishText))
+                return rooms.proposeForm(template, offer: nil, wish: wish)
             case "offer": return rooms.offerForm(template)
             default: return nil
             }

@@ -106,6 +106,25 @@ enum DeskWords {
         ("unit_C62", "pieces", "件"),
         ("unit_HUR", "hours", "小时"),
         ("unit_KGM", "kilograms", "公斤"),
+        ("field_place", "Place", "地点"),
+        ("wishes", "Looked for", "求购"),
+        ("no_wishes", "Nobody looks for anything that fits.", "没有符合条件的求购。"),
+        ("wish_make", "Say what you look for", "发布求购"),
+        (
+            "wish_intro",
+            "Everyone in the alliance reads it, and may propose a contract to you. It binds nobody.",
+            "联盟中人人可见，并可向您提议合同；不约束任何人。"
+        ),
+        ("wish_answer", "Answer", "应答"),
+        (
+            "wish_kinds",
+            "Choose the kind of contract that you propose. The form is filled in as far as the wish says.",
+            "请选择您要提议的合同种类；表单会按求购内容预先填写。"
+        ),
+        ("propose_this", "Propose", "提议"),
+        ("profile", "What everyone reads of you", "所有人看到的您的资料"),
+        ("field_profile_role", "What you do", "所做之事"),
+        ("field_profile_terms", "Your usual terms", "通常条件"),
         ("field_petname", "Your name for them", "您对其的称呼"),
         ("field_address", "Address", "地址"),
         ("field_did", "Identity", "身份"),

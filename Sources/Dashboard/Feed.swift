@@ -135,7 +135,7 @@ public final class Feed: Sendable {
         switch kind {
         case .profile, .key: ["partners"]
         case .lineOpening, .declare, .adjust, .grant, .firm, .split, .release: ["capacity"]
-        case .offer, .withdrawal: ["market"]
+        case .offer, .withdrawal, .wish: ["market"]
         case .founding, .admit, .expel: ["node", "partners"]
         default: ["contracts"]
         }

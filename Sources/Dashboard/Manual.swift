@@ -21,7 +21,7 @@ public enum Manual {
     public static let unsigned: Set<String> = [
         "id", "status", "key show", "peer add", "peer list", "peer remove", "name", "name list",
         "line show",
-        "offer list", "offer show", "template list", "template show", "contract show",
+        "offer list", "offer show", "wish list", "template list", "template show", "contract show",
         "contract list", "contract paper", "ledger balance", "ledger statement", "ledger export",
         "ledger rebuild",
         "proof", "proof page", "proof export", "witness list", "hub list", "attachment list",
@@ -38,7 +38,8 @@ public enum Manual {
 
     /// Lists that can be read a part at a time: `[--limit N] [--after CURSOR]`.
     static let paged: Set<String> = [
-        "contract list", "offer list", "line show", "name list", "ledger statement",
+        "contract list", "offer list", "wish list", "line show", "name list",
+        "ledger statement",
     ]
 
     /// Verbs of the program that ask no node.
@@ -115,6 +116,9 @@ public enum Manual {
                 Page("peer remove", "--address HOST:PORT", "forget one", "移除节点"),
                 Page("name", "--did DID --name N", "your own name for someone", "给某人起备注名"),
                 Page("name list", "", "everyone known", "已知的人"),
+                Page(
+                    "profile set", "[--name N] [--role TEXT] [--place TEXT] [--terms TEXT]",
+                    "what everyone reads of you", "所有人看到的您的资料"),
             ]
         ),
         (
@@ -157,10 +161,18 @@ public enum Manual {
                 Page("offer withdraw", "--offer ID", "take it back", "撤回报价"),
                 Page(
                     "offer list",
-                    "[--resource R] [--issuer WHO] [--template NAME] [--alliance NAME]",
+                    "[--resource R] [--issuer WHO] [--template NAME] [--place TEXT] [--alliance NAME]",
                     "standing offers",
                     "有效报价"),
                 Page("offer show", "--offer ID", "one in full", "查看报价"),
+                Page(
+                    "wish publish",
+                    "--resource R --start I --end I [--unit C62] --units N [--most PRICE] [--currency C] --until I [--alliance NAME]",
+                    "say what you look for", "发布求购"),
+                Page("wish withdraw", "--wish ID", "take it back", "撤回求购"),
+                Page(
+                    "wish list", "[--resource R] [--by WHO] [--place TEXT] [--alliance NAME]",
+                    "what others look for", "他人的求购"),
             ]
         ),
         (

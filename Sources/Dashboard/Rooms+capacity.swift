@@ -32,11 +32,13 @@ extension Rooms {
         ]
     }
 
+    var unitChoices: [(value: String, label: String)] {
+        [("C62", word("unit_C62")), ("HUR", word("unit_HUR")), ("KGM", word("unit_KGM"))]
+    }
+
     private var declareAct: DeskAct {
         var unit = DeskField(name: "o.unit", label: word("field_unit"), value: "C62")
-        unit.choices = [
-            ("C62", word("unit_C62")), ("HUR", word("unit_HUR")), ("KGM", word("unit_KGM")),
-        ]
+        unit.choices = unitChoices
         return DeskAct(
             verb: "line declare", button: word("review"),
             fields: [

@@ -15,6 +15,8 @@ extension Rooms {
         var units: Int64?
         var most: Int64?
         var from: Instant?
+        /// A part of what their profiles name as place.
+        var place = ""
         /// Only of people with at least so many contracts completed with this node.
         var completed: Int64?
     }
@@ -53,7 +55,8 @@ extension Rooms {
         var shown: [Bid] = []
         var isMore = false
         for quote in node.quotes(under: filter.resource, at: now) {
-            guard let bid = node.book.offer(quote.offer).map(bid),
+            guard node.isAt(filter.place, quote.author),
+                let bid = node.book.offer(quote.offer).map(bid),
                 filter.template.isEmpty || bid.template?.name == filter.template,
                 filter.units.map({ bid.units >= $0 }) ?? true,
                 filter.most.map({ most in bid.allIn.map { $0.minor <= most } ?? false }) ?? true,
@@ -78,7 +81,7 @@ extension Rooms {
             "empty": .bool(shown.isEmpty), "none_at_all": .bool(isNone),
             "books": .array(books(shown)),
             "resources": .array(
-                node.market.resources.map {
+                Set(node.market.resources + node.wanted.resources).sorted().map {
                     [
                         "value": .string($0), "label": .string($0),
                         "selected": .bool($0 == filter.resource),
@@ -94,6 +97,7 @@ extension Rooms {
             "units": .string(filter.units.map { "\($0)" } ?? ""),
             "most": .string(filter.most.map { "\($0 / 100)" } ?? ""),
             "from": .string(filter.from.map { CivilTime($0, offsetMinutes: 0).date } ?? ""),
+            "place": .string(filter.place), "wishes": .array(wishes(filter, isSeasoned)),
             "completed": .bool(filter.completed != nil),
             "kinds": .array(
                 templates.filter { !$0.roles.isEmpty }.map {
@@ -114,6 +118,7 @@ extension Rooms {
         let window = bid.line?.terms.window
         return [
             "issuer": .string(name(bid.standing.author)), "mine": .bool(mine),
+            "place": .string(node.book[bid.standing.author]?.profile?.place ?? ""),
             "resource": .string(bid.line?.terms.resource.path ?? "—"),
             "kind": .string(bid.template.map { pick($0.title) } ?? offer.template.short),
             "week": .string(
@@ -227,7 +232,10 @@ extension Rooms {
     // MARK: Forms
 
     /// The form for a contract, from an offer or from a template alone.
-    func proposeForm(_ template: Template, offer: PublicLog.StandingOffer?) -> JSON {
+    func proposeForm(
+        _ template: Template, offer: PublicLog.StandingOffer?,
+        wish: PublicLog.StandingWish? = nil
+    ) -> JSON {
         var fields: [JSON] = []
         let given = Set(offer?.offer.arguments.map(\.name) ?? [])
         let issuerRole = template.lines.first?.issuer.split(separator: ".").first.map(String.init)
@@ -238,6 +246,9 @@ extension Rooms {
             if offer != nil, isParty, role.many == nil { continue }
             var field = DeskField(name: "o." + role.name, label: pick(role.title))
             field.choices = choices(isParty ? everyone : others)
+            if let wish, isParty {
+                field.value = (role.name == issuerRole ? me : wish.author).did
+            }
             field.isMany = role.many != nil
             fields.append(field.json)
         }
@@ -246,12 +257,17 @@ extension Rooms {
         if offer == nil, !template.lines.isEmpty {
             var field = DeskField(name: "o.line", label: word("capacity_line"))
             field.choices = lines.map { ($0.log.hex, lineName($0)) }
+            field.value =
+                lines.first { $0.issuer == me && $0.terms.resource == wish?.wish.terms.resource }?
+                .log.hex ?? ""
             field.isMany = template.lines.count > 1
             fields.append(field.json)
         }
         for parameter in template.parameters where !parameter.onlyChild {
             if given.contains(parameter.name) { continue }
-            fields.append(field(parameter, people: others).json)
+            var field = field(parameter, people: others)
+            if let wish, parameter.name == "units" { field.value = "\(wish.wish.units)" }
+            fields.append(field.json)
         }
         var hidden: [(String, String)] = []
         var intro = ""

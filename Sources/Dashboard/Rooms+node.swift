@@ -140,6 +140,23 @@ extension Rooms {
         }
     }
 
+    private var profileAct: DeskAct {
+        let profile = node.book[me]?.profile
+        func field(_ name: String, _ label: String, _ value: String?, _ isRequired: Bool) -> JSON {
+            DeskField(
+                name: "o." + name, label: word(label), value: value ?? "", isRequired: isRequired
+            ).json
+        }
+        return DeskAct(
+            verb: "profile set", button: word("review"),
+            fields: [
+                field("name", "name", profile?.name, true),
+                field("role", "field_profile_role", profile?.role, false),
+                field("place", "field_place", profile?.place, false),
+                field("terms", "field_profile_terms", profile?.terms, false),
+            ], back: "/node")
+    }
+
     func nodeRoom(_ status: DoorStatus, log: [RecentLog.Line]) -> JSON {
         let json = view.status(status)
         var trouble: [JSON] = []
@@ -171,7 +188,7 @@ extension Rooms {
         let (undelivered, people) = (node.undelivered, others)
         return [
             "trouble": .array(trouble), "well": .bool(trouble.isEmpty),
-            "did": .string(me.did), "name": .string(view.name(me)),
+            "did": .string(me.did), "name": .string(view.name(me)), "profile": [profileAct.json],
             "listening": .string(status.listening),
             "since": .string(figures.ago(status.started)),
             "storage": .string(figures.size(status.dataBytes)),

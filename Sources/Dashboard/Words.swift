@@ -267,8 +267,8 @@ extension NodeRefusal {
         case .notYourOffer(let offer):
             return Wording(
                 "not_your_offer", "offer", offer.short,
-                "the offer \(offer.short) is another's; only its author withdraws it",
-                "报价 \(offer.short) 属于他人，只有发布者能撤回")
+                "\(offer.short) is another's; only its author withdraws it",
+                "\(offer.short) 属于他人，只有发布者能撤回")
         case .templateUnknown(let template):
             return Wording(
                 "template_unknown", "template", template,

@@ -87,12 +87,18 @@ public struct Profile: EntryBody {
     public var role: String
     public var addresses: [String]
     public var terms: String
+    /// Where the studio is, as people there write it.
+    public var place: String
 
-    public init(name: String, role: String = "", addresses: [String] = [], terms: String = "") {
+    public init(
+        name: String, role: String = "", addresses: [String] = [], terms: String = "",
+        place: String = ""
+    ) {
         self.name = name
         self.role = role
         self.addresses = addresses
         self.terms = terms
+        self.place = place
     }
 
     public func write(to writer: inout WireWriter) {
@@ -100,6 +106,7 @@ public struct Profile: EntryBody {
         writer.text(2, role)
         writer.messages(3, addresses.map(TextWire.init))
         writer.text(4, terms)
+        writer.text(5, place)
     }
 
     public init(from reader: inout WireReader) throws(EntryRefusal) {
@@ -107,6 +114,7 @@ public struct Profile: EntryBody {
         role = try reader.text(2)
         addresses = try reader.messages(3, TextWire.self).map(\.text)
         terms = try reader.text(4)
+        place = try reader.text(5)
     }
 }
 
@@ -182,6 +190,38 @@ public struct Offer: EntryBody {
     }
 }
 
+/// What the author looks for; binds nobody.
+public struct Wish: EntryBody {
+    public static let kind = Kind.wish
+    public var terms: LineTerms
+    public var units: Int64
+    /// For one unit, all with it.
+    public var most: Money?
+    public var until: Instant
+
+    public init(terms: LineTerms, units: Int64, most: Money?, until: Instant) {
+        self.terms = terms
+        self.units = units
+        self.most = most
+        self.until = until
+    }
+
+    public func write(to writer: inout WireWriter) {
+        LineTermsWire(terms: terms).write(to: &writer)
+        writer.number(6, units)
+        if let most { writer.message(7, MoneyWire(money: most)) }
+        writer.number(8, until.milliseconds)
+    }
+
+    public init(from reader: inout WireReader) throws(EntryRefusal) {
+        terms = try LineTermsWire(from: &reader).terms
+        units = try reader.required(6)
+        most = try reader.optionalMessage(7, MoneyWire.self)?.money
+        until = try reader.instant(8)
+    }
+}
+
+/// Takes an offer or a wish of the author's back.
 public struct Withdrawal: EntryBody {
     public static let kind = Kind.withdrawal
     public var offer: EntryID

@@ -7,6 +7,7 @@ public enum Kind: Int64, Hashable, Sendable, CaseIterable {
     case lineOpening = 5
     case offer = 6
     case withdrawal = 7
+    case wish = 8
     case declare = 10
     case adjust = 11
     case grant = 12

@@ -2,11 +2,13 @@ public import Capacity
 public import Identity
 internal import HashTreeCollections
 
-/// What an offer asks, as far as it can be compared.
+/// What an offer asks or a wish would pay, as far as it can be compared.
 public struct Quote: Hashable, Comparable, Sendable {
-    /// Minor units for one unit, all taken, the premium with it; the greatest where no price is named.
+    /// Minor units for one unit, all taken, the premium with it; the greatest where no price is named. Of
+    /// a wish below zero, so that whoever would pay most comes first.
     public let allIn: Int64
     public let time: Instant
+    /// The offer, or the wish.
     public let offer: EntryID
     public let author: DID
     public let alliance: TopicID
@@ -35,7 +37,7 @@ public struct Quote: Hashable, Comparable, Sendable {
     }
 }
 
-/// Offers that stand, by resource, the cheapest first: what a reader of the market asks for is found
+/// Offers that stand, or wishes, by resource, the best first: what a reader of the market asks for is found
 /// without looking at the rest.
 public struct OrderBook: Sendable {
     private var quotes: TreeDictionary<EntryID, Quote> = [:]

@@ -22,7 +22,7 @@ public struct Pace: Sendable {
     /// When the next entry may be taken. Admissions, expulsions, cuts and key changes wait for what is
     /// below them and for nothing else.
     public func due(_ entry: Entry) -> Instant {
-        due(entry.kind, until: (try? entry.read(Offer.self))?.until, at: entry.header.time)
+        due(entry.kind, until: Self.until(entry), at: entry.header.time)
     }
 
     public func due(_ kind: Kind?, until: Instant?, at time: Instant) -> Instant {
@@ -49,11 +49,20 @@ public struct Pace: Sendable {
         if let limit = rules.entriesPerDay, Int64(instants.count) > limit {
             instants.removeFirst()
         }
-        if let offer = try? entry.read(Offer.self) { offers.append((entry.id, offer.until)) }
+        if let until = Self.until(entry) { offers.append((entry.id, until)) }
         if let withdrawal = try? entry.read(Withdrawal.self) {
             offers.removeAll { $0.id == withdrawal.offer }
         }
         offers.removeAll { $0.until < entry.header.time }
+    }
+
+    /// Of an offer or a wish.
+    private static func until(_ entry: Entry) -> Instant? {
+        switch entry.kind {
+        case .offer: (try? entry.read(Offer.self))?.until
+        case .wish: (try? entry.read(Wish.self))?.until
+        default: nil
+        }
     }
 
     private static func counts(_ kind: Kind?) -> Bool {

@@ -11,6 +11,8 @@ public struct PublicLog: Sendable {
     fileprivate private(set) var openings: [Opening] = []
     public private(set) var offers: [StandingOffer] = []
     private var placeOf: TreeDictionary<EntryID, Int> = [:]
+    /// Those that were not withdrawn.
+    fileprivate private(set) var wishes: TreeDictionary<EntryID, StandingWish> = [:]
     /// The first entry of a kind this program does not know; the fold went no further.
     public private(set) var newerAt: Int64?
     public private(set) var folded: Int64 = 0
@@ -34,6 +36,14 @@ public struct PublicLog: Sendable {
         public let offer: Offer
         public let time: Instant
         public internal(set) var withdrawn: Bool
+    }
+
+    public struct StandingWish: Hashable, Sendable {
+        public let id: EntryID
+        public let author: DID
+        public let alliance: TopicID
+        public let wish: Wish
+        public let time: Instant
     }
 
     public init(author: DID, alliance: TopicID) {
@@ -63,10 +73,15 @@ public struct PublicLog: Sendable {
                 StandingOffer(
                     id: entry.id, author: author, alliance: alliance, offer: body,
                     time: entry.header.time, withdrawn: false))
+        case .wish:
+            guard let body = try? entry.read(Wish.self) else { return }
+            wishes[entry.id] = StandingWish(
+                id: entry.id, author: author, alliance: alliance, wish: body,
+                time: entry.header.time)
         case .withdrawal:
-            guard let body = try? entry.read(Withdrawal.self), let place = placeOf[body.offer]
-            else { return }
-            offers[place].withdrawn = true
+            guard let body = try? entry.read(Withdrawal.self) else { return }
+            wishes[body.offer] = nil
+            if let place = placeOf[body.offer] { offers[place].withdrawn = true }
         case .founding, .admit, .expel, .continue, .cut: break
         default: newerAt = folded
         }
@@ -75,6 +90,7 @@ public struct PublicLog: Sendable {
 
 extension PublicLog {
     public func offer(_ id: EntryID) -> StandingOffer? { placeOf[id].map { offers[$0] } }
+    func wish(_ id: EntryID) -> StandingWish? { wishes[id] }
 }
 
 /// All that one author says in public, in every alliance that the reader sees.
@@ -89,6 +105,9 @@ public struct PublicWord: Sendable {
     private var all: [PublicLog] { alliances.compactMap { logs[$0] } }
     public var profile: Profile? { all.lazy.compactMap(\.profile).first }
     public var offers: [PublicLog.StandingOffer] { all.flatMap(\.offers) }
+    public var wishes: [PublicLog.StandingWish] {
+        all.flatMap(\.wishes.values).sorted { ($0.time, $0.id) < ($1.time, $1.id) }
+    }
     public var newerAt: Int64? { all.lazy.compactMap(\.newerAt).first }
     public var folded: Int64 { all.reduce(0) { $0 + $1.folded } }
 
@@ -165,7 +184,7 @@ public struct Book: Sendable {
     @discardableResult
     public mutating func fold(_ entry: Entry) -> Range<Int> {
         guard let topic = entry.header.topic else { return 0..<0 }
-        if entry.kind == .offer {
+        if [.offer, .wish].contains(entry.kind) {
             spokenIn[entry.id] = Place(author: entry.header.author, alliance: topic)
         }
         return words[entry.header.author, default: PublicWord()].fold(entry, topic)
@@ -180,6 +199,11 @@ public struct Book: Sendable {
 
     public func offer(_ id: EntryID) -> PublicLog.StandingOffer? {
         spokenIn[id].flatMap { words[$0.author]?[$0.alliance]?.offer(id) }
+    }
+
+    /// `nil` where it was withdrawn.
+    public func wish(_ id: EntryID) -> PublicLog.StandingWish? {
+        spokenIn[id].flatMap { words[$0.author]?[$0.alliance]?.wish(id) }
     }
 
     /// The opening of a line log, with its issuer.

@@ -102,11 +102,32 @@ extension Node {
         return try speak(offer, in: topic ?? self.alliance.topic).id
     }
 
+    @discardableResult
+    public mutating func publish(_ wish: Wish, in alliance: TopicID? = nil) throws(NodeRefusal)
+        -> EntryID
+    {
+        try checkMaySign()
+        return try speak(wish, in: alliance ?? self.alliance.topic).id
+    }
+
+    /// What others read of us from now on, in every alliance that we speak in.
+    public mutating func publish(_ profile: Profile) throws(NodeRefusal) {
+        try checkMaySign()
+        for alliance in alliances {
+            if case .expelled = memberships[alliance.topic]?.standing(of: own.did) { continue }
+            try speak(profile, in: alliance.topic)
+        }
+    }
+
+    /// An offer or a wish.
     public mutating func withdraw(_ offer: EntryID) throws(NodeRefusal) {
         try checkMaySign()
-        guard let standing = book.offer(offer) else { throw .offerUnknown(offer) }
-        guard standing.author == own.did else { throw .notYourOffer(offer) }
-        try speak(Withdrawal(offer: offer), in: standing.alliance)
+        let standing =
+            book.offer(offer).map { ($0.author, $0.alliance) }
+            ?? book.wish(offer).map { ($0.author, $0.alliance) }
+        guard let (author, alliance) = standing else { throw .offerUnknown(offer) }
+        guard author == own.did else { throw .notYourOffer(offer) }
+        try speak(Withdrawal(offer: offer), in: alliance)
     }
 
     // MARK: - Contracts

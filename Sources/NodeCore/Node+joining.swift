@@ -34,7 +34,8 @@ extension Node {
         if let sequence = forkedAt[log] { throw .ownLogForked(log, sequence: sequence) }
         if let pace = paces[base] ?? Pace(membership.rules) {
             let time = max(now, chains.chain(log)?.newestTime ?? .earliest)
-            let due = pace.due(Body.kind, until: (body as? Offer)?.until, at: time)
+            let due = pace.due(
+                Body.kind, until: (body as? Offer)?.until ?? (body as? Wish)?.until, at: time)
             guard due <= time else { throw .tooMuch(topic, until: due) }
         }
         return try append(body, to: log, topic: topic)

@@ -32,11 +32,12 @@ extension Node {
         switch entry.kind {
         case .offer:
             if let standing = book.offer(entry.id) { list(standing) }
+        case .wish:
+            if let standing = book.wish(entry.id) { list(standing) }
         case .withdrawal:
-            guard let offer = try? entry.read(Withdrawal.self).offer,
-                book.offer(offer)?.withdrawn ?? true
-            else { return }
-            market.remove(offer)
+            guard let offer = try? entry.read(Withdrawal.self).offer else { return }
+            if book.offer(offer)?.withdrawn ?? true { market.remove(offer) }
+            if book.wish(offer) == nil { wanted.remove(offer) }
         default:
             if openings.isEmpty { return }
             // A line counts from now on, or counts no more.
@@ -63,6 +64,25 @@ extension Node {
                 offer: standing.id, author: standing.author, alliance: standing.alliance,
                 resource: opening.flatMap { $0.clashesWith == nil ? $0.terms.resource : nil },
                 until: standing.offer.until))
+    }
+
+    private mutating func list(_ standing: PublicLog.StandingWish) {
+        let wish = standing.wish
+        wanted.list(
+            Quote(
+                allIn: wish.most.map { $0.minor > 0 ? -$0.minor : .max } ?? .max,
+                time: standing.time, offer: standing.id,
+                author: standing.author, alliance: standing.alliance,
+                resource: wish.terms.resource, until: wish.until))
+    }
+
+    /// Wishes for `resource` and what lies below it, in alliances that this node takes part in; whoever would
+    /// pay most for a unit comes first. All of them under the empty path.
+    public func wishes(under resource: String, at now: Instant) -> some Sequence<Quote> {
+        let ours = Set(alliances.map(\.topic))
+        return wanted.quotes(under: resource).lazy.filter {
+            $0.until >= now && ours.contains($0.alliance)
+        }
     }
 
     /// Offers for `resource` and what lies below it that can be taken now, in alliances that this node takes

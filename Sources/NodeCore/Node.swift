@@ -32,6 +32,7 @@ public struct Node: Sendable {
     public internal(set) var book = Book()
     /// What stands in it, the cheapest first.
     public internal(set) var market = OrderBook()
+    public internal(set) var wanted = OrderBook()
     public internal(set) var lines: [LogID: LineLog] = [:]
     /// Entries of line logs that contracts may still have to embed.
     var lineEntries: [LogID: [Entry]] = [:]
@@ -258,6 +259,7 @@ public struct Node: Sendable {
         dropOldLetters()
         settleRecovery()
         market.drop(before: now)
+        wanted.drop(before: now)
         contracts.wake(at: now)
         let awake = contracts.awake.sorted()
         // What ended and gave its units back moves only when somebody asks.

@@ -13,6 +13,17 @@ enum Show {
             return alliances([json], en)
         case "alliance list", "alliance leave": return alliances(json["alliances"]?.array ?? [], en)
         case "offer list": return offers(json["offers"]?.array ?? [], en)
+        case "wish list":
+            let wishes = json["wishes"]?.array ?? []
+            return table(
+                wishes,
+                [
+                    (en ? "wish" : "求购", "id"), (en ? "by" : "发布者", "by_name"),
+                    (en ? "place" : "地点", "place"), (en ? "resource" : "资源", "resource"),
+                    (en ? "units" : "数量", "units"), (en ? "from" : "自", "start"),
+                    (en ? "to" : "至", "end"), (en ? "at most, each" : "单价不超过", "most"),
+                    (en ? "until" : "有效至", "until"),
+                ] + alliance(wishes, en), en)
         case "contract list": return contracts(json["contracts"]?.array ?? [], en)
         case "template list":
             let list = table(
@@ -75,7 +86,8 @@ enum Show {
                 json["names"]?.array ?? [],
                 [
                     (en ? "petname" : "备注名", "petname"), (en ? "profile" : "档案名", "profile_name"),
-                    (en ? "role" : "角色", "role"), ("did", "did"),
+                    (en ? "role" : "角色", "role"), (en ? "place" : "地点", "place"),
+                    ("did", "did"),
                     (en ? "key changed on" : "换钥于", "key_changed"),
                 ], en)
         case "peer list", "peer add", "peer remove":

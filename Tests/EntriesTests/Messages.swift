@@ -20,7 +20,7 @@ extension Seeded {
     /// Any message of the wire with any lawful content.
     mutating func message() -> Message { message(below(Self.messageKinds)) }
 
-    static let messageKinds = 42
+    static let messageKinds = 43
 
     mutating func message(_ kind: Int) -> Message {
         switch kind {
@@ -40,7 +40,7 @@ extension Seeded {
                 "Profile",
                 Profile(
                     name: text(), role: maybe(text()) ?? "", addresses: list { $0.text() },
-                    terms: maybe(text()) ?? ""))
+                    terms: maybe(text()) ?? "", place: maybe(text()) ?? ""))
         case 5: Message("LineOpening", LineOpening(terms: terms(), source: maybe(id())))
         case 6:
             Message(
@@ -181,6 +181,12 @@ extension Seeded {
                     sequencer: maybe(id()), requestKey: maybe(id()), keys: list { $0.entry() }))
         case 40:
             Message("ProofPlace", ProofPlace(hash: id(), bytes: count(), address: text()))
+        case 41:
+            Message(
+                "Wish",
+                Wish(
+                    terms: terms(), units: count(),
+                    most: maybe(must { try Money(minor: count(), .cny) }), until: instant()))
         default:
             Message(
                 "Invitation",

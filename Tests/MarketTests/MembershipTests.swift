@@ -241,6 +241,15 @@ import Testing
         #expect(pace.due(third) == Self.hours(24).advanced(by: 1))
         pace.fold(try Membership.act(11, 3, Withdrawal(offer: first.id)))
         #expect(pace.due(third) <= Self.start)
+        // A wish stands in the market like an offer.
+        let terms = LineTerms(
+            resource: try Resource("print"),
+            window: try Window(
+                start: Self.hours(90), end: Self.hours(99), offsetMinutes: 0),
+            unit: try UnitCode("C62"))
+        let wish = Wish(terms: terms, units: 5, most: nil, until: Self.hours(60))
+        pace.fold(try Membership.act(11, 4, wish, time: Self.start))
+        #expect(pace.due(third) == Self.hours(24).advanced(by: 1))
     }
 
     @Test func `without limits there is no pace`() throws {

@@ -291,7 +291,7 @@ class Trade(Story):
             secret = "墨 韵 and 4 more words"
             def begin(passphrase, again):
                 form = desk.one("form")
-                for field, value in (("name", name), ("role", "bakery"), ("passphrase", passphrase), ("again", again)):
+                for field, value in (("name", name), ("role", "bakery"), ("place", "杭州"), ("passphrase", passphrase), ("again", again)):
                     one = form.find_element("name", field)
                     one.clear()
                     one.send_keys(value)
@@ -333,8 +333,11 @@ class Trade(Story):
             said = open(log.name).read()
             hold(code not in said and secret not in said, "no secret in the log")
             hold(secret not in open(f"/proc/{process.pid}/cmdline").read(), "no secret in the arguments")
-            done = subprocess.run([self.zhijian.talea, "--home", home, "status", "--json"], capture_output=True, text=True)
-            hold(json.loads(done.stdout)["name"].startswith(name), f"the node runs: {done.stdout} {done.stderr}")
+            def ask(verb):
+                done = subprocess.run([self.zhijian.talea, "--home", home, verb, "--json"], capture_output=True, text=True)
+                return json.loads(done.stdout)
+            hold(ask("status")["name"].startswith(name), "the node runs")
+            hold([ask("id")[key] for key in ("role", "place")] == ["bakery", "杭州"], f"the profile says what was typed: {ask('id')}")
             hold("protection none" not in open(f"{home}/key").read(), "the key is encrypted")
             process.terminate()
             hold(process.wait(20) == 0, f"the node ends well: {open(log.name).read()}")
@@ -366,6 +369,7 @@ class Trade(Story):
         kind = next(t["hash"] for t in self.zhijian("template", "list")["templates"] if t["name"] == "milestone-production")
         places = list(ROOMS.items()) + [
             ("contract", f"/contracts/{contract}"), ("propose", f"/market/propose?template={kind}"),
+            ("wish", "/market/wish"),
             ("code", f"/contracts/{contract}/code?step=2"), ("paper", f"/contracts/{contract}/paper"), ("lost", "/nowhere")]
         driver.get_log("browser")
         for name, path in places:

@@ -441,6 +441,10 @@ enum DeskWords {
         ("first_name", "What others see you called", "对外显示的名称"),
         ("first_role", "Your craft", "您的行当"),
         ("first_role_help", "Printer, bakery, custodian …", "印刷、烘焙、托管……"),
+        (
+            "first_place_help", "By which others find you: Dongguan, Liwan district …",
+            "便于他人找到您：东莞、荔湾区……"
+        ),
         ("first_alliance", "Your alliance", "您的联盟"),
         ("first_join", "I was invited", "我收到了邀请"),
         ("first_invitation", "Invitation", "邀请码"),

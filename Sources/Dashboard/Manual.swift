@@ -63,7 +63,7 @@ public enum Manual {
             [
                 Page(
                     "init",
-                    "--name N [--role TEXT] (--invitation CODE | --alliance NAME) [--passphrase-file F | --no-passphrase] [--contracts DIR]",
+                    "--name N [--role TEXT] [--place TEXT] (--invitation CODE | --alliance NAME) [--passphrase-file F | --no-passphrase] [--contracts DIR]",
                     "make an identity", "创建身份"),
                 Page(
                     "run",

@@ -18,6 +18,7 @@ public final class Welcome: Sendable {
     public struct Beginning: Sendable {
         public let name: String
         public let role: String
+        public let place: String
         /// To the alliance to join; `nil` founds one called `alliance`.
         public let invitation: Invitation?
         public let alliance: String
@@ -228,6 +229,10 @@ private struct Form {
             throw DoorRefusal(
                 "role_length", en: "What you do has at most 64 bytes.", zh: "所做之事至多 64 字节。")
         }
+        guard plain("place").utf8.count <= 64 else {
+            throw DoorRefusal(
+                "place_length", en: "The place has at most 64 bytes.", zh: "地点至多 64 字节。")
+        }
         var invitation: Invitation?
         if joins {
             guard let read = Invitation(code: self["invitation"]) else {
@@ -254,8 +259,8 @@ private struct Form {
             throw DoorRefusal("failed", en: "No recovery code could be made.", zh: "无法生成恢复码。")
         }
         return Welcome.Beginning(
-            name: name, role: plain("role"), invitation: invitation, alliance: alliance,
-            passphrase: isNone ? nil : self["passphrase"], code: code)
+            name: name, role: plain("role"), place: plain("place"), invitation: invitation,
+            alliance: alliance, passphrase: isNone ? nil : self["passphrase"], code: code)
     }
 }
 
@@ -288,7 +293,8 @@ private struct Sheet {
             "asking", "first_heading",
             [
                 "refusal": .string(refusal ?? ""), "name": .string(form["name"]),
-                "role": .string(form["role"]), "alliance": .string(form["alliance"]),
+                "role": .string(form["role"]), "place": .string(form["place"]),
+                "alliance": .string(form["alliance"]),
                 "invitation": .string(form["invitation"]),
                 "joins": .bool(form["way"] == "join"), "none": .bool(form["none"] == "yes"),
             ], status: refusal == nil ? .ok : .unprocessableContent)

@@ -47,7 +47,8 @@ public struct Home: Sendable {
     /// Makes a new home. `passphrase` nil: the key file lies in clear, by the owner's own choice. `code`:
     /// the recovery code that the owner has been shown already.
     public static func initialise(
-        at path: String, name: String, role: String, invitation: Invitation?, alliance: String,
+        at path: String, name: String, role: String, place: String = "", invitation: Invitation?,
+        alliance: String,
         passphrase: String?, templatesFrom folder: String?, code: RecoveryCode? = nil
     ) throws -> Made {
         guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
@@ -81,7 +82,8 @@ public struct Home: Sendable {
         else { throw Refusal.unwritable(home.path) }
         let genesis = try Genesis(
             key: key, nextKey: code.nextKey(index: 2).publicKey, nodeSecret: code.nodeSecret,
-            profile: Profile(name: name, role: role), joining: joined, founding: alliance,
+            profile: Profile(name: name, role: role, place: place), joining: joined,
+            founding: alliance,
             at: Clock.now(), seed: Entropy.seed())
         let text: String
         do {

@@ -11,6 +11,7 @@ enum Daemon {
         var home: String
         var name: String
         var role: String
+        var place = ""
         /// To the alliance to join; `nil` founds one called `alliance`.
         var invitation: Invitation?
         var alliance: String
@@ -42,7 +43,8 @@ enum Daemon {
         try inWords {
             let made = try Home.initialise(
                 at: beginning.home, name: beginning.name, role: beginning.role,
-                invitation: beginning.invitation, alliance: beginning.alliance,
+                place: beginning.place, invitation: beginning.invitation,
+                alliance: beginning.alliance,
                 passphrase: beginning.passphrase, templatesFrom: beginning.contracts,
                 code: beginning.code)
             return Begun(

@@ -131,6 +131,7 @@ struct Init: ParsableCommand {
     @OptionGroup var common: Common
     @Option(help: "What others see you called.") var name: String
     @Option(help: "What you do: printer, custodian, …") var role = ""
+    @Option(help: "Where you are, as people there write it.") var place = ""
     @Option(help: "Join the alliance of this code (talea-invite:…).") var invitation: String?
     @Option(help: "Found an alliance of this name.") var alliance: String?
     @Option(help: "Read the passphrase from the first line of this file.")
@@ -161,9 +162,14 @@ struct Init: ParsableCommand {
                 "value_unreadable", field: field, value: text,
                 en: "--\(field): wanted 1 to 64 bytes", zh: "--\(field)：应为 1 至 64 字节")
         }
+        for (field, text) in [("role", role), ("place", place)] where text.utf8.count > 64 {
+            throw DoorRefusal(
+                "value_unreadable", field: field, value: text,
+                en: "--\(field): wanted at most 64 bytes", zh: "--\(field)：应至多 64 字节")
+        }
         let begun = try Daemon.initialise(
             .init(
-                home: line.home, name: name, role: role, invitation: joined,
+                home: line.home, name: name, role: role, place: place, invitation: joined,
                 alliance: alliance ?? "",
                 passphrase: try Local.newPassphrase(
                     file: passphraseFile, none: noPassphrase, line.language),

@@ -83,7 +83,8 @@ enum Open {
                 _ = try Daemon.initialise(
                     .init(
                         home: line.home, name: beginning.name, role: beginning.role,
-                        invitation: beginning.invitation, alliance: beginning.alliance,
+                        place: beginning.place, invitation: beginning.invitation,
+                        alliance: beginning.alliance,
                         passphrase: beginning.passphrase, code: beginning.code))
             } catch let failure as Daemon.Failure {
                 throw DoorRefusal("failed", en: failure.message.en, zh: failure.message.zh)

@@ -40,6 +40,7 @@ public struct Fold: Sendable {
         let log: LogID
         let arbiter: DID
         let takeoverLog: LogID
+        let participants: [DID]
 
         init(
             _ key: ContractKey, _ template: Template, _ entry: Entry, _ proposal: Proposal,
@@ -53,14 +54,17 @@ public struct Fold: Sendable {
             self.log = log
             self.arbiter = arbiter
             takeoverLog = .contract(proposal.contract, author: arbiter, epoch: 1)
+            participants = proposal.participants
         }
     }
 
-    public var key: ContractKey { basis.key }
-    public var template: Template { basis.template }
-    public var proposalEntry: Entry { basis.entry }
-    public var proposal: Proposal { basis.proposal }
-    public var terms: Terms { basis.terms }
+    public var key: ContractKey { _read { yield basis.key } }
+    public var template: Template { _read { yield basis.template } }
+    public var proposalEntry: Entry { _read { yield basis.entry } }
+    public var proposal: Proposal { _read { yield basis.proposal } }
+    public var terms: Terms { _read { yield basis.terms } }
+    /// Every identity that had to accept, sorted.
+    public var participants: [DID] { basis.participants }
     public var log: LogID { basis.log }
     public var arbiter: DID { basis.arbiter }
     /// The arbiter's log of this contract, should it take over.
@@ -325,7 +329,7 @@ extension Fold {
             Act(admission.act), by: admission.actor, at: admission.time, admission.outcome)
         state = admission.state
         grants = admission.grants
-        usedLines.formUnion(admission.usedLines)
+        usedLines = admission.usedLines
         steps.append(
             StepOutline(
                 sequence: head.sequence + 1, id: entry.id, log: writingLog,
@@ -377,7 +381,7 @@ extension Fold {
         try check(proposalEntry, keys: keys, checker: checker)
         var releaseKeys: [DID: PublicKey] = [:]
         releaseKeys[proposalEntry.header.author] = proposal.releaseKey
-        for participant in proposal.participants where participant != proposalEntry.header.author {
+        for participant in participants where participant != proposalEntry.header.author {
             guard
                 let acceptance = try acceptance(
                     of: proposalEntry.id, by: participant, in: candidate.consents,

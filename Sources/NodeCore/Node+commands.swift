@@ -237,7 +237,7 @@ extension Node {
                 throw .contractOver(contract)
             }
             guard !held.hasAccepted(own.did) else { throw .alreadyAccepted }
-            try checkExposure(to: held.proposal.participants, insists: insists)
+            try checkExposure(to: held.participants, insists: insists)
             guard let fold = held.fold else {
                 if let refusal = held.foldRefusal { throw .fold(refusal) }
                 throw .templateUnknown(held.proposal.template.short)
@@ -274,7 +274,7 @@ extension Node {
             salt: dice.roll(), statement: held.proposalEntry.id,
             releaseKey: own.releaseKey(held.id).publicKey)
         let entry = try say(
-            acceptance, about: held, to: held.proposal.participants + held.witnesses,
+            acceptance, about: held, to: held.participants + held.witnesses,
             expires: held.proposal.grantBy)
         contracts[held.id]?.acceptances[own.did] = entry
     }
@@ -292,7 +292,7 @@ extension Node {
         let entry = try say(
             Refusal(
                 salt: dice.roll(), statement: held.proposalEntry.id, code: code, text: text),
-            about: held, to: held.proposal.participants,
+            about: held, to: held.participants,
             expires: now.advanced(by: statementLifeMilliseconds))
         contracts[contract]?.declined = (own.did, code, text, entry)
     }
@@ -367,7 +367,7 @@ extension Node {
         // With witnesses all hold it: whoever asks for a default, or takes over, has to show it.
         let recipients =
             held.isWitnessed
-            ? held.proposal.participants + held.witnesses
+            ? held.participants + held.witnesses
             : Set([held.sequencer] + consenters + issuers).sorted()
         let body = Request(salt: dice.roll(), act: act)
         let sealed = held.isWitnessed && act.child == nil

@@ -40,7 +40,7 @@ extension Change {
 
 extension GRDB.Database {
     fileprivate func apply(_ changes: [Change]) throws {
-        // Events of one contract are applied together: its rows are read once.
+        // Events of one contract are applied together: what they touch is read once.
         var events: [TransferEvent] = []
         for change in changes {
             switch change {

@@ -70,8 +70,8 @@ public struct Fold: Sendable {
     /// The arbiter's log of this contract, should it take over.
     public var takeoverLog: LogID { basis.takeoverLog }
 
-    /// One step as lists show it.
-    public struct StepOutline: Hashable, Sendable {
+    /// One step as lists show it. An object, for a list of them is copied with every step.
+    public final class StepOutline: Equatable, Sendable {
         /// Counted through the whole contract, whoever wrote it.
         public let sequence: Int64
         public let id: EntryID
@@ -87,7 +87,33 @@ public struct Fold: Sendable {
         /// Why it had no effect; `nil` if it had.
         public let void: FoldRefusal?
         public let changed: [Int64]
-        public var marks: [Mark] = []
+        public let marks: [Mark]
+
+        init(
+            sequence: Int64, id: EntryID, log: LogID, logSequence: Int64, time: Instant,
+            act: SignedAct, actor: DID, request: EntryID?, void: FoldRefusal?, changed: [Int64],
+            marks: [Mark] = []
+        ) {
+            self.sequence = sequence
+            self.id = id
+            self.log = log
+            self.logSequence = logSequence
+            self.time = time
+            self.act = act
+            self.actor = actor
+            self.request = request
+            self.void = void
+            self.changed = changed
+            self.marks = marks
+        }
+
+        public static func == (left: StepOutline, right: StepOutline) -> Bool {
+            left.sequence == right.sequence && left.id == right.id && left.log == right.log
+                && left.logSequence == right.logSequence && left.time == right.time
+                && left.act == right.act && left.actor == right.actor
+                && left.request == right.request && left.void == right.void
+                && left.changed == right.changed && left.marks == right.marks
+        }
     }
 
     /// Units locked for this contract on one line.

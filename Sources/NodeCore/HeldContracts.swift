@@ -73,6 +73,7 @@ public struct HeldContracts: Sequence, Sendable {
 
     private mutating func count(_ cell: Cell) {
         let isOurs = cell.held.map { !$0.isOver && $0.hasAccepted(own) } ?? false
+        // Who is named never changes: only whether they count does.
         guard isOurs == cell.partners.isEmpty else { return }
         for did in cell.partners { tally[did] = tally[did].flatMap { $0 > 1 ? $0 - 1 : nil } }
         cell.partners = isOurs ? cell.held?.named.filter { $0 != own } ?? [] : []

@@ -317,6 +317,18 @@ extension Node {
         guard fold.halt == nil else { throw .contractHalted(contract) }
         guard fold.state.record(act.record) != nil else { throw .recordUnknown(act.record) }
         let needed = fold.state.consentsNeeded(for: act).subtracting([own.did])
+        var signed = SignedAct(
+            transition: act.transition, record: act.record,
+            arguments: [Argument](act.arguments))
+        // What needs nobody else is decided once, by the step itself; what that refuses is looked into.
+        let isAlone = held.sequencer == own.did && needed.isEmpty && !held.isWitnessed
+        let known = acknowledgements(for: signed, held)
+        if isAlone, fold.epoch == 0,
+            (try? writeStep(in: contract, act: signed, request: nil, consents: known, lines: []))
+                != nil
+        {
+            return .sequenced(step: fold.head.sequence + 1)
+        }
         let outcome: Outcome
         do {
             // The own node refuses first, with the numbers; others' consent is taken as given here.
@@ -325,9 +337,6 @@ extension Node {
         } catch {
             throw .contract(error)
         }
-        var signed = SignedAct(
-            transition: act.transition, record: act.record,
-            arguments: [Argument](act.arguments))
         if let child = outcome.child {
             return .transferProposed(try proposeChild(child, signed, held, fold))
         }
@@ -340,13 +349,10 @@ extension Node {
                     line: grant.line, grant: grant.grant, units: need.units,
                     runningTotal: grant.released + need.units))
         }
-        let ownLines = outcome.lines.allSatisfy { $0.units == 0 }
-        guard held.sequencer == own.did, needed.isEmpty, ownLines, !held.isWitnessed else {
+        guard isAlone, outcome.lines.allSatisfy({ $0.units == 0 }) else {
             return .requested(try request(signed, in: contract))
         }
-        try writeStep(
-            in: contract, act: signed, request: nil,
-            consents: acknowledgements(for: signed, held), lines: [])
+        try writeStep(in: contract, act: signed, request: nil, consents: known, lines: [])
         return .sequenced(step: contracts[contract]?.fold?.head.sequence ?? 0)
     }
 

@@ -10,10 +10,12 @@ extension ContractState {
         switch waiting(record) {
         case .until:
             let environment = environment(record)
-            return Set(
-                moves(record).filter { !$0.isDefault }.flatMap {
-                    identities($0.who, environment)
-                })
+            var found: Set<DID> = []
+            for move in template.transitions
+            where !move.isDefault && move.state == record.state && move.family == record.family {
+                found.formUnion(identities(move.who, environment))
+            }
+            return found
         case .pay:
             guard let pay = record.pay else { return [] }
             switch record.phase {

@@ -15,8 +15,7 @@ public import Ledger
 ///      └──pay_unpaid──▶ exit `unpaid`
 ///     disputed ──rule / agree / rule_default──▶ exit `ruled`
 public struct ContractState: Sendable {
-    public let template: Template
-    public let terms: Terms
+    private let basis: Basis
     public private(set) var records: [Record] = []
     /// Posted claims that are not cleared, by cause.
     public private(set) var claims: [Claim] = []
@@ -24,15 +23,29 @@ public struct ContractState: Sendable {
     public private(set) var deposits: [Deposit] = []
     public private(set) var isEnded = false
     private var closing = ContractOutcome.open
+
+    /// What never changes, behind one reference: states are copied often.
+    private final class Basis: Sendable {
+        let template: Template
+        let terms: Terms
+        let values: [Datum?]
+
+        init(_ template: Template, _ terms: Terms) throws(ContractRefusal) {
+            self.template = template
+            self.terms = terms
+            values = try TermsReader(template: template, terms: terms).read()
+        }
+    }
+
+    public var template: Template { _read { yield basis.template } }
+    public var terms: Terms { _read { yield basis.terms } }
     /// Parameters, then terms, in the template's order; `nil` where only a child has one.
-    let values: [Datum?]
+    var values: [Datum?] { basis.values }
 
     /// Refused unless the parameters have the kinds and bounds of the template, each role is filled,
     /// all identities are distinct, and every `check` holds. What is not given takes its default.
     public init(template: Template, terms: Terms) throws(ContractRefusal) {
-        self.template = template
-        self.terms = terms
-        values = try TermsReader(template: template, terms: terms).read()
+        basis = try Basis(template, terms)
         // A grant whose units or deadline cannot be computed would silently hold nothing.
         let grants = grants
         guard grants.count == template.lines.count else {

@@ -28,7 +28,7 @@ extension Fold {
         var embedded = embeddedKeys
         for entry in entries {
             let author = entry.header.author
-            guard proposal.participants.contains(author), let place = entry.header.log,
+            guard participants.contains(author), let place = entry.header.log,
                 place.log == .key(author: author), let previous = place.previous,
                 place.sequence == 2 || embedded.contains(previous),
                 embedded.insert(entry.id).inserted

@@ -74,7 +74,7 @@ extension Fold {
         else { return }
         var came = Agreed(
             entry: entry.id, place: place, time: entry.header.time, body: body, basis: basis)
-        let named = Set(proposal.participants).subtracting([proposal.sequencer])
+        let named = Set(participants).subtracting([proposal.sequencer])
         let signed = Set(([body.request] + body.consents).map(\.header.author))
         guard signed.isSuperset(of: named) else { return }
         for statement in [body.request] + body.consents {
@@ -86,6 +86,9 @@ extension Fold {
         }
         agreed.append(came)
     }
+
+    /// A settlement came that may end it.
+    public var mayBeSettled: Bool { settled == nil && !agreed.isEmpty }
 
     /// Ends the contract where an agreed settlement stands on the newest step. `nil` where none does.
     public mutating func settle(keys: KeyLookup, checker: SignatureChecker) -> [TransferEvent]? {
@@ -136,7 +139,7 @@ extension Fold {
             let statements = [step.request].compactMap(\.self) + step.consents
             let refutes = statements.contains { statement in
                 guard statement.header.author != proposal.sequencer,
-                    proposal.participants.contains(statement.header.author)
+                    participants.contains(statement.header.author)
                 else { return false }
                 let named =
                     (try? statement.read(Acknowledgement.self))?.entry

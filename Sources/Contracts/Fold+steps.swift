@@ -52,7 +52,7 @@ extension Fold {
     ) throws(FoldRefusal) -> Set<DID> {
         guard let request = candidate.request else { return [] }
         var consents: Set<DID> = []
-        for did in proposal.participants
+        for did in participants
         where try acceptance(
             of: request.id, by: did, in: candidate.consents, at: candidate.time, keys: keys,
             checker: checker) != nil

@@ -40,6 +40,7 @@ public struct Fold: Sendable {
         let log: LogID
         let arbiter: DID
         let takeoverLog: LogID
+        let participants: [DID]
 
         init(
             _ key: ContractKey, _ template: Template, _ entry: Entry, _ proposal: Proposal,
@@ -53,21 +54,24 @@ public struct Fold: Sendable {
             self.log = log
             self.arbiter = arbiter
             takeoverLog = .contract(proposal.contract, author: arbiter, epoch: 1)
+            participants = proposal.participants
         }
     }
 
-    public var key: ContractKey { basis.key }
-    public var template: Template { basis.template }
-    public var proposalEntry: Entry { basis.entry }
-    public var proposal: Proposal { basis.proposal }
-    public var terms: Terms { basis.terms }
+    public var key: ContractKey { _read { yield basis.key } }
+    public var template: Template { _read { yield basis.template } }
+    public var proposalEntry: Entry { _read { yield basis.entry } }
+    public var proposal: Proposal { _read { yield basis.proposal } }
+    public var terms: Terms { _read { yield basis.terms } }
+    /// Every identity that had to accept, sorted.
+    public var participants: [DID] { basis.participants }
     public var log: LogID { basis.log }
     public var arbiter: DID { basis.arbiter }
     /// The arbiter's log of this contract, should it take over.
     public var takeoverLog: LogID { basis.takeoverLog }
 
-    /// One step as lists show it.
-    public struct StepOutline: Hashable, Sendable {
+    /// One step as lists show it. An object, for a list of them is copied with every step.
+    public final class StepOutline: Equatable, Sendable {
         /// Counted through the whole contract, whoever wrote it.
         public let sequence: Int64
         public let id: EntryID
@@ -83,7 +87,33 @@ public struct Fold: Sendable {
         /// Why it had no effect; `nil` if it had.
         public let void: FoldRefusal?
         public let changed: [Int64]
-        public var marks: [Mark] = []
+        public let marks: [Mark]
+
+        init(
+            sequence: Int64, id: EntryID, log: LogID, logSequence: Int64, time: Instant,
+            act: SignedAct, actor: DID, request: EntryID?, void: FoldRefusal?, changed: [Int64],
+            marks: [Mark] = []
+        ) {
+            self.sequence = sequence
+            self.id = id
+            self.log = log
+            self.logSequence = logSequence
+            self.time = time
+            self.act = act
+            self.actor = actor
+            self.request = request
+            self.void = void
+            self.changed = changed
+            self.marks = marks
+        }
+
+        public static func == (left: StepOutline, right: StepOutline) -> Bool {
+            left.sequence == right.sequence && left.id == right.id && left.log == right.log
+                && left.logSequence == right.logSequence && left.time == right.time
+                && left.act == right.act && left.actor == right.actor
+                && left.request == right.request && left.void == right.void
+                && left.changed == right.changed && left.marks == right.marks
+        }
     }
 
     /// Units locked for this contract on one line.
@@ -325,7 +355,7 @@ extension Fold {
             Act(admission.act), by: admission.actor, at: admission.time, admission.outcome)
         state = admission.state
         grants = admission.grants
-        usedLines.formUnion(admission.usedLines)
+        usedLines = admission.usedLines
         steps.append(
             StepOutline(
                 sequence: head.sequence + 1, id: entry.id, log: writingLog,
@@ -377,7 +407,7 @@ extension Fold {
         try check(proposalEntry, keys: keys, checker: checker)
         var releaseKeys: [DID: PublicKey] = [:]
         releaseKeys[proposalEntry.header.author] = proposal.releaseKey
-        for participant in proposal.participants where participant != proposalEntry.header.author {
+        for participant in participants where participant != proposalEntry.header.author {
             guard
                 let acceptance = try acceptance(
                     of: proposalEntry.id, by: participant, in: candidate.consents,

@@ -290,8 +290,8 @@ struct StepRun {
         }
         let rules = state.template.family(old.family)?.holds ?? []
         for (index, rule) in rules.enumerated() {
-            guard rule.from.node.fields.union(rule.to.node.fields).contains(field),
-                let transfer = record(number)?.holds[safe: index]?.transfer
+            guard let transfer = record(number)?.holds[safe: index]?.transfer,
+                rule.from.node.fields.union(rule.to.node.fields).contains(field)
             else { continue }
             let environment = environment(number)
             let from = try person(rule.from, environment).did

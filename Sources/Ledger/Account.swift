@@ -45,8 +45,12 @@ public struct Account: Hashable, Comparable, Sendable {
     }
 
     public static func < (left: Account, right: Account) -> Bool {
-        (left.owner, left.counterparty, left.commodity, left.kind)
-            < (right.owner, right.counterparty, right.commodity, right.kind)
+        // Told apart by people as a rule: nothing else is copied to compare them.
+        if left.owner != right.owner { return left.owner < right.owner }
+        if left.counterparty != right.counterparty {
+            return left.counterparty < right.counterparty
+        }
+        return (left.commodity, left.kind) < (right.commodity, right.kind)
     }
 }
 

@@ -26,7 +26,7 @@ extension HeldContract {
     /// follows from what is held of the contract alone, and changes with nothing else.
     public func awaited(of did: DID) -> [Awaited] {
         guard let fold, fold.isSequenced else {
-            let isNamed = (proposal.participants + witnesses).contains(did)
+            let isNamed = (participants + witnesses).contains(did)
             guard declined == nil, isNamed, !hasAccepted(did) else { return [] }
             return [Awaited(what: .proposal, until: proposal.acceptBy)]
         }

@@ -36,11 +36,15 @@ public struct HeldContract: Sendable {
         let key: ContractKey
         let entry: Entry
         let proposal: Proposal
+        let participants: [DID]
+        let log: LogID
 
         init(_ key: ContractKey, _ entry: Entry, _ proposal: Proposal) {
             self.key = key
             self.entry = entry
             self.proposal = proposal
+            participants = proposal.participants
+            log = .contract(proposal.contract, author: proposal.sequencer)
         }
     }
 
@@ -48,9 +52,11 @@ public struct HeldContract: Sendable {
         origin = Origin(key, proposalEntry, proposal)
     }
 
-    public var key: ContractKey { origin.key }
-    public var proposalEntry: Entry { origin.entry }
-    public var proposal: Proposal { origin.proposal }
+    public var key: ContractKey { _read { yield origin.key } }
+    public var proposalEntry: Entry { _read { yield origin.entry } }
+    public var proposal: Proposal { _read { yield origin.proposal } }
+    /// Every identity that has to accept, sorted.
+    public var participants: [DID] { origin.participants }
 
     public struct PendingRequest: Sendable {
         public let entry: Entry
@@ -72,7 +78,9 @@ public struct HeldContract: Sendable {
     /// Whoever writes steps now.
     public var sequencer: DID { fold?.sequencer ?? proposal.sequencer }
     /// The log by which all call the contract, whoever writes.
-    public var log: LogID { .contract(proposal.contract, author: proposal.sequencer) }
+    public var log: LogID { origin.log }
+    /// Participants and witnesses, each once.
+    var named: [DID] { participants + witnesses.filter { !participants.contains($0) } }
 
     /// Whether one more statement of `author` is kept. Whoever sequences answers all, and may say as much
     /// as all.
@@ -80,7 +88,7 @@ public struct HeldContract: Sendable {
         let steps = fold?.head.sequence ?? 0
         let answers = author == proposal.sequencer || author == sequencer || author == fold?.arbiter
         let each = statementsMax(steps: steps)
-        let most = answers ? each * (proposal.participants.count + 1) : each
+        let most = answers ? each * (participants.count + 1) : each
         return statementCounts[author] ?? 0 < most
     }
 
@@ -90,8 +98,12 @@ public struct HeldContract: Sendable {
 
     /// Every named identity accepted exactly this proposal.
     public var isAgreed: Bool {
-        (proposal.participants + witnesses).allSatisfy(hasAccepted) || planted(.consentSkipped)
+        participants.allSatisfy(hasAccepted) && witnesses.allSatisfy(hasAccepted)
+            || planted(.consentSkipped)
     }
+
+    /// Not all have signed.
+    var isProposed: Bool { fold?.isSequenced != true && !isAgreed }
 
     /// The five grades of design §4, shown exactly so.
     public enum Grade: String, Sendable, CaseIterable, Comparable {
@@ -138,7 +150,7 @@ public struct HeldContract: Sendable {
     var acceptanceReceipts: [Entry]? {
         guard isWitnessed else { return [] }
         var found: [Entry] = []
-        for did in proposal.participants {
+        for did in participants {
             guard let acceptance = acceptances[did] else { continue }
             let receipts = receipts(of: acceptance.id)
             guard receipts.count >= Int(proposal.witnesses.threshold) else { return nil }

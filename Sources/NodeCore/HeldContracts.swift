@@ -35,9 +35,9 @@ public struct HeldContracts: Sequence, Sendable {
     private final class Cell: @unchecked Sendable {
         var held: HeldContract?
         /// Whom the tally counts for it.
-        var partners: Set<DID> = []
+        var partners: [DID] = []
 
-        init(_ held: HeldContract?, _ partners: Set<DID> = []) {
+        init(_ held: HeldContract?, _ partners: [DID] = []) {
             self.held = held
             self.partners = partners
         }
@@ -64,7 +64,7 @@ public struct HeldContracts: Sequence, Sendable {
 
     private mutating func put(_ cell: Cell, _ id: ContractID, isNew: Bool) {
         all[id] = cell.held == nil ? nil : cell
-        if cell.held?.grade == .proposed { proposed.insert(id) } else { proposed.remove(id) }
+        if cell.held?.isProposed == true { proposed.insert(id) } else { proposed.remove(id) }
         count(cell)
         if isNew, let parent = cell.held?.proposal.parent?.contract {
             offspring[parent, default: []].insert(id)
@@ -72,16 +72,12 @@ public struct HeldContracts: Sequence, Sendable {
     }
 
     private mutating func count(_ cell: Cell) {
-        var partners: Set<DID> = []
-        if let held = cell.held, !held.isOver, held.hasAccepted(own) {
-            partners = Set(held.proposal.participants + held.witnesses).subtracting([own])
-        }
-        guard partners != cell.partners else { return }
-        for did in partners.subtracting(cell.partners) { tally[did, default: 0] += 1 }
-        for did in cell.partners.subtracting(partners) {
-            tally[did] = tally[did].flatMap { $0 > 1 ? $0 - 1 : nil }
-        }
-        cell.partners = partners
+        let isOurs = cell.held.map { !$0.isOver && $0.hasAccepted(own) } ?? false
+        // Who is named never changes: only whether they count does.
+        guard isOurs == cell.partners.isEmpty else { return }
+        for did in cell.partners { tally[did] = tally[did].flatMap { $0 > 1 ? $0 - 1 : nil } }
+        cell.partners = isOurs ? cell.held?.named.filter { $0 != own } ?? [] : []
+        for did in cell.partners { tally[did, default: 0] += 1 }
     }
 
     /// Once for each input: to outline a contract costs more than a touch.

@@ -47,7 +47,7 @@ extension Node {
         guard let held = contracts[bundle.key.contract],
             bundle.statements.first == held.proposalEntry
         else { throw .proposalMissing }
-        let named = held.proposal.participants + held.witnesses
+        let named = held.participants + held.witnesses
         for statement in bundle.statements {
             guard held.said.contains(statement), statement.header.topic == held.key.topic,
                 statement.header.statement?.about == held.log,

@@ -48,7 +48,7 @@ extension Node {
             }
         }
         for held in contracts.values {
-            let named = held.proposal.participants + held.witnesses
+            let named = held.participants + held.witnesses
             guard isWanted(named) else { continue }
             keys.formUnion(named)
             for log in logsOfTopic[held.key.topic] ?? [] {

@@ -12,8 +12,8 @@ extension Node {
     mutating func acceptChild(_ id: ContractID) {
         guard maySign, let child = contracts[id], let parentTerms = child.proposal.parent,
             let parent = contracts[parentTerms.contract], let fold = parent.fold,
-            fold.isSequenced, parent.proposal.participants.contains(own.did),
-            child.fold != nil, exposure(to: child.proposal.participants) == nil,
+            fold.isSequenced, parent.participants.contains(own.did),
+            child.fold != nil, exposure(to: child.participants) == nil,
             differsAsListed(
                 child.proposal, by: child.proposalEntry.header.author, from: parent, fold)
         else { return }

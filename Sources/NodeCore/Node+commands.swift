@@ -258,7 +258,7 @@ extension Node {
                 throw .contractOver(contract)
             }
             guard !held.hasAccepted(own.did) else { throw .alreadyAccepted }
-            try checkExposure(to: held.proposal.participants, insists: insists)
+            try checkExposure(to: held.participants, insists: insists)
             guard let fold = held.fold else {
                 if let refusal = held.foldRefusal { throw .fold(refusal) }
                 throw .templateUnknown(held.proposal.template.short)
@@ -295,7 +295,7 @@ extension Node {
             salt: dice.roll(), statement: held.proposalEntry.id,
             releaseKey: own.releaseKey(held.id).publicKey)
         let entry = try say(
-            acceptance, about: held, to: held.proposal.participants + held.witnesses,
+            acceptance, about: held, to: held.participants + held.witnesses,
             expires: held.proposal.grantBy)
         contracts[held.id]?.acceptances[own.did] = entry
     }
@@ -313,7 +313,7 @@ extension Node {
         let entry = try say(
             Refusal(
                 salt: dice.roll(), statement: held.proposalEntry.id, code: code, text: text),
-            about: held, to: held.proposal.participants,
+            about: held, to: held.participants,
             expires: now.advanced(by: statementLifeMilliseconds))
         contracts[contract]?.declined = (own.did, code, text, entry)
     }
@@ -338,6 +338,18 @@ extension Node {
         guard fold.halt == nil else { throw .contractHalted(contract) }
         guard fold.state.record(act.record) != nil else { throw .recordUnknown(act.record) }
         let needed = fold.state.consentsNeeded(for: act).subtracting([own.did])
+        var signed = SignedAct(
+            transition: act.transition, record: act.record,
+            arguments: [Argument](act.arguments))
+        // What needs nobody else is decided once, by the step itself; what that refuses is looked into.
+        let isAlone = held.sequencer == own.did && needed.isEmpty && !held.isWitnessed
+        let known = acknowledgements(for: signed, held)
+        if isAlone, fold.epoch == 0,
+            (try? writeStep(in: contract, act: signed, request: nil, consents: known, lines: []))
+                != nil
+        {
+            return .sequenced(step: fold.head.sequence + 1)
+        }
         let outcome: Outcome
         do {
             // The own node refuses first, with the numbers; others' consent is taken as given here.
@@ -346,9 +358,6 @@ extension Node {
         } catch {
             throw .contract(error)
         }
-        var signed = SignedAct(
-            transition: act.transition, record: act.record,
-            arguments: [Argument](act.arguments))
         if let child = outcome.child {
             return .transferProposed(try proposeChild(child, signed, held, fold))
         }
@@ -361,13 +370,10 @@ extension Node {
                     line: grant.line, grant: grant.grant, units: need.units,
                     runningTotal: grant.released + need.units))
         }
-        let ownLines = outcome.lines.allSatisfy { $0.units == 0 }
-        guard held.sequencer == own.did, needed.isEmpty, ownLines, !held.isWitnessed else {
+        guard isAlone, outcome.lines.allSatisfy({ $0.units == 0 }) else {
             return .requested(try request(signed, in: contract))
         }
-        try writeStep(
-            in: contract, act: signed, request: nil,
-            consents: acknowledgements(for: signed, held), lines: [])
+        try writeStep(in: contract, act: signed, request: nil, consents: known, lines: [])
         return .sequenced(step: contracts[contract]?.fold?.head.sequence ?? 0)
     }
 
@@ -388,7 +394,7 @@ extension Node {
         // With witnesses all hold it: whoever asks for a default, or takes over, has to show it.
         let recipients =
             held.isWitnessed
-            ? held.proposal.participants + held.witnesses
+            ? held.participants + held.witnesses
             : Set([held.sequencer] + consenters + issuers).sorted()
         let body = Request(salt: dice.roll(), act: act)
         let sealed = held.isWitnessed && act.child == nil

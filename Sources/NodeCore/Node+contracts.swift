@@ -36,22 +36,19 @@ extension Node {
 
     /// Folds one entry of a contract's log and does what follows from an effective step.
     mutating func foldStep(_ entry: Entry, in id: ContractID) {
-        guard contracts[id]?.fold != nil else {
+        guard let before = contracts[id]?.fold?.head.sequence else {
             contracts[id]?.unfolded.append(entry)
             return
         }
-        // Moved out and back, so that the records are not copied.
-        guard var fold = contracts[id]?.fold else { return }
-        contracts[id]?.fold = nil
-        let before = fold.head.sequence
-        let events: [TransferEvent]
+        var events: [TransferEvent] = []
         if let drafted, drafted.contract == id {
-            fold.apply(drafted.admission, of: drafted.step, entry: entry)
+            contracts[id]?.fold?.apply(drafted.admission, of: drafted.step, entry: entry)
             events = drafted.admission.outcome.transfers
         } else {
-            events = fold.fold(entry, keys: keyLookup, checker: checker)
+            let (keys, checker) = (keyLookup, checker)
+            events = contracts[id]?.fold?.fold(entry, keys: keys, checker: checker) ?? []
         }
-        contracts[id]?.fold = fold
+        guard let fold = contracts[id]?.fold else { return }
         if case .keyUnknown = fold.halt {
             contracts[id]?.unfolded.append(entry)
             return
@@ -78,11 +75,11 @@ extension Node {
 
     /// Steps of the arbiter's epoch that waited for its basis.
     private mutating func foldAhead(in id: ContractID) {
-        guard let held = contracts[id], held.fold?.epoch ?? 0 > 0, !held.ahead.isEmpty else {
-            return
-        }
+        guard let ahead = contracts[id]?.ahead, !ahead.isEmpty,
+            contracts[id]?.fold?.epoch ?? 0 > 0
+        else { return }
         contracts[id]?.ahead = []
-        for entry in held.ahead { foldStep(entry, in: id) }
+        for entry in ahead { foldStep(entry, in: id) }
     }
 
     /// Folds what waited for a key.
@@ -115,9 +112,9 @@ extension Node {
     }
 
     mutating func stepTaken(in id: ContractID) {
-        guard var held = contracts[id], let step = held.fold?.steps.last else { return }
+        guard let held = contracts[id], let step = held.fold?.steps.last else { return }
         if let request = step.request {
-            held.requests[request] = nil
+            contracts[id]?.requests[request] = nil
             settle(request)
         }
         if step.sequence == 1, step.void == nil {
@@ -127,7 +124,6 @@ extension Node {
                 settle(acceptance.id)
             }
         }
-        contracts[id] = held
         for key in outbox.keys.sorted() {
             guard let item = outbox[key], item.statement.header.statement?.about == held.log,
                 let body = try? item.statement.read(Acknowledgement.self), let fold = held.fold
@@ -146,9 +142,9 @@ extension Node {
     /// With no witnesses, a clock that the sequencer alone started counts against this node only once it
     /// has said that it knows (design §4, N = 0).
     private mutating func acknowledgeClock(in id: ContractID, _ step: Fold.StepOutline) {
-        guard !isRestoring, maySign, let held = contracts[id], let fold = held.fold,
-            step.void == nil, step.actor == held.proposal.sequencer, step.sequence > 1,
-            held.proposal.sequencer != own.did, !held.isWitnessed
+        guard !isRestoring, step.void == nil, step.sequence > 1, step.actor != own.did,
+            let held = contracts[id], let fold = held.fold,
+            step.actor == held.proposal.sequencer, !held.isWitnessed, maySign
         else { return }
         let awaited = step.changed.contains { number in
             fold.state.record(number)?.clock?.sequence == step.sequence
@@ -395,7 +391,7 @@ extension Node {
         let entry = try? say(
             Refusal(
                 salt: dice.roll(), statement: held.proposalEntry.id, code: code, text: text),
-            about: held, to: held.proposal.participants,
+            about: held, to: held.participants,
             expires: now.advanced(by: statementLifeMilliseconds))
         if let entry { contracts[id]?.declined = (own.did, code, text, entry) }
     }

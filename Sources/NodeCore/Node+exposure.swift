@@ -55,7 +55,7 @@ extension Node {
                 kind = .publicLog
             }
             let touched = contracts.values.filter {
-                $0.log == log || $0.proposal.participants.contains(author)
+                $0.log == log || $0.participants.contains(author)
             }
             // A cut that leaves out a grant closes nothing.
             let broken = lines[base(of: log)]?.isOpen == false

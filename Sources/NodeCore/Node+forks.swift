@@ -336,8 +336,8 @@ extension Node {
 
     /// The fold of a contract ends below the fork, whether or not an entry above came.
     mutating func stopWhereForked(_ contract: ContractID) {
-        guard let held = contracts[contract], let fold = held.fold,
-            let forked = forkedAt[held.log], fold.head.sequence == forked - 1,
+        guard let log = contracts[contract]?.log, let forked = forkedAt[log],
+            contracts[contract]?.fold?.head.sequence == forked - 1,
             !isRuled(contract, forkedAt: forked)
         else { return }
         contracts[contract]?.fold?.stop(forkedAt: forked)

@@ -65,7 +65,7 @@ extension Node {
 
     /// Everyone named in a contract that is not over.
     private var partners: Set<DID> {
-        Set(contracts.values.filter { !$0.isOver }.flatMap(\.proposal.participants))
+        Set(contracts.values.filter { !$0.isOver }.flatMap(\.participants))
     }
 
     /// What matters most first; what does not fit any more is left out: an ended contract's key can be
@@ -152,7 +152,7 @@ extension Node {
     /// Keeps the snapshot of a partner in place of its older one.
     mutating func keep(sealed: [UInt8], from id: PeerID) {
         guard let did = connections[id]?.did, connections[id]?.isProven == true,
-            contracts.values.contains(where: { $0.proposal.participants.contains(did) }),
+            contracts.values.contains(where: { $0.participants.contains(did) }),
             keepsakesTaken[did].map({
                 $0.advanced(by: keepsakeTakenEveryMilliseconds) <= now
             }) ?? true

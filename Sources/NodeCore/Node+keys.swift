@@ -98,7 +98,7 @@ extension Node {
 
     /// Key entries of `author` that a contract's steps have not embedded yet.
     func keysToEmbed(_ fold: Fold) -> [Entry] {
-        fold.proposal.participants.flatMap { author in
+        fold.participants.flatMap { author in
             (keyEntries[author] ?? []).dropFirst().filter { !fold.embeddedKeys.contains($0.id) }
         }
     }

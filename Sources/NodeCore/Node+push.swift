@@ -87,9 +87,8 @@ extension Node {
         }
         let head = Message.Head(
             log: place.log, sequence: UInt64(place.sequence), id: entry.id)
-        for id in connections.keys where livePush.trees[topic]?.isLinked(id) == true {
-            connections[id]?.session.carried(in: topic)
-        }
+        let linked = connections.keys.filter { livePush.trees[topic]?.isLinked($0) == true }
+        for id in linked { connections[id]?.session.carried(in: topic) }
         var frame: Frame?
         for order in orders ?? [] {
             guard case .push(let push, let peer) = order, push.id == id else {

@@ -106,7 +106,7 @@ extension Node {
         } else {
             bound = contracts.values.filter { !$0.isOver }
         }
-        let people = bound.flatMap { $0.proposal.participants + $0.witnesses }
+        let people = bound.flatMap { $0.participants + $0.witnesses }
         // Of an alliance's logs nobody else can hold anything.
         let topic = allianceTopic(of: log)
         return Set(people).subtracting([own.did]).sorted()

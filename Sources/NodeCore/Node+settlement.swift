@@ -33,7 +33,7 @@ extension Node {
 
     /// Everyone but the sequencer, who is not asked.
     func settlers(of held: HeldContract) -> [DID] {
-        held.proposal.participants.filter { $0 != held.proposal.sequencer }
+        held.participants.filter { $0 != held.proposal.sequencer }
     }
 
     /// The own node refuses first; the others' consent is taken as given.
@@ -75,6 +75,7 @@ extension Node {
 
     /// Ends the contract where a settlement stands on what was folded last.
     mutating func foldSettlement(in id: ContractID) {
+        guard contracts[id]?.fold?.mayBeSettled == true else { return }
         let (keys, checker) = (keyLookup, checker)
         guard let events = contracts[id]?.fold?.settle(keys: keys, checker: checker) else { return }
         post(events)

@@ -284,9 +284,9 @@ extension Node {
     private mutating func receiveAnswer(_ valid: ValidEntry) {
         guard let about = valid.header.statement?.about, let id = contractOfLog[about],
             let held = contracts[id], held.key.topic == valid.header.topic,
-            (held.proposal.participants + held.witnesses).contains(valid.header.author),
+            (held.participants + held.witnesses).contains(valid.header.author),
             valid.entry.kind != .request
-                || held.proposal.participants.contains(valid.header.author)
+                || held.participants.contains(valid.header.author)
         else { return }
         if valid.entry.kind == .acknowledgement {
             guard isOfUse(valid.entry, held) else { return }

@@ -186,7 +186,7 @@ struct ContractOutline: Equatable, Sendable {
             time: held.proposalEntry.header.time, id: held.id, topic: held.key.topic,
             template: proposal.template, grade: held.grade, isOver: held.isOver,
             isDeclined: held.declined != nil)
-        people = proposal.participants
+        people = held.participants
         for (place, awaited) in held.awaited(of: own).enumerated() {
             let waiting = Overview.Waiting(
                 until: awaited.until, contract: held.id, what: awaited.what, place: place)

@@ -40,7 +40,7 @@ extension Change {
 
 extension GRDB.Database {
     fileprivate func apply(_ changes: [Change]) throws {
-        // Events of one contract are applied together: its rows are read once.
+        // Events of one contract are applied together: what they touch is read once.
         var events: [TransferEvent] = []
         for change in changes {
             switch change {
@@ -126,20 +126,22 @@ extension GRDB.Database {
         guard let place = entry.header.log else {
             throw StorageRefusal.lawBroken(detail: "\(entry.id) is no log entry")
         }
-        if try holds(entry, in: "entry") { return }
-        let number: Int64? = own ? (try ownMark()?.count ?? 0) + 1 : nil
+        // Numbered by SQLite itself: the newest own number is the end of an index.
+        let number = own ? "(SELECT coalesce(max(ownNumber), 0) + 1 FROM entry)" : "NULL"
         try run(
             """
             INSERT INTO entry (id, log, sequence, previous, author, kind, header, signature, body,
                 isRival, ownNumber, ownSignatureChecked)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \(number), ?)
+            ON CONFLICT (id) DO NOTHING
             """,
             [
                 entry.id.data, place.log.data, place.sequence, place.previous?.data,
                 entry.header.author.data, entry.header.kind, Data(entry.headerBytes),
-                Data(entry.signature.bytes), entry.body.map { Data($0) }, isRival, number,
+                Data(entry.signature.bytes), entry.body.map { Data($0) }, isRival,
                 valid.ownSignatureChecked,
             ])
+        if changesCount == 0 { try requireSame(entry, in: "entry") }
     }
 
     private func insert(_ valid: ValidEntry, about contract: ContractID?) throws {
@@ -147,31 +149,28 @@ extension GRDB.Database {
         guard entry.header.statement != nil else {
             throw StorageRefusal.lawBroken(detail: "\(entry.id) is no statement")
         }
-        if try holds(entry, in: "statement") { return }
         try run(
             """
             INSERT INTO statement (id, author, contract, header, signature, body,
                 ownSignatureChecked)
             VALUES (?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO NOTHING
             """,
             [
                 entry.id.data, entry.header.author.data, contract?.data, Data(entry.headerBytes),
                 Data(entry.signature.bytes), entry.body.map { Data($0) },
                 valid.ownSignatureChecked,
             ])
+        if changesCount == 0 { try requireSame(entry, in: "statement") }
     }
 
-    /// Whether exactly this is held already. The id covers header and signature; a body that differs
-    /// from the held one is refused.
-    private func holds(_ entry: Entry, in table: String) throws -> Bool {
+    /// The id covers header and signature; a body that differs from the held one is refused.
+    private func requireSame(_ entry: Entry, in table: String) throws {
         let statement = try cachedStatement(sql: "SELECT body FROM \(table) WHERE id = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [entry.id.data]) else {
-            return false
-        }
-        guard (row[0] as Data?).map({ [UInt8]($0) }) == entry.body else {
+        let row = try Row.fetchOne(statement, arguments: [entry.id.data])
+        guard row.map({ ($0[0] as Data?).map { [UInt8]($0) } }) == entry.body else {
             throw StorageRefusal.lawBroken(detail: "\(entry.id) is held with another body")
         }
-        return true
     }
 
     private func insert(_ fork: Chains.Fork, in log: LogID) throws {

@@ -83,7 +83,7 @@ extension Database {
                 newest[cause.contract] = max(newest[cause.contract] ?? 0, order)
                 try db.insert(StoredTransfer(row), order: order)
             }
-            for (account, columns) in books.columns { try db.set(account, columns) }
+            for (account, columns) in books.columns { try db.set(columns, at: account.key) }
             try requireSame(books, db)
         }
     }
@@ -97,7 +97,7 @@ extension Database {
             for row in books.rows {
                 try db.insert(StoredTransfer(row), order: orders[row.transfer.cause])
             }
-            for (account, columns) in books.columns { try db.set(account, columns) }
+            for (account, columns) in books.columns { try db.set(columns, at: account.key) }
         }
     }
 
@@ -180,6 +180,35 @@ extension Books {
 private struct PlacedTransfer {
     let stored: StoredTransfer
     let order: Int64?
+
+    init(_ row: Row) throws {
+        let cause = Cause(
+            contract: try row.fixed("contract"), step: row["step"], index: row["idx"])
+        let state: TransferRow.State
+        switch row["state"] as String {
+        case "posted": state = .posted(amount: row["posted"], signed: row["isSigned"])
+        case "voided": state = .voided(reason: row["reason"])
+        default: state = .pending
+        }
+        guard let kind = TransferKind(rawValue: row["kind"]) else {
+            throw StorageRefusal.corrupt(detail: "the kind of transfer \(cause)")
+        }
+        stored = StoredTransfer(
+            transfer: Transfer(
+                cause: cause, kind: kind, from: try row.fixed("debit"),
+                to: try row.fixed("credit"), commodity: try Commodity(row),
+                amount: row["amount"]),
+            state: state, dischargedAmount: row["discharged"])
+        order = row["postedOrder"]
+    }
+}
+
+extension [Account: Columns] {
+    fileprivate mutating func add(_ posting: Posting, times sign: Int128) {
+        let amount = sign * Int128(posting.amount)
+        self[posting.debit, default: Columns()].debits += amount
+        self[posting.credit, default: Columns()].credits += amount
+    }
 }
 
 extension TransferEvent {
@@ -189,63 +218,89 @@ extension TransferEvent {
         case .post(let cause, _, _), .void(let cause, _), .discharge(let cause, _): cause
         }
     }
+
+    fileprivate var reserved: Transfer? {
+        if case .reserve(let transfer) = self { transfer } else { nil }
+    }
 }
 
 extension GRDB.Database {
-    /// Applies events to the books that the rows of their contracts give, and writes what changed: rows
-    /// and, by the difference of the two, accounts. Contracts do not touch each other's rows, so this
-    /// costs what the touched contracts hold.
+    /// Applies events to the books that the rows they touch give, and writes what changed: rows and, by
+    /// what the changed rows post, accounts. Contracts do not touch each other's rows.
     func post(_ events: [TransferEvent]) throws {
         var before = Books()
         var last: [ContractID: Int64] = [:]
-        for contract in Set(events.map(\.cause.contract)).sorted() {
-            let rows = try transfers(of: contract)
-            try before.replay(rows)
+        let touched = Dictionary(grouping: events, by: \.cause.contract)
+        for (contract, events) in touched.sorted(by: { $0.key < $1.key }) {
+            let rows = try transfers(of: contract, touchedBy: events)
             last[contract] = rows.compactMap(\.order).max()
+            try before.replay(try needed(of: rows, by: events, in: contract))
         }
         var after = before
         let orders = try after.take(events, after: last)
+        var changes: [Account: Columns] = [:]
         for cause in Set(events.map(\.cause)).sorted() {
             guard let row = after.row(cause) else { continue }
-            if before.row(cause) == nil {
-                try insert(StoredTransfer(row), order: orders[cause])
-            } else {
+            if let old = before.row(cause) {
                 try update(StoredTransfer(row), order: orders[cause])
+                for posting in old.postings { changes.add(posting, times: -1) }
+            } else {
+                try insert(StoredTransfer(row), order: orders[cause])
             }
+            for posting in row.postings { changes.add(posting, times: 1) }
         }
-        try move(from: before.columns, to: after.columns)
-    }
-
-    private func move(from before: [Account: Columns], to after: [Account: Columns]) throws {
-        for account in Set(before.keys).union(after.keys).sorted() {
-            let (old, new) = (before[account] ?? Columns(), after[account] ?? Columns())
-            guard old != new else { continue }
-            var stored = try columns(of: account)
-            stored.debits += new.debits - old.debits
-            stored.credits += new.credits - old.credits
-            try set(account, stored)
+        for account in changes.keys.sorted() {
+            guard let change = changes[account], change != Columns() else { continue }
+            let key = account.key
+            var stored = try columns(at: key)
+            stored.debits += change.debits
+            stored.credits += change.credits
+            try set(stored, at: key)
         }
     }
 
-    private func columns(of account: Account) throws -> Columns {
+    /// Those that the events touch; all of the contract where a custodian gives out what it holds, which
+    /// is what all others of them say.
+    private func needed(
+        of rows: [PlacedTransfer], by events: [TransferEvent], in contract: ContractID
+    ) throws -> [PlacedTransfer] {
+        let causes = Set(events.map(\.cause))
+        let touched = rows.filter { causes.contains($0.stored.transfer.cause) }
+        let transfers = touched.map(\.stored.transfer) + events.compactMap(\.reserved)
+        let isOfCustodian = transfers.contains { $0.kind == .payout || $0.kind == .claim }
+        return isOfCustodian ? try self.transfers(of: contract) : touched
+    }
+
+    /// From the first step that an event names, and whatever was posted last before it.
+    private func transfers(of contract: ContractID, touchedBy events: [TransferEvent]) throws
+        -> [PlacedTransfer]
+    {
+        try transfers(
+            """
+            WHERE contract = ?1 AND (step >= ?2 OR postedOrder =
+                (SELECT max(postedOrder) FROM transfer WHERE contract = ?1))
+            """, [contract.data, events.map(\.cause.step).min()])
+    }
+
+    private func columns(at key: StatementArguments) throws -> Columns {
         let statement = try cachedStatement(
             sql: """
                 SELECT debits, credits FROM account WHERE owner = ? AND counterparty = ?
                     AND commodity = ? AND unit = ? AND kind = ?
                 """)
-        guard let row = try Row.fetchOne(statement, arguments: account.key) else {
+        guard let row = try Row.fetchOne(statement, arguments: key) else {
             return Columns()
         }
         return try Columns(row)
     }
 
-    fileprivate func set(_ account: Account, _ columns: Columns) throws {
+    fileprivate func set(_ columns: Columns, at key: StatementArguments) throws {
         guard columns != Columns() else {
             return try run(
                 """
                 DELETE FROM account WHERE owner = ? AND counterparty = ? AND commodity = ?
                     AND unit = ? AND kind = ?
-                """, account.key)
+                """, key)
         }
         try run(
             """
@@ -253,7 +308,7 @@ extension GRDB.Database {
             VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (owner, counterparty, commodity, unit, kind) DO UPDATE
                 SET debits = excluded.debits, credits = excluded.credits
-            """, account.key + ["\(columns.debits)", "\(columns.credits)"])
+            """, key + ["\(columns.debits)", "\(columns.credits)"])
     }
 
     fileprivate func insert(_ row: StoredTransfer, order: Int64?) throws {
@@ -291,32 +346,19 @@ extension GRDB.Database {
         return Dictionary(rows, uniquingKeysWith: { first, _ in first })
     }
 
-    fileprivate func transfers(of contract: ContractID? = nil) throws -> [PlacedTransfer] {
-        let condition = contract == nil ? "" : "WHERE contract = ?"
-        return try all(
-            "SELECT * FROM transfer \(condition) ORDER BY contract, step, idx",
-            contract.map { [$0.data] } ?? []
-        ) { row in
-            let cause = Cause(
-                contract: try row.fixed("contract"), step: row["step"], index: row["idx"])
-            let state: TransferRow.State
-            switch row["state"] as String {
-            case "posted": state = .posted(amount: row["posted"], signed: row["isSigned"])
-            case "voided": state = .voided(reason: row["reason"])
-            default: state = .pending
-            }
-            guard let kind = TransferKind(rawValue: row["kind"]) else {
-                throw StorageRefusal.corrupt(detail: "the kind of transfer \(cause)")
-            }
-            return PlacedTransfer(
-                stored: StoredTransfer(
-                    transfer: Transfer(
-                        cause: cause, kind: kind, from: try row.fixed("debit"),
-                        to: try row.fixed("credit"), commodity: try Commodity(row),
-                        amount: row["amount"]),
-                    state: state, dischargedAmount: row["discharged"]),
-                order: row["postedOrder"])
-        }
+    private func transfers(of contract: ContractID) throws -> [PlacedTransfer] {
+        try transfers("WHERE contract = ?", [contract.data])
+    }
+
+    fileprivate func transfers(_ condition: String = "", _ arguments: StatementArguments = [])
+        throws -> [PlacedTransfer]
+    {
+        let statement = try cachedStatement(
+            sql: "SELECT * FROM transfer \(condition) ORDER BY contract, step, idx")
+        let rows = try Row.fetchCursor(statement, arguments: arguments)
+        var transfers: [PlacedTransfer] = []
+        while let row = try rows.next() { transfers.append(try PlacedTransfer(row)) }
+        return transfers
     }
 
     fileprivate func accounts() throws -> [Account: Columns] {

@@ -48,13 +48,12 @@ extension Database {
 extension GRDB.Database {
     /// How many own log entries there are, and the newest.
     func ownMark() throws -> (count: Int64, newest: EntryID)? {
-        let row = try Row.fetchOne(
-            self,
+        let statement = try cachedStatement(
             sql: """
                 SELECT ownNumber, id FROM entry WHERE ownNumber IS NOT NULL
                 ORDER BY ownNumber DESC LIMIT 1
                 """)
-        guard let row else { return nil }
+        guard let row = try Row.fetchOne(statement) else { return nil }
         return (row[0], try row.fixed("id"))
     }
 

@@ -10,11 +10,15 @@ import Testing
 @testable import Storage
 
 @Suite struct LedgerTests {
-    /// Two depositors, paid in against the order of their causes; a payout, a claim half cleared, units.
+    /// Two depositors, paid in against the order of their causes; a payout, a payment and one more deposit
+    /// after it, all the rest paid out; a claim half cleared, units.
     private static func events() throws -> [TransferEvent] {
         let first = try Money.transfer(3, 1, 0, .deposit, from: 1, to: 9, 40_000)
         let second = try Money.transfer(3, 1, 1, .deposit, from: 2, to: 9, 30_000)
         let payout = try Money.transfer(3, 2, 0, .payout, from: 9, to: 4, 35_000)
+        let between = try Money.transfer(3, 3, 0, from: 1, to: 4, 9)
+        let third = try Money.transfer(3, 4, 0, .deposit, from: 1, to: 9, 1_000)
+        let rest = try Money.transfer(3, 5, 0, .payout, from: 9, to: 4, 36_000)
         let claim = try Money.transfer(5, 2, 1, .claim, from: 4, to: 1, 500)
         let units = try Money.transfer(5, 1, 0, .capacity, from: 4, to: 1, 80)
         let late = try Money.transfer(5, 1, 1, from: 1, to: 4, 7)
@@ -23,6 +27,9 @@ import Testing
             .post(second.cause, amount: 30_000, signed: true),
             .post(first.cause, amount: 40_000, signed: false),
             .reserve(payout), .post(payout.cause, amount: 35_000, signed: true),
+            .reserve(between), .post(between.cause, amount: 9, signed: true),
+            .reserve(third), .post(third.cause, amount: 1_000, signed: true),
+            .reserve(rest), .post(rest.cause, amount: 36_000, signed: true),
             .reserve(units), .reserve(late), .void(late.cause, reason: "late"),
             .reserve(claim), .post(claim.cause, amount: 500, signed: true),
             .discharge(claim.cause, amount: 200),

@@ -92,7 +92,10 @@ function listen() {
   feed.addEventListener("anew", refresh);
   feed.addEventListener("error", () => { lost = true; live.textContent = words.away; });
   feed.addEventListener("open", () => { document.documentElement.dataset.live = "yes"; if (lost) { lost = false; refresh(); } });
+  // A page that a browser keeps for the way back would keep one of its few connections to the node.
+  addEventListener("pagehide", () => feed.close(), { once: true });
 }
+addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
 document.addEventListener("focusout", () => setTimeout(() => { if (waits) refresh(); }, 200));
 
 // MARK: previews in a dialog

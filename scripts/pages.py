@@ -116,6 +116,11 @@ def season(story):
                    unit="C62", total=total)["id"]
         one("offer", "publish", template="capacity-option", line=line, max_units=total - total % 10, lot=10, until="+10d",
             premium=premium, strike=strike, remedy="9.00", expiry=f"+{week + 7}d", deliver_by=f"+{week + 30}d")
+    for name, place in (("zhijian", "上海"), ("dongguan", "东莞"), ("zhebi", "杭州"), ("jike", "义乌"), ("shouzuo", "苏州")):
+        story.studios[name]("profile", "set", place=place)
+    for name, resource, week, units, most in (("shouzuo", "engraving/pen", 41, 60, "7.50"), ("jike", "packaging/gift", 27, 120, "9.00")):
+        story.studios[name]("wish", "publish", resource=resource, start=f"+{week}d", end=f"+{week + 7}d", units=units, most=most,
+                            until="+12d")
     for week, total in enumerate((40, 40, 60, 60, 80, 100, 120, 60, 40, 40)):
         for resource, share in (("engraving/pen", 1), ("packaging/gift", 3)):
             z("line", "declare", resource=resource, start=f"+{10 + 7 * week}d", end=f"+{17 + 7 * week}d", unit="C62",

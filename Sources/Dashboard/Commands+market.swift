@@ -9,28 +9,40 @@ import NodeCore
 extension Commands {
     // MARK: - Lines
 
-    static func declareLine(_ node: inout Node, _ options: inout Options) throws -> Done {
+    /// What, when and in which unit: of a line, and of what somebody looks for.
+    static func lineTerms(_ options: inout Options) throws -> LineTerms {
         let path = try options.need(
             "resource",
             Localized(en: "a name such as print/notebook/a5", zh: "资源名，如 print/notebook/a5"))
         let start = try options.needInstant("start")
         let end = try options.needInstant("end")
-        let unitText = try options.one("unit") ?? "C62"
+        let unit = try options.one("unit") ?? "C62"
+        return LineTerms(
+            resource: try worded("resource") { try Resource(path) },
+            window: try worded("end") {
+                try Window(start: start.0, end: end.0, offsetMinutes: start.offsetMinutes)
+            }, unit: try worded("unit") { try UnitCode(unit) })
+    }
+
+    /// `300 C62 of print/notebook/a5, …`
+    static func says(_ units: Int64, _ terms: LineTerms) -> Localized {
+        let (path, unit, window) = (terms.resource.path, terms.unit.code, terms.window)
+        return Localized(
+            en: "\(units) \(unit) of \(path), \(window.start.iso) to \(window.end.iso)",
+            zh: "\(path) \(units) \(unit)，自 \(window.start.iso) 至 \(window.end.iso)")
+    }
+
+    static func declareLine(_ node: inout Node, _ options: inout Options) throws -> Done {
+        let terms = try lineTerms(&options)
         let total = try options.needNumber("total")
         let source = try options.one("source").map { try node.lineID($0) }
         let alliance = try options.alliance(of: node)
         try options.finish()
-        let terms = LineTerms(
-            resource: try worded("resource") { try Resource(path) },
-            window: try worded("end") {
-                try Window(start: start.0, end: end.0, offsetMinutes: start.offsetMinutes)
-            }, unit: try worded("unit") { try UnitCode(unitText) })
         let log = try node.declare(terms, total: total, source: source, in: alliance)
+        let what = says(total, terms)
         return Done(
             value: View(node: node, now: node.now).line(log),
-            says: Localized(
-                en: "I declare \(total) \(unitText) of \(path), \(start.0.iso) to \(end.0.iso).",
-                zh: "我申报 \(path) \(total) \(unitText)，自 \(start.0.iso) 至 \(end.0.iso)。"))
+            says: Localized(en: "I declare \(what.en).", zh: "我申报 \(what.zh)。"))
     }
 
     static func adjustLine(_ node: inout Node, _ options: inout Options) throws -> Done {

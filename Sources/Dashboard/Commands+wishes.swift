@@ -9,12 +9,7 @@ extension Commands {
     // MARK: - Wishes
 
     static func publishWish(_ node: inout Node, _ options: inout Options) throws -> Done {
-        let path = try options.need(
-            "resource",
-            Localized(en: "a name such as print/notebook/a5", zh: "资源名，如 print/notebook/a5"))
-        let start = try options.needInstant("start")
-        let end = try options.needInstant("end")
-        let unitText = try options.one("unit") ?? "C62"
+        let terms = try lineTerms(&options)
         let units = try options.needNumber("units", atLeast: 1)
         let mostText = try options.one("most")
         let until = try options.needInstant("until").0
@@ -24,15 +19,11 @@ extension Commands {
         guard until > node.now else {
             throw Options.wrong("until", until.iso, "an instant after now", "晚于现在的时刻")
         }
-        let terms = LineTerms(
-            resource: try worded("resource") { try Resource(path) },
-            window: try worded("end") {
-                try Window(start: start.0, end: end.0, offsetMinutes: start.offsetMinutes)
-            }, unit: try worded("unit") { try UnitCode(unitText) })
         let most = try mostText.map { try price($0, currency, options) }
         let id = try node.publish(
             Wish(terms: terms, units: units, most: most, until: until), in: alliance)
         let view = View(node: node, now: node.now)
+        let what = says(units, terms)
         let asking = most.map { money in
             let text = view.text(.money(money), .price)
             return Localized(en: ", for at most \(text) each", zh: "，单价不超过 \(text)")
@@ -40,11 +31,8 @@ extension Commands {
         return Done(
             value: node.book.wish(id).map(view.wish) ?? ["id": .string(id.hex)],
             says: Localized(
-                en:
-                    "I look for \(units) \(unitText) of \(path), \(start.0.iso) to \(end.0.iso)\(asking?.en ?? ""), until \(until.iso).",
-                zh:
-                    "我求购 \(path) \(units) \(unitText)，自 \(start.0.iso) 至 \(end.0.iso)\(asking?.zh ?? "")，有效至 \(until.iso)。"
-            ))
+                en: "I look for \(what.en)\(asking?.en ?? ""), until \(until.iso).",
+                zh: "我求购 \(what.zh)\(asking?.zh ?? "")，有效至 \(until.iso)。"))
     }
 
     private static func price(

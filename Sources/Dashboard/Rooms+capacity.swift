@@ -32,25 +32,28 @@ extension Rooms {
         ]
     }
 
-    var unitChoices: [(value: String, label: String)] {
-        [("C62", word("unit_C62")), ("HUR", word("unit_HUR")), ("KGM", word("unit_KGM"))]
+    /// What, when, how much of it and in which unit.
+    func lineFields(_ quantity: DeskField) -> [JSON] {
+        var unit = DeskField(name: "o.unit", label: word("field_unit"), value: "C62")
+        unit.choices = [
+            ("C62", word("unit_C62")), ("HUR", word("unit_HUR")), ("KGM", word("unit_KGM")),
+        ]
+        return [
+            DeskField(
+                name: "o.resource", label: word("field_resource"), help: "print/notebook/a5"
+            ).json,
+            DeskField(name: "t.start", label: word("field_start"), type: "datetime-local").json,
+            DeskField(name: "t.end", label: word("field_end"), type: "datetime-local").json,
+            quantity.json, unit.json,
+        ]
     }
 
     private var declareAct: DeskAct {
-        var unit = DeskField(name: "o.unit", label: word("field_unit"), value: "C62")
-        unit.choices = unitChoices
-        return DeskAct(
+        DeskAct(
             verb: "line declare", button: word("review"),
-            fields: [
-                DeskField(
-                    name: "o.resource", label: word("field_resource"),
-                    help: "print/notebook/a5"
-                ).json,
-                DeskField(name: "t.start", label: word("field_start"), type: "datetime-local").json,
-                DeskField(name: "t.end", label: word("field_end"), type: "datetime-local").json,
-                DeskField(name: "o.total", label: word("field_total"), mode: "numeric").json,
-                unit.json,
-            ], back: "/capacity", isPrimary: true)
+            fields: lineFields(
+                DeskField(name: "o.total", label: word("field_total"), mode: "numeric")),
+            back: "/capacity", isPrimary: true)
     }
 
     private func iso(_ instant: Instant) -> String { figures.civil(instant).date }

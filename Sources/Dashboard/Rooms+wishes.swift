@@ -47,23 +47,14 @@ extension Rooms {
     }
 
     func wishForm() -> JSON {
-        var unit = DeskField(name: "o.unit", label: word("field_unit"), value: "C62")
-        unit.choices = unitChoices
+        let units = DeskField(name: "o.units", label: word("field_units"), mode: "numeric")
+        let most = DeskField(
+            name: "m.most", label: word("field_most"), mode: "decimal", isRequired: false)
+        let until = DeskField(
+            name: "t.until", label: word("field_until"), type: "datetime-local")
         let act = DeskAct(
             verb: "wish publish", button: word("review"),
-            fields: [
-                DeskField(
-                    name: "o.resource", label: word("field_resource"), help: "print/notebook/a5"
-                ).json,
-                DeskField(name: "t.start", label: word("field_start"), type: "datetime-local").json,
-                DeskField(name: "t.end", label: word("field_end"), type: "datetime-local").json,
-                DeskField(name: "o.units", label: word("field_units"), mode: "numeric").json,
-                unit.json,
-                DeskField(
-                    name: "m.most", label: word("field_most"), mode: "decimal", isRequired: false
-                ).json,
-                DeskField(name: "t.until", label: word("field_until"), type: "datetime-local").json,
-            ], back: "/market", isPrimary: true)
+            fields: lineFields(units) + [most.json, until.json], back: "/market", isPrimary: true)
         return [
             "heading": .string(word("wish_make")), "intro": .string(word("wish_intro")),
             "acts": [act.json], "back": "/market",

@@ -79,17 +79,20 @@ extension Node {
     /// Wishes for `resource` and what lies below it, in alliances that this node takes part in; whoever would
     /// pay most for a unit comes first. All of them under the empty path.
     public func wishes(under resource: String, at now: Instant) -> some Sequence<Quote> {
-        let ours = Set(alliances.map(\.topic))
-        return wanted.quotes(under: resource).lazy.filter {
-            $0.until >= now && ours.contains($0.alliance)
-        }
+        standing(in: wanted, under: resource, at: now)
     }
 
     /// Offers for `resource` and what lies below it that can be taken now, in alliances that this node takes
     /// part in, the cheapest first. All of them under the empty path.
     public func quotes(under resource: String, at now: Instant) -> some Sequence<Quote> {
+        standing(in: market, under: resource, at: now)
+    }
+
+    private func standing(in book: OrderBook, under resource: String, at now: Instant)
+        -> some Sequence<Quote>
+    {
         let ours = Set(alliances.map(\.topic))
-        return market.quotes(under: resource).lazy.filter {
+        return book.quotes(under: resource).lazy.filter {
             $0.until >= now && ours.contains($0.alliance)
         }
     }

@@ -72,10 +72,13 @@ extension ProcessTests {
             #expect(SignatureChecker().verifies(signature, of: signed, by: key))
             let notices = try JSONDecoder().decode(Found.self, from: body)["notices"].items
             #expect(notices.map(\.["kind"].text) == ["waiting"])
-            // Brief unless the owner asks for more: no names, no terms.
-            for said in [String(decoding: body, as: UTF8.self)] + notices.map(\.["text"].text) {
-                #expect(!said.contains("500") && !said.contains("maker"))
+            // Brief unless the owner asks for more: no names, no terms. Amounts are looked for in the
+            // words alone: in ids and keys any three digits turn up sooner or later.
+            for said in notices.map(\.["text"].text) {
+                #expect(said.hasPrefix("Something waits"), "\(said)")
+                #expect(!said.contains("500"), "\(said)")
             }
+            #expect(!String(decoding: body, as: UTF8.self).contains("maker"))
             let letter = String(decoding: try sink.kept("mail")[0], as: UTF8.self)
             #expect(letter.contains("RCPT TO:<anna@example.org>"))
             let text = letter.split(separator: "\r\n\r\n").last.map(String.init) ?? ""

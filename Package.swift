@@ -39,6 +39,7 @@ func room(
 
 /// Dictionaries of which a copy costs nothing until it changes.
 let trees: Target.Dependency = .product(name: "HashTreeCollections", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 
 func tests(
     _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
@@ -124,7 +125,7 @@ let edges: [Target] = [
     room(
         "Transport",
         [
-            "Replication", "Identity",
+            "Replication", "Identity", heap,
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOTLS", package: "swift-nio"),

@@ -17,6 +17,8 @@ from speaker import *
 # Caps on the attacked node, whatever is done to it.
 MEMORY_CAP = 512 << 20
 DISK_CAP = 16 << 20
+# The write-ahead log is written back and begun anew at 32 MiB, whoever made it grow.
+LOG_CAP = 40 << 20
 # 64 places for others, what stands between accept and refusal, and what the node has open by itself.
 DESCRIPTOR_CAP = 64 + 128 + 64
 PLACES = 64
@@ -81,7 +83,11 @@ class House(Studio):
 
     @property
     def disk(self):
-        return sum(file.stat().st_size for file in os.scandir(self.home) if file.is_file())
+        """What is kept: every file, the database as large as it is once its write-ahead log is written back."""
+        sizes = {file.name: file.stat().st_size for file in os.scandir(self.home) if file.is_file()}
+        hold(sizes.pop("ledger.sqlite-wal", 0) < LOG_CAP, "the write-ahead log is not written back")
+        del sizes["ledger.sqlite"]
+        return sum(sizes.values()) + self.rows("PRAGMA page_count")[0][0] * self.rows("PRAGMA page_size")[0][0]
 
 
 class Watch(threading.Thread):

@@ -13,6 +13,12 @@ public struct Fixed32<Kind>: Hashable, Comparable, Sendable, CustomStringConvert
         self = whole ?? Array(bytes).withUnsafeBytes { Self($0) }
     }
 
+    /// The same for bytes that lie together.
+    public init?(raw: UnsafeRawBufferPointer) {
+        guard raw.count == 32 else { return nil }
+        self.init(raw)
+    }
+
     /// Of 32 bytes that lie together.
     private init(_ raw: UnsafeRawBufferPointer) {
         a = UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 0, as: UInt64.self))

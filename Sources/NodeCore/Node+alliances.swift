@@ -89,6 +89,19 @@ extension Node {
             || namedIn.values.contains { $0.contains(did) }
     }
 
+    /// Whether somebody answers for `did`: it was let into an alliance by name, or the owner fixed it as a
+    /// peer. Identities cost nothing; this does.
+    public func isVouchedFor(_ did: DID) -> Bool {
+        peers.contains { $0.did == did }
+            || memberships.values.contains {
+                switch $0.standing(of: did) {
+                case .steward: true
+                case .member: $0.isNamed(did)
+                case .expelled, .outsider: false
+                }
+            }
+    }
+
     /// As much of `entries` as its alliance's rules let a node take now; `nil` where that is nothing. What
     /// is above an expulsion is let go of, the rest waits.
     mutating func lawfulForNow(_ entries: [Entry], _ start: Header.LogPlace, from peer: PeerID)

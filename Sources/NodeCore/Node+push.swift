@@ -87,8 +87,9 @@ extension Node {
         }
         let head = Message.Head(
             log: place.log, sequence: UInt64(place.sequence), id: entry.id)
-        let linked = connections.keys.filter { livePush.trees[topic]?.isLinked($0) == true }
-        for id in linked { connections[id]?.session.carried(in: topic) }
+        for id in livePush.trees[topic].map({ Array($0.neighbours) }) ?? [] {
+            connections[id]?.session.carried(in: topic)
+        }
         var frame: Frame?
         for order in orders ?? [] {
             guard case .push(let push, let peer) = order, push.id == id else {

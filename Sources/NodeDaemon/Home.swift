@@ -240,4 +240,7 @@ public enum Clock {
         let seconds = Date().timeIntervalSince1970
         return (try? Instant(milliseconds: Int64(seconds * 1000))) ?? .earliest
     }
+
+    /// Nanoseconds from some fixed moment on, whatever the calendar is set to.
+    static func uptime() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
 }

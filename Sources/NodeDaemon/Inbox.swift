@@ -62,17 +62,39 @@ final class Inbox: Sendable {
     }
 }
 
-/// Lets so many in at once; the next waits until one has left. One waiter at a time.
+/// Lets as many frames in as the node is through with in a moment; the next waits until one has left. What
+/// is inside has its order, what waits outside comes by what its sender has cost. One waiter at a time.
 final class Turnstile: Sendable {
-    private let limit: Int
-    private let state = Mutex<(inside: Int, waiter: CheckedContinuation<Void, Never>?)>((0, nil))
+    /// How long a turn may keep others waiting, less its commit.
+    private static let turnNanoseconds: UInt64 = 20_000_000
+    private static let least: UInt64 = 16
+    /// A turn of as many frames weighs as much as all turns before it.
+    private static let memory: UInt64 = 64
 
-    init(limit: Int) { self.limit = limit }
+    private struct State {
+        var limit = Inbox.batchMax
+        var nanosecondsEach = turnNanoseconds / UInt64(Inbox.batchMax)
+        var inside = 0
+        var waiter: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    /// What the frames of a turn took. More or fewer are let in from now on; whoever is inside stays.
+    func took(_ nanoseconds: UInt64, for count: Int) {
+        guard count > 0 else { return }
+        state.withLock { state in
+            let each = state.nanosecondsEach * Self.memory + nanoseconds
+            state.nanosecondsEach = max(each / (Self.memory + UInt64(count)), 1)
+            let fitting = Self.turnNanoseconds / state.nanosecondsEach
+            state.limit = Int(min(max(fitting, Self.least), UInt64(Inbox.batchMax)))
+        }
+    }
 
     func enter() async {
         await withCheckedContinuation { continuation in
             let enters = state.withLock { state in
-                guard state.inside >= limit else {
+                guard state.inside >= state.limit else {
                     state.inside += 1
                     return true
                 }
@@ -85,11 +107,9 @@ final class Turnstile: Sendable {
 
     func leave() {
         let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            guard let waiter = state.waiter else {
-                state.inside -= 1
-                return nil
-            }
-            // The place goes to the one who waits.
+            state.inside -= 1
+            guard state.inside < state.limit, let waiter = state.waiter else { return nil }
+            state.inside += 1
             state.waiter = nil
             return waiter
         }

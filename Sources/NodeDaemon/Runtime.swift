@@ -23,7 +23,7 @@ final class Runtime: Service {
     private let inbox = Inbox()
     let committed = Committed()
     let logger: Logger
-    private let frames = Turnstile(limit: Inbox.batchMax)
+    private let frames = Turnstile()
     private let dialer: Dialer
     private let links = Mutex(Links())
     private let watches = Watches()
@@ -145,20 +145,21 @@ final class Runtime: Service {
         var changes: [Change] = []
         var directives: [Directive] = []
         var answers: [@Sendable (Result<Void, any Error>) -> Void] = []
+        let began = Clock.uptime()
         for (input, _) in batch {
             node.begin(at: Clock.now(), seed: Entropy.seed())
             if let answer = input(&node) { answers.append(answer) }
             changes += node.takeChanges()
             directives += node.takeDirectives()
         }
+        let decided = Clock.uptime() - began
         let newKey = changes.newKey
         do {
             if let newKey { try home.prepare(secrets.withLock { $0.holding(newKey) }) }
             if !changes.isEmpty {
-                let began = DispatchTime.now().uptimeNanoseconds
+                let began = Clock.uptime()
                 try database.commit(changes)
-                commits.recordNanoseconds(
-                    Int64(DispatchTime.now().uptimeNanoseconds - began))
+                commits.recordNanoseconds(Int64(Clock.uptime() - began))
             }
         } catch {
             logger.error("commit failed: \(error)")
@@ -174,10 +175,20 @@ final class Runtime: Service {
         committed.put(node)
         for answer in answers { answer(.success(())) }
         var stale = trouble.withLock { $0.takeStale() }
+        let spoke = Clock.uptime()
         for directive in directives { stale = perform(directive) || stale }
+        frames.took(
+            decided + Clock.uptime() - spoke, for: batch.count { $0.claim != nil })
         watches.look(at: node)
         if !changes.isEmpty { feed.note(changes) }
         return stale ? reload(&node) : true
+    }
+
+    /// Does `work`, whose time the peer at the other end of the connection has cost.
+    private func charging<T>(_ id: ConnectionID?, _ work: () -> T) -> T {
+        let began = Clock.uptime()
+        defer { if let id { transport.charge(Clock.uptime() - began, to: id) } }
+        return work()
     }
 
     /// The new key is in force: it takes the place of the old one, on disk and on the wire.
@@ -243,13 +254,14 @@ final class Runtime: Service {
         case .close(let peer, let reason): close(peer, reason)
         case .dial(let address):
             transport.dial(host: address.host, port: address.port, expecting: address.did)
-        case .serve(let peer, let request): serve(request, to: peer)
+        case .serve(let peer, let request):
+            charging(connection(peer)) { serve(request, to: peer) }
         case .push(let peer, let request, let push):
-            let entry = try? database.entries(
+            let wire = try? database.wires(
                 log: request.log, from: Int64(clamping: request.from),
                 to: Int64(clamping: request.to), maxBytes: ReplicationLimit.answerBytes
-            ).first
-            if let entry { send(Message.treePush(push, entry.wire).frame, to: peer) }
+            ).wires.first
+            if let wire { send(Message.treePush(push, wire).frame, to: peer) }
         case .deliver(let peer, let sealed, let key):
             if let box = SealedBox.seal(sealed.wire, to: key) {
                 send(Message.put(box).frame, to: peer)
@@ -259,11 +271,15 @@ final class Runtime: Service {
                 send(head.deposit(box), to: peer)
             }
         case .sendChunk(let peer, let one, let index):
-            send(one.frame(try? database.chunk(index, of: one.blob), index), to: peer)
+            charging(connection(peer)) {
+                send(one.frame(try? database.chunk(index, of: one.blob), index), to: peer)
+            }
         case .letters(let peer, let numbers):
-            for number in numbers {
-                guard let sealed = try? database.letter(number) else { continue }
-                send(Message.mail(.letter(number: number, sealed: sealed)).frame, to: peer)
+            charging(connection(peer)) {
+                for number in numbers {
+                    guard let sealed = try? database.letter(number) else { continue }
+                    send(Message.mail(.letter(number: number, sealed: sealed)).frame, to: peer)
+                }
             }
         case .giveBack(let peer, let did):
             if let sealed = try? database.keepsake(of: did) {
@@ -295,17 +311,11 @@ final class Runtime: Service {
     }
 
     private func serve(_ request: Message.RangeRequest, to peer: PeerID) {
-        var wires: [[UInt8]] = []
-        var last: Int64 = 0
+        var (wires, last): ([[UInt8]], Int64) = ([], 0)
         do {
-            let entries = try database.entries(
+            (wires, last) = try database.wires(
                 log: request.log, from: Int64(clamping: request.from),
-                to: Int64(clamping: request.toAtOnce),
-                maxBytes: ReplicationLimit.answerBytes)
-            for entry in entries {
-                wires.append(entry.wire)
-                if let place = entry.header.log { last = place.sequence }
-            }
+                to: Int64(clamping: request.toAtOnce), maxBytes: ReplicationLimit.answerBytes)
         } catch {
             logger.error("entries of \(request.log.short) cannot be read: \(error)")
         }
@@ -314,6 +324,13 @@ final class Runtime: Service {
     }
 
     // MARK: - Inputs
+
+    /// Who is answered for may change at any time; a second later it counts.
+    private func favour(_ node: Node) {
+        for (id, end) in links.withLock({ $0.ends }) where end.isBelieved {
+            transport.favour(id, node.isVouchedFor(end.did))
+        }
+    }
 
     /// By then connections stand and logs are compared.
     private static let startupSeconds = 3
@@ -327,6 +344,7 @@ final class Runtime: Service {
             committed.tick()
             inbox.put { node in
                 node.tick()
+                self.favour(node)
                 return nil
             }
             dialer.tick()
@@ -344,11 +362,11 @@ final class Runtime: Service {
                 notes.withLock { $0.received(bytes, from: id) }
                 receivedBytes.increment(by: bytes)
                 receivedFrames.increment()
-                // Frames wait at their sockets while the node is busy: never more than this here.
+                // Frames wait in the transport, and at their sockets, while the node is busy.
                 await frames.enter()
                 let frames = frames
                 inbox.put(claiming: { $0.claim(in: frame, from: peer) }) { node in
-                    node.received(frame, from: peer)
+                    self.charging(id) { node.received(frame, from: peer) }
                     frames.leave()
                     return nil
                 }
@@ -401,7 +419,9 @@ final class Runtime: Service {
             guard let id = links.connectionOf[peer], let end = links.ends[id] else {
                 return (nil, nil)
             }
-            let other = links.ends.first { $0.value.isBelieved && $0.value.did == end.did }
+            let other = links.ends.first {
+                $0.value.isBelieved && $0.value.did == end.did && transport.isOpen($0.key)
+            }
             links.ends[id]?.isBelieved = true
             guard let other else { return (end, nil) }
             // Both may have dialed at once: the connection of the lesser identity stays.

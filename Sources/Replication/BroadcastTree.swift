@@ -31,6 +31,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
     private let me: Root
     private let setting: Setting
     private var peers: [Peer?] = Array(repeating: nil, count: Mask.bitWidth)
+    private var places: [Peer: Int] = [:]
     private var costs = SIMD64<UInt16>(repeating: 1)
     private var linked: Mask = 0
     private var trees: [Root: Tree] = [:]
@@ -52,7 +53,9 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
     }
 
     public func holds(_ id: ShortID) -> Bool { seen[id] != nil }
-    public func isLinked(_ peer: Peer) -> Bool { place(of: peer) != nil }
+    public func isLinked(_ peer: Peer) -> Bool { places[peer] != nil }
+    /// Every linked peer, in no order.
+    public var neighbours: some Collection<Peer> { places.keys }
     /// When `due` has something to do.
     public var nextDue: Int64? {
         guard let announceDue else { return graftDue }
@@ -63,8 +66,9 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
 
     /// `cost`: the link's latency in milliseconds, which it adds to a distance.
     public mutating func linked(_ peer: Peer, cost: UInt16, now: Int64) -> [Directive] {
-        guard place(of: peer) == nil, let place = peers.firstIndex(of: nil) else { return [] }
+        guard places[peer] == nil, let place = peers.firstIndex(of: nil) else { return [] }
         peers[place] = peer
+        places[peer] = place
         costs[place] = max(cost, 1)
         linked |= 1 << Mask(place)
         var orphans: [Root] = []
@@ -89,7 +93,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
     }
 
     public mutating func unlinked(_ peer: Peer, now: Int64) -> [Directive] {
-        guard let place = place(of: peer) else { return [] }
+        guard let place = places.removeValue(forKey: peer) else { return [] }
         let bit: Mask = 1 << Mask(place)
         peers[place] = nil
         linked &= ~bit
@@ -137,7 +141,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
             insert(Tree(eager: eager, parent: nil, used: now), push.root, now)
         }
         // From a link that was cut while this was on its way.
-        guard let place = place(of: peer) else {
+        guard let place = places[peer] else {
             return seen[push.id] == nil ? took(push, from: nil, now: now) : []
         }
         let bit: Mask = 1 << Mask(place)
@@ -163,7 +167,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
 
     /// What came by push is held already, were it by another way and long ago: it goes no further.
     public mutating func repeated(_ push: PushedEntry, from peer: Peer) -> [Directive] {
-        guard let place = place(of: peer) else { return [] }
+        guard let place = places[peer] else { return [] }
         let bit: Mask = 1 << Mask(place)
         seen[push.id]?.holders |= bit
         trees[push.root]?.eager &= ~bit
@@ -173,7 +177,7 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
     public mutating func received(
         _ message: GossipMessage, from peer: Peer, now: Int64
     ) -> [Directive] {
-        guard let place = place(of: peer) else { return [] }
+        guard let place = places[peer] else { return [] }
         let bit: Mask = 1 << Mask(place)
         switch message {
         case .announce(let announced, _):
@@ -546,8 +550,6 @@ public struct BroadcastTree<Peer: Hashable & Sendable>: Sendable {
         }
         return best?.root
     }
-
-    private func place(of peer: Peer) -> Int? { peers.firstIndex(of: peer) }
 
     private func sum(_ distance: UInt16, _ cost: UInt16) -> UInt16 {
         let (sum, over) = distance.addingReportingOverflow(cost)

@@ -9,8 +9,27 @@ extension Database {
     public func entries(log: LogID, from: Int64, to: Int64, maxBytes: Int)
         throws(StorageRefusal) -> [Entry]
     {
+        try run(of: log, from, to, maxBytes) { entry, _ in entry }
+    }
+
+    /// The same as they are sent, and the sequence of the last; 0 where there is none.
+    public func wires(log: LogID, from: Int64, to: Int64, maxBytes: Int)
+        throws(StorageRefusal) -> (wires: [[UInt8]], last: Int64)
+    {
+        var last: Int64 = 0
+        let wires = try run(of: log, from, to, maxBytes) { entry, wire in
+            if let place = entry.header.log { last = place.sequence }
+            return wire
+        }
+        return (wires, last)
+    }
+
+    private func run<T>(
+        of log: LogID, _ from: Int64, _ to: Int64, _ maxBytes: Int,
+        _ make: (Entry, [UInt8]) -> T
+    ) throws(StorageRefusal) -> [T] {
         try read { db in
-            var entries: [Entry] = []
+            var made: [T] = []
             var bytes = 0
             let statement = try db.cachedStatement(
                 sql: """
@@ -20,11 +39,12 @@ extension Database {
             let rows = try Row.fetchCursor(statement, arguments: [log.data, from, to])
             while let row = try rows.next() {
                 let entry = try Entry(stored: row)
-                bytes += entry.wire.count
-                if bytes > maxBytes, !entries.isEmpty { break }
-                entries.append(entry)
+                let wire = entry.wire
+                bytes += wire.count
+                if bytes > maxBytes, !made.isEmpty { break }
+                made.append(make(entry, wire))
             }
-            return entries
+            return made
         }
     }
 

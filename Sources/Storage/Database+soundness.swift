@@ -64,14 +64,14 @@ extension Row {
     }
 
     func bytes(_ column: String) throws -> [UInt8] {
-        guard case .blob(let data) = (self[column] as DatabaseValue).storage else {
+        guard let bytes = try bytesIfAny(column) else {
             throw StorageRefusal.corrupt(detail: "\(column) is no blob")
         }
-        return [UInt8](data)
+        return bytes
     }
 
     func bytesIfAny(_ column: String) throws -> [UInt8]? {
-        (self[column] as DatabaseValue).isNull ? nil : try bytes(column)
+        try withUnsafeData(named: column) { $0?.withUnsafeBytes { [UInt8]($0) } }
     }
 
     func number(_ column: String) throws -> Int64 {

@@ -286,12 +286,12 @@ extension Row {
 
     /// `nil` where the column is NULL; refused where it holds anything but 32 bytes.
     func fixedIfAny<K>(_ column: String) throws -> Fixed32<K>? {
-        switch (self[column] as DatabaseValue).storage {
-        case .null: return nil
-        case .blob(let data):
-            if let value = Fixed32<K>(data) { return value }
-            fallthrough
-        default: throw StorageRefusal.corrupt(detail: "\(column) is not 32 bytes")
+        try withUnsafeData(named: column) { data in
+            guard let data else { return nil }
+            guard let value = data.withUnsafeBytes({ Fixed32<K>(raw: $0) }) else {
+                throw StorageRefusal.corrupt(detail: "\(column) is not 32 bytes")
+            }
+            return value
         }
     }
 }

@@ -1,13 +1,24 @@
+internal import HeapModule
 internal import Replication
 internal import Synchronization
 
 /// Between the event loop and the one consumer. What may wait is bounded by places × (frames per
 /// peer + two), because a peer without room is not read and a place is not given again before its
 /// end was taken.
+///
+/// The events of a connection wait in its own lane, and lanes take turns by what they have cost:
+/// start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996, §2), with nanoseconds of the
+/// consumer's time as costs. Who asks for much waits; who asks for little, or weighs much, comes soon.
 final class EventQueue: Sendable {
-    private struct Account {
+    private struct Lane {
+        var events: [TransportEvent] = []
         var frames = 0
         var bytes = 0
+        /// Where its next turn begins, in nanoseconds of cost over weight.
+        var start: UInt64
+        var weight: UInt64 = 1
+        /// It has a turn in `State.turns`.
+        var isWaiting = false
         /// The peer is not being read; `resume` is owed.
         var stalled = false
         /// The consumer closed it: nothing but its end is delivered any more.
@@ -15,27 +26,78 @@ final class EventQueue: Sendable {
         let resume: @Sendable () -> Void
     }
 
+    private struct Turn: Comparable {
+        let start: UInt64
+        let id: ConnectionID
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.start, left.id.number) < (right.start, right.id.number)
+        }
+    }
+
     private struct State {
-        var events: [TransportEvent] = []
-        var taken = 0
-        var accounts: [ConnectionID: Account] = [:]
+        var lanes: [ConnectionID: Lane] = [:]
+        var turns = Heap<Turn>()
+        /// Where the last turn began: a lane that was empty begins here.
+        var now: UInt64 = 0
+        /// Of dials without a lane; they come first.
+        var failures: [TransportEvent] = []
         var waiter: CheckedContinuation<TransportEvent?, Never>?
         var isFinished = false
+
+        mutating func append(_ event: TransportEvent, to id: ConnectionID) {
+            guard var lane = lanes.removeValue(forKey: id) else { return }
+            defer { lanes[id] = lane }
+            if case .frame(_, let frame) = event {
+                guard !lane.isMuted else { return }
+                lane.frames += 1
+                lane.bytes += frame.length
+            }
+            lane.events.append(event)
+            guard !lane.isWaiting else { return }
+            lane.isWaiting = true
+            lane.start = max(lane.start, now)
+            turns.insert(Turn(start: lane.start, id: id))
+        }
+
+        /// The next event, and the connection that it came by.
+        mutating func next() -> TransportEvent? {
+            if !failures.isEmpty { return failures.removeFirst() }
+            while let turn = turns.popMin() {
+                guard var lane = lanes.removeValue(forKey: turn.id) else { continue }
+                defer { lanes[turn.id] = lane }
+                guard !lane.events.isEmpty else {
+                    lane.isWaiting = false
+                    continue
+                }
+                // Charged while it waited.
+                guard lane.start <= turn.start else {
+                    turns.insert(Turn(start: lane.start, id: turn.id))
+                    continue
+                }
+                now = turn.start
+                lane.start += TransportLimits.turnCost / lane.weight
+                let event = lane.events.removeFirst()
+                lane.isWaiting = !lane.events.isEmpty
+                if lane.isWaiting { turns.insert(Turn(start: lane.start, id: turn.id)) }
+                return event
+            }
+            return nil
+        }
 
         /// `resume` if it is owed and half the room is free.
         mutating func settle(
             _ frame: Frame, of id: ConnectionID, _ limits: TransportLimits
         ) -> (@Sendable () -> Void)? {
-            guard var account = accounts[id] else { return nil }
-            account.frames -= 1
-            account.bytes -= frame.length
+            guard var lane = lanes.removeValue(forKey: id) else { return nil }
+            defer { lanes[id] = lane }
+            lane.frames -= 1
+            lane.bytes -= frame.length
             let free =
-                account.frames <= limits.queuedFrames / 2
-                && account.bytes <= limits.queuedBytes / 2
-            let owed = account.stalled && free
-            if owed { account.stalled = false }
-            accounts[id] = account
-            return owed ? account.resume : nil
+                lane.frames <= limits.queuedFrames / 2 && lane.bytes <= limits.queuedBytes / 2
+            guard lane.stalled, free else { return nil }
+            lane.stalled = false
+            return lane.resume
         }
     }
 
@@ -50,46 +112,58 @@ final class EventQueue: Sendable {
 
     /// `resume` is called after `hasRoom` said no, once half the room is free again.
     func open(_ id: ConnectionID, resume: @escaping @Sendable () -> Void) {
-        state.withLock { $0.accounts[id] = Account(resume: resume) }
+        state.withLock { $0.lanes[id] = Lane(start: $0.now, resume: resume) }
     }
 
     func hasRoom(_ id: ConnectionID) -> Bool {
         state.withLock { state in
-            guard let account = state.accounts[id] else { return false }
-            let room = limits.hasRoom(frames: account.frames, bytes: account.bytes)
-            if !room { state.accounts[id]?.stalled = true }
+            guard let lane = state.lanes[id] else { return false }
+            let room = limits.hasRoom(frames: lane.frames, bytes: lane.bytes)
+            if !room { state.lanes[id]?.stalled = true }
             return room
         }
     }
 
     func waiting(for id: ConnectionID) -> (frames: Int, bytes: Int) {
-        state.withLock { ($0.accounts[id]?.frames ?? 0, $0.accounts[id]?.bytes ?? 0) }
+        state.withLock { ($0.lanes[id]?.frames ?? 0, $0.lanes[id]?.bytes ?? 0) }
     }
 
     func append(_ event: TransportEvent) {
         state.withLock { state in
             guard !state.isFinished else { return }
-            if case .frame(let id, let frame) = event {
-                guard state.accounts[id]?.isMuted != true else { return }
-                state.accounts[id]?.frames += 1
-                state.accounts[id]?.bytes += frame.length
+            switch event {
+            case .connected(let id, _, _, _), .frame(let id, _), .closed(let id, _):
+                state.append(event, to: id)
+            case .dialFailed: state.failures.append(event)
             }
-            state.events.append(event)
         }
         serve()
+    }
+
+    /// What the consumer spent on this connection's frames.
+    func charge(_ nanoseconds: UInt64, to id: ConnectionID) {
+        state.withLock { state in
+            guard let lane = state.lanes[id] else { return }
+            state.lanes[id]?.start += nanoseconds / lane.weight
+        }
+    }
+
+    /// Whoever weighs more has as many times the share, from now on.
+    func weigh(_ id: ConnectionID, _ weight: UInt64) {
+        state.withLock { $0.lanes[id]?.weight = weight }
     }
 
     /// What the consumer has decided to hear no more of: from the return on no frame of it is delivered.
     func mute(_ id: ConnectionID) {
         state.withLock { state in
-            state.events.removeFirst(state.taken)
-            state.taken = 0
-            state.events.removeAll { event in
-                if case .frame(id, _) = event { true } else { false }
+            guard var lane = state.lanes.removeValue(forKey: id) else { return }
+            lane.events.removeAll { event in
+                if case .frame = event { true } else { false }
             }
-            state.accounts[id]?.frames = 0
-            state.accounts[id]?.bytes = 0
-            state.accounts[id]?.isMuted = true
+            lane.frames = 0
+            lane.bytes = 0
+            lane.isMuted = true
+            state.lanes[id] = lane
         }
     }
 
@@ -131,22 +205,16 @@ final class EventQueue: Sendable {
         let handover = state.withLock {
             state -> (CheckedContinuation<TransportEvent?, Never>, TransportEvent?)? in
             guard let waiter = state.waiter else { return nil }
-            guard state.taken < state.events.count else {
+            guard let event = state.next() else {
                 guard state.isFinished else { return nil }
                 state.waiter = nil
                 return (waiter, nil)
             }
             state.waiter = nil
-            let event = state.events[state.taken]
-            state.taken += 1
-            if state.taken == state.events.count || state.taken >= 256 {
-                state.events.removeFirst(state.taken)
-                state.taken = 0
-            }
             switch event {
             case .frame(let id, let frame): resume = state.settle(frame, of: id, limits)
             case .closed(let id, _):
-                state.accounts[id] = nil
+                state.lanes[id] = nil
                 closed = id
             case .connected, .dialFailed: break
             }

@@ -14,8 +14,9 @@ internal import Synchronization
 /// returns at once and may be called from anywhere; what comes of it arrives in `events`.
 /// `shutdown` must be called before the last reference goes.
 public final class Transport: Sendable {
-    /// For one consumer. Order holds per connection. A consumer that lags slows peers down; nothing
-    /// is lost but the frames of a connection that has ended before they were read.
+    /// For one consumer. Order holds per connection; between connections whoever was `charge`d least
+    /// comes first. A consumer that lags slows peers down; nothing is lost but the frames of a
+    /// connection that has ended before they were read.
     public let events: AsyncStream<TransportEvent>
 
     let limits: TransportLimits
@@ -156,6 +157,20 @@ public final class Transport: Sendable {
     /// would pass `TransportLimits.outboundBytes` drops the peer, however fast it reads: who sends
     /// much looks here first.
     public func waitingBytes(to id: ConnectionID) -> Int { connection(id)?.heldBytes ?? 0 }
+
+    /// What the consumer spent on this peer's frames: while others wait as well, the peer waits until
+    /// they had as much.
+    public func charge(_ nanoseconds: UInt64, to id: ConnectionID) {
+        queue.charge(nanoseconds, to: id)
+    }
+
+    /// A peer that somebody answers for has the share of a house full of strangers.
+    public func favour(_ id: ConnectionID, _ isFavoured: Bool) {
+        queue.weigh(id, isFavoured ? TransportLimits.favour : 1)
+    }
+
+    /// Whether its end is still to come. Its last frames may wait beside the first of another.
+    public func isOpen(_ id: ConnectionID) -> Bool { connection(id) != nil }
 
     /// After the application hello: frames up to `FrameLimit.afterHello` are taken.
     public func allowLargeFrames(_ id: ConnectionID) {

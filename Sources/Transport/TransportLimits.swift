@@ -47,6 +47,11 @@ extension TransportLimits {
     static let writeChunkBytes = 64 * 1024
     /// In TLS and the socket at a time; the rest waits unencrypted, so that it is held once only.
     static let writeWindowBytes = 128 * 1024
+    /// What taking one event costs a connection beside what is charged to it, in nanoseconds: about what
+    /// the signature of an entry does, which is looked into elsewhere.
+    static let turnCost: UInt64 = 50_000
+    /// So many strangers together wait as long for a turn as one whom somebody answers for.
+    static let favour: UInt64 = 64
 
     func hasRoom(frames: Int, bytes: Int) -> Bool {
         frames < queuedFrames && (bytes == 0 || bytes + FrameLimit.afterHello <= queuedBytes)

@@ -16,7 +16,7 @@ import Testing
         "NodeCore": made.union(["Replication", "HashTreeCollections"]),
         "Transport": [
             "Replication", "Identity", "NIOCore", "NIOPosix", "NIOTLS", "NIOSSL", "X509", "Crypto",
-            "SwiftASN1", "Logging",
+            "SwiftASN1", "Logging", "HeapModule",
         ],
         "Storage": made.union(["NodeCore", "Replication", "GRDB"]),
         "Dashboard": made.union([

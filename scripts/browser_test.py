@@ -4,7 +4,7 @@ hostile page on the same machine can neither read nor do anything; every room pa
 others sign appears by itself.
   scripts/browser_test.py --talea BINARY [--pictures FOLDER]"""
 
-import argparse, base64, hashlib, http.server, json, os, re, struct, subprocess, sys, tempfile, threading, time, urllib.parse, zlib
+import argparse, base64, hashlib, http.server, json, os, re, socket, ssl, struct, subprocess, sys, tempfile, threading, time, urllib.parse, zlib
 
 import pages
 from journal_story import Broken, Story, hold, until
@@ -142,6 +142,64 @@ class Trade(Story):
         hold(values["issuer"] == self.dongguan.did and values["holder"] == self.zhijian.did, f"both are filled in: {values}")
         hold(values["units"] == "60" and values["line"], f"so are quantity and line: {values}")
         self.say("what one looks for stood in the other's market, by its place; the answer was filled in")
+
+    def phone(self, driver):
+        """A phone is paired by a code, over TLS that OpenSSL checks; it looks, another signs, and closing ends both."""
+        z = Pages(self.zhijian, driver)
+        z.go("/node")
+        forms = [form for form in z.all("#phone form") if form.find_elements("name", "sign")]
+        if forms:
+            # Of this machine's addresses the one that no other machine reaches.
+            driver.execute_script("arguments[0].insertAdjacentHTML('beforeend',"
+                                  "'<input type=hidden name=address value=127.0.0.1>')", forms[0])
+            forms[0].find_element("css selector", "button").click()
+            fingerprint, link = z.wait(lambda: [code.text for code in z.all("pre.code code")], "shows a code for the phone")
+            hold(z.all("svg[role=img]"), "the link stands there as a code")
+            reads_well(driver, "pairing")
+            self.picture(z, "pairing")
+        else:
+            made = self.zhijian("open", "--phone", address="127.0.0.1")
+            fingerprint, link = made["fingerprint"], made["link"]
+        base, _, _ = link.partition("/open/")
+        place = ("127.0.0.1", int(base.rpartition(":")[2]))
+        certificate = ssl.get_server_certificate(place)
+        found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest().upper()
+        hold(fingerprint == ":".join(found[at:at + 2] for at in range(0, 64, 2)), "the fingerprint is not the certificate's")
+        trust = ssl.create_default_context(cadata=certificate)
+        with trust.wrap_socket(socket.create_connection(place), server_hostname=place[0]) as line:
+            hold(line.version() == "TLSv1.3", f"the phone's door speaks {line.version()}")
+
+        with browser(width=390, height=800, language="zh-CN", trusting=True) as driver:
+            looking = Pages(self.zhijian, driver, link)
+            for path in ROOMS.values():
+                looking.go(path)
+                hold(len(looking.all("nav a")) >= len(ROOMS), f"{path} shows the rooms on a phone")
+                hold(not looking.all("form.act, form[action='/backup'], form[action='/phone']"), f"{path} offers acts")
+                wide = driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
+                hold(wide <= 0, f"{path} is {wide} pixels too wide for a phone")
+            looking.go("/")
+            self.picture(looking, "phone")
+            driver.delete_all_cookies()
+            driver.get(link)
+            hold("talea open --phone" in looking.text(), "a link opens twice")
+
+            signing = self.zhijian("open", "--phone", "--sign", address="127.0.0.1")["link"]
+            hold(signing.startswith(base), "a second phone comes by another door")
+            desk = Pages(self.zhijian, driver, signing)
+            desk.go("/capacity")
+            form = desk.one("#declare form")
+            start, end = (time.strftime("%Y-%m-%dT00:00", time.localtime(time.time() + days * 86400)) for days in (200, 207))
+            desk.fill(form, o_resource="print/phone", t_start=start, t_end=end, o_total="5", o_unit="C62")
+            desk.send(form)
+            hold([l for l in self.zhijian("line", "show")["lines"] if l["resource"] == "print/phone"], "the phone signed")
+
+            z.go("/node")
+            close = z.one("#phone input[name=close]").find_element("xpath", "..")
+            close.find_element("css selector", "button").click()
+            z.wait(lambda: z.one(".notice.good"), "says that the door is closed")
+            with socket.socket() as probe:
+                hold(probe.connect_ex(place) != 0, "the phone's door is still open")
+        self.say("a phone was paired by a code, looked, signed, and was shut out again")
 
     def does(self, desk, contract, transition, **values):
         until(lambda: transition in [c["transition"] for c in desk.studio.show(contract)["choices"]],
@@ -414,6 +472,7 @@ def main():
                 contract = story.trade(driver, "en", 3)
                 story.proves(driver, contract)
                 story.wishes(driver)
+                story.phone(driver)
                 story.live(driver)
                 story.hostile(driver)
                 story.weigh(driver)

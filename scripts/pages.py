@@ -13,8 +13,8 @@ from journal_story import Broken, hold, until
 
 
 @contextlib.contextmanager
-def browser(width=1280, height=900, dark=False, script=True, language="en"):
-    """A fresh headless Chromium with a profile of its own."""
+def browser(width=1280, height=900, dark=False, script=True, language="en", trusting=False):
+    """A fresh headless Chromium with a profile of its own; `trusting`, as whoever goes on after a warning."""
     options = Options()
     options.binary_location = shutil.which("chromium")
     for argument in ("--headless=new", "--disable-gpu", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars",
@@ -23,6 +23,7 @@ def browser(width=1280, height=900, dark=False, script=True, language="en"):
         options.add_argument(argument)
     if dark:
         options.add_argument("--force-dark-mode")
+    options.accept_insecure_certs = trusting
     preferences = {"intl.accept_languages": language}
     if not script:
         preferences["profile.managed_default_content_settings.javascript"] = 2
@@ -41,9 +42,9 @@ def browser(width=1280, height=900, dark=False, script=True, language="en"):
 class Pages:
     """One studio's pages in one browser."""
 
-    def __init__(self, studio, driver):
+    def __init__(self, studio, driver, link=None):
         self.studio, self.driver = studio, driver
-        link = studio("open")["link"]
+        link = link or studio("open")["link"]
         self.base = link.split("/open/")[0]
         driver.get(link)
         self.wait(lambda: driver.current_url == self.base + "/", "the link opens Today")

@@ -144,6 +144,9 @@ enum Problem {
         "form_token": Localized(
             en: "the form's token is missing or of another session; load the page again",
             zh: "表单令牌缺失或属于其他会话；请重新载入页面"),
+        "at_the_computer": Localized(
+            en: "done at the computer that runs the node, not from a phone",
+            zh: "须在运行节点的电脑上进行，不能用手机"),
         "read_only": Localized(
             en: "this token or session may look and do nothing", zh: "此令牌或会话只能查看"),
         "path": Localized(en: "there is nothing at this path", zh: "此路径没有内容"),

@@ -33,6 +33,11 @@ extension Desk {
                 visit, Self.words("verb_unknown", "lost_says"), back: back, again: nil,
                 status: .notFound)
         }
+        if visit.isPhone, Manual.atTheComputer.contains(verb) {
+            return await refused(
+                visit, Self.words("at_the_computer", "at_the_computer"), back: back, again: nil,
+                status: .forbidden)
+        }
         let zone = Figures(visit.language, now: commands.clock()).zone
         var request = CommandRequest(verb: verb, options: Self.options(form, zone: zone))
         let signs = Manual.action(of: verb) == .signs

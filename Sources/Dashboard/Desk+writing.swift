@@ -11,22 +11,23 @@ extension Desk {
     // MARK: - Coming in and going out
 
     /// The page behind a link: it sets the cookie and goes on by itself, from our own origin.
-    static func open(_ code: String, _ sessions: Sessions, port: Int, _ language: Language)
+    static func open(_ code: String, _ sessions: Sessions, _ site: Site, _ language: Language)
         -> Response
     {
-        guard let secret = sessions.open(code) else { return alone(language, port: port) }
+        guard let secret = sessions.open(code) else { return alone(language, site) }
         var response = standing(
             language, "welcome", paragraphs: [], forward: true, command: "", status: .ok)
         response.headers[.setCookie] =
-            "\(Gate.cookieName(port: port))=\(secret); Path=/; HttpOnly; SameSite=Strict"
+            "\(site.sessionCookie)=\(secret); \(site.cookieRules)"
         return response
     }
 
     /// For whoever came without a session.
-    static func alone(_ language: Language, port: Int) -> Response {
+    static func alone(_ language: Language, _ site: Site) -> Response {
         standing(
-            language, "enter_title", paragraphs: ["enter_says"], forward: false,
-            command: "talea open", status: .unauthorized, after: ["enter_why"])
+            language, "enter_title", paragraphs: [site.isPhone ? "enter_phone" : "enter_says"],
+            forward: false, command: site.isPhone ? "talea open --phone" : "talea open",
+            status: .unauthorized, after: ["enter_why"])
     }
 
     func lost(_ visit: Visit) async -> Response {
@@ -111,7 +112,8 @@ extension Desk {
             "static": .string(Self.staticPrefix), "heading": .string(heading),
             "room": .string(room), "seen": .string(visit.seen), "me": .string(me),
             "did": .string(did),
-            "reader": .bool(visit.session.isReader), "notice": notice,
+            "reader": .bool(visit.session.isReader), "away": .bool(visit.isPhone),
+            "notice": notice,
             "other_lang": language == .en ? "zh" : "en",
             "other_lang_name": language == .en ? "中文" : "English",
             "other_lang_href": .string(

@@ -17,6 +17,8 @@ struct Desk: Sendable {
     let commands: Commands
     let repeats: Repeats
     let sessions: Sessions
+    /// The phone's door, where this one is not it.
+    let phone: Phone?
 
     static let openPrefix = "/open/"
     /// Whatever changes a file changes its address, so a browser may keep it for ever.
@@ -27,10 +29,11 @@ struct Desk: Sendable {
         return "/static/\(SHA256.hash(all).short)/"
     }()
 
-    init(commands: Commands, repeats: Repeats, sessions: Sessions) {
+    init(commands: Commands, repeats: Repeats, sessions: Sessions, phone: Phone?) {
         self.commands = commands
         self.repeats = repeats
         self.sessions = sessions
+        self.phone = phone
     }
 
     static let library: MustacheLibrary = {
@@ -51,7 +54,8 @@ struct Desk: Sendable {
     struct Visit: Sendable {
         let session: Sessions.Session
         let language: Language
-        let port: Int
+        /// At the phone's door.
+        let isPhone: Bool
         let path: String
         let query: [(String, String)]
         /// The newest event before this page was written: it listens for all that came after.
@@ -113,7 +117,10 @@ struct Desk: Sendable {
         case ("node", 1):
             let status = await commands.door.status()
             let lines = visit.session.isReader ? [] : commands.door.log.newestFirst
-            return try await show(visit, "node", "node") { $0.nodeRoom(status, log: lines) }
+            let phone = visit.session.isReader ? nil : await phoneSection(visit.language)
+            return try await show(visit, "node", "node") {
+                $0.nodeRoom(status, log: lines).merging([.init("phone", phone ?? .null)])
+            }
         default: return nil
         }
     }

@@ -425,6 +425,65 @@ enum DeskWords {
             "Links end after ten minutes and sessions when the node restarts. Nothing is lost.",
             "链接十分钟后失效，会话在节点重启后结束。不会丢失任何内容。"
         ),
+        ("phone", "Phone", "手机"),
+        (
+            "phone_says",
+            "Your phone can show these pages while it is in the same network as this computer. Closed unless you open it.",
+            "手机与本机在同一网络时，可以显示这些页面。默认关闭，由您开启。"
+        ),
+        ("phone_pair", "Pair a phone", "配对手机"),
+        ("phone_signs", "It may also sign, not only look", "除查看外，也可签署"),
+        ("phone_address", "This computer's address", "本机地址"),
+        ("phone_open", "Open at", "已开启："),
+        ("phone_browsers", "Paired:", "已配对："),
+        ("phone_close", "Close it to all phones", "对所有手机关闭"),
+        ("phone_closed", "Closed. No phone sees your pages any more.", "已关闭，手机无法再查看您的页面。"),
+        (
+            "phone_no_network",
+            "This computer is in no network that a phone could reach it by. Connect it to your Wi-Fi and load this page again.",
+            "本机不在手机可达的网络中。请连接 Wi-Fi 后刷新本页。"
+        ),
+        (
+            "phone_address_unknown",
+            "That is not an address of this computer. Choose one of those that are listed.",
+            "这不是本机的地址，请从列表中选择。"
+        ),
+        (
+            "phone_not_opened",
+            "The door for phones could not be opened at this address. Nothing was changed; try again.",
+            "无法在此地址为手机开启入口，未作任何更改；请重试。"
+        ),
+        ("phone_how", "On the phone", "在手机上"),
+        (
+            "phone_step1", "Scan this code with the camera and open the address.",
+            "用相机扫描此码并打开该地址。"
+        ),
+        (
+            "phone_step2",
+            "The phone will warn you: only this node vouches for its certificate. Open the details of the warning and compare the fingerprint with the one below.",
+            "手机会发出警告，因为证书仅由本节点自己担保。请打开警告详情，将指纹与下面的核对。"
+        ),
+        (
+            "phone_step3",
+            "If it is the same, go on. If it is not, somebody stands between you: close the page on the phone.",
+            "若一致，请继续；若不一致，说明有人从中冒充，请关闭手机上的页面。"
+        ),
+        (
+            "phone_once", "For one phone, once, within ten minutes.",
+            "仅供一部手机使用一次，十分钟内有效。"
+        ),
+        ("phone_fingerprint", "SHA-256 fingerprint of the certificate", "证书的 SHA-256 指纹"),
+        ("phone_link", "The same as an address", "同一内容的网址"),
+        (
+            "enter_phone",
+            "Pair this phone at the computer that runs the node: room Node, “Pair a phone”, or this command:",
+            "请在运行节点的电脑上配对此手机：“节点”页面中的“配对手机”，或运行此命令："
+        ),
+        (
+            "at_the_computer",
+            "This is done at the computer that runs the node, not from a phone. Nothing was changed.",
+            "此操作须在运行节点的电脑上进行，不能用手机。未作任何更改。"
+        ),
         ("welcome", "Welcome", "欢迎"),
         ("go_on", "Go on", "继续"),
         (

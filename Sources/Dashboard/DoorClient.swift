@@ -22,7 +22,12 @@ public struct DoorClient: Sendable {
 
     /// What the node answers, or its refusal.
     public func run(_ command: CommandRequest) async throws(Failure) -> Result<JSON, DoorRefusal> {
-        let (status, body) = try await send(.POST, "/v1/command", command.json.text())
+        try Self.read(try await send(.POST, "/v1/command", command.json.text()))
+    }
+
+    private static func read(_ answer: (Int, [UInt8])) throws(Failure) -> Result<JSON, DoorRefusal>
+    {
+        let (status, body) = answer
         guard let json = try? JSON(reading: body) else {
             throw .refused(status: status, String(decoding: body.prefix(200), as: UTF8.self))
         }
@@ -43,6 +48,17 @@ public struct DoorClient: Sendable {
             throw .refused(status: status, String(decoding: answer.prefix(200), as: UTF8.self))
         }
         return "http://127.0.0.1:\(key.port)\(path)"
+    }
+
+    /// The same for a phone, at `address` or the first of this computer's: JSON with `link` and `fingerprint`.
+    public func pair(isReader: Bool, address: String?) async throws(Failure)
+        -> Result<JSON, DoorRefusal>
+    {
+        let body: JSON = [
+            "reader": .bool(isReader), "phone": true,
+            "address": address.map { .string($0) } ?? .null,
+        ]
+        return try Self.read(try await send(.POST, "/v1/link", body.text()))
     }
 
     /// Whether the node of this key answers.

@@ -9,7 +9,8 @@ import Synchronization
 /// The HTTP door on the loopback address; `Gate` says who may speak.
 ///
 ///     POST /v1/command   {"verb","options","dry_run"} → 200 {"ok"} | 422 {"refusal"}
-///     POST /v1/link      {"reader"} → 200 {"ok":{"path"}}, a link for a browser, once
+///     POST /v1/link      {"reader"} → 200 {"ok":{"path"}}, a link for a browser, once;
+///                        with "phone": true and an "address" or null, {"ok":{"link","fingerprint"}}
 ///     GET  /v1/health    → 200 {"ok":{"wire_version"}}
 ///     GET  /openapi.json, /api/v1/…   `API`
 public struct DoorServer: Sendable {
@@ -20,6 +21,9 @@ public struct DoorServer: Sendable {
     private let logger: Logger
 
     public static let bodyBytesMax = 256 * 1024
+    /// Nothing was said for so long: a connection goes, however much of a request it has begun. What is being
+    /// answered does not count.
+    static let idleSeconds: Int64 = 60
 
     /// Port 0: any free one; `run` tells which.
     /// `reader`: the token of whoever may look and do nothing.
@@ -59,17 +63,18 @@ public struct DoorServer: Sendable {
     public func run(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
         let gate = Gate(commands: commands, token: token, reader: reader)
         try await Self.serve(gate, port: port, logger: logger) { port in
-            gate.port.withLock { $0 = port }
+            gate.site.withLock { $0 = .loopback(port) }
             await onRunning(port)
         }
     }
 
     static func serve(
         _ responder: some HTTPResponder<BasicRequestContext>, port: Int, logger: Logger,
+        idle: TimeAmount = .seconds(idleSeconds),
         onRunning: @escaping @Sendable (Int) async -> Void
     ) async throws {
         let application = Application(
-            responder: responder,
+            responder: responder, server: .http1(configuration: .init(idleTimeout: idle)),
             configuration: ApplicationConfiguration(
                 address: .hostname("127.0.0.1", port: port), serverName: nil),
             onServerRunning: { await onRunning($0.localAddress?.port ?? 0) }, logger: logger)

@@ -17,21 +17,24 @@ final class Gate: HTTPResponder {
     private let commands: Commands
     private let api: API
     private let desk: Desk
-    private let sessions: Sessions
-    private let token: String
+    let sessions: Sessions
+    private let token: String?
     private let reader: String?
-    let port = Mutex(0)
+    private let phone: Phone?
+    let site = Mutex(Site.loopback(0))
 
+    /// Without a token no program is heard, as at the phone's door.
     init(
-        commands: Commands, token: String, reader: String?, sessions: Sessions = Sessions()
+        commands: Commands, token: String?, reader: String?, sessions: Sessions = Sessions()
     ) {
         self.commands = commands
         self.token = token
         self.reader = reader
         self.sessions = sessions
+        phone = token == nil ? nil : Phone(commands: commands)
         let repeats = Repeats()
         api = API(commands: commands, repeats: repeats)
-        desk = Desk(commands: commands, repeats: repeats, sessions: sessions)
+        desk = Desk(commands: commands, repeats: repeats, sessions: sessions, phone: phone)
     }
 
     /// Who speaks.
@@ -56,14 +59,14 @@ final class Gate: HTTPResponder {
     }
 
     func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
-        let port = port.withLock { $0 }
-        let language = Self.language(of: request, port: port)
+        let site = site.withLock { $0 }
+        let language = Self.language(of: request, site)
         func no(_ status: HTTPResponse.Status, _ code: String) -> Response {
             request.head.path?.hasPrefix("/v1/") == true
                 ? .json(status, ["error": .string(code)])
                 : Problem.response(status, code, language)
         }
-        if let wrong = Self.wrong(request, port: port) { return no(.forbidden, wrong) }
+        if let wrong = Self.wrong(request, site) { return no(.forbidden, wrong) }
         let origins = request.all("origin")
         let path = request.head.path ?? ""
         if let speaker = program(request) {
@@ -79,26 +82,26 @@ final class Gate: HTTPResponder {
             if let asset = Desk.asset(path) { return asset }
             if path.hasPrefix(Desk.openPrefix) {
                 return Desk.open(
-                    String(path.dropFirst(Desk.openPrefix.count)), sessions, port: port, language)
+                    String(path.dropFirst(Desk.openPrefix.count)), sessions, site, language)
             }
         }
-        if let session = Self.session(request, sessions, port: port) {
-            return await browser(session, request, path, language, port, no)
+        if let session = Self.session(request, sessions, site) {
+            return await browser(session, request, path, language, site, no)
         }
         let isPage =
             request.method == .get && !path.hasPrefix("/api/")
             && !["/openapi.json", "/metrics"].contains(path)
-        return isPage ? Desk.alone(language, port: port) : no(.unauthorized, "token")
+        return isPage ? Desk.alone(language, site) : no(.unauthorized, "token")
     }
 
     /// The part of a request that names another place than ours: its host, or where it comes from.
-    static func wrong(_ request: Request, port: Int) -> String? {
-        let hosts = ["127.0.0.1:\(port)", "localhost:\(port)"]
-        guard let host = request.head.authority, hosts.contains(host),
+    static func wrong(_ request: Request, _ site: Site) -> String? {
+        guard let host = request.head.authority, site.isHost(host),
             request.all("host").isEmpty
         else { return "host" }
         let origins = request.all("origin")
-        return origins.isEmpty || origins == ["http://" + host] ? nil : "origin"
+        let isOurs = origins.count == 1 && site.isOrigin(origins[0], of: host)
+        return origins.isEmpty || isOurs ? nil : "origin"
     }
 
     // MARK: - Programs
@@ -109,7 +112,7 @@ final class Gate: HTTPResponder {
             return nil
         }
         let token = value.dropFirst(7)
-        if DoorKey.same(token, self.token) { return .owner }
+        if let owner = self.token, DoorKey.same(token, owner) { return .owner }
         if let reader, DoorKey.same(token, reader) { return .reader }
         return nil
     }
@@ -152,24 +155,37 @@ final class Gate: HTTPResponder {
     ) async -> Response {
         guard case .success(let json) = await json(request), let isReader = json["reader"]?.bool
         else { return no(.badRequest, "body") }
+        if let phone, json["phone"]?.bool == true {
+            do throws(DoorRefusal) {
+                let made = try await phone.pair(host: json["address"]?.string, isReader: isReader)
+                return .json(
+                    .ok,
+                    [
+                        "ok": [
+                            "link": .string(made.link), "fingerprint": .string(made.fingerprint),
+                        ]
+                    ])
+            } catch {
+                return .json(.unprocessableContent, ["refusal": error.json])
+            }
+        }
         let code = sessions.makeLink(isReader: isReader)
         return .json(.ok, ["ok": ["path": .string(Desk.openPrefix + code)]])
     }
 
     // MARK: - Browsers
 
-    static func cookieName(port: Int) -> String { "talea-\(port)" }
-
-    static func session(_ request: Request, _ sessions: Sessions, port: Int) -> Sessions.Session? {
+    static func session(_ request: Request, _ sessions: Sessions, _ site: Site) -> Sessions.Session?
+    {
         // What another site makes a browser fetch is a stranger's, whatever cookies come along.
         let sites = request.all("sec-fetch-site")
         guard sites.allSatisfy({ $0 == "same-origin" || $0 == "none" }) else { return nil }
-        return request.cookie(cookieName(port: port)).flatMap { sessions.find($0) }
+        return request.cookie(site.sessionCookie).flatMap { sessions.find($0) }
     }
 
     private func browser(
         _ session: Sessions.Session, _ request: Request, _ path: String, _ language: Language,
-        _ port: Int, _ no: (HTTPResponse.Status, String) -> Response
+        _ site: Site, _ no: (HTTPResponse.Status, String) -> Response
     ) async -> Response {
         if request.method != .get {
             guard !request.all("origin").isEmpty else { return no(.forbidden, "origin") }
@@ -186,11 +202,14 @@ final class Gate: HTTPResponder {
         let (bare, query) = Self.split(path)
         guard let pairs = FormData.read(query) else { return no(.badRequest, "query") }
         let visit = Desk.Visit(
-            session: session, language: language, port: port, path: bare, query: pairs,
+            session: session, language: language, isPhone: site.isPhone, path: bare, query: pairs,
             seen: commands.door.feed.newest, isRefresh: !request.all("x-refresh").isEmpty)
         switch (request.method, bare) {
-        case (.post, "/act"), (.post, "/backup"): return await act(visit, request, no)
-        case (.get, "/language"): return Self.choose(pairs, port: port)
+        case (.post, "/act"): return await act(visit, request, no)
+        case (.post, "/backup"), (.post, "/phone"):
+            guard !site.isPhone else { return no(.forbidden, "at_the_computer") }
+            return await act(visit, request, no)
+        case (.get, "/language"): return Self.choose(pairs, site)
         case (.get, _):
             if let answer = await desk.file(visit) { return answer }
             if let answer = await desk.get(visit) { return answer }
@@ -205,8 +224,11 @@ final class Gate: HTTPResponder {
         switch await Self.form(request) {
         case .failure(let wrong): return no(wrong.status, wrong.code)
         case .success(let form):
-            return visit.path == "/backup"
-                ? await desk.backUp(visit, form) : await desk.post(visit, form)
+            switch visit.path {
+            case "/backup": return await desk.backUp(visit, form)
+            case "/phone": return await desk.pair(visit, form)
+            default: return await desk.post(visit, form)
+            }
         }
     }
 
@@ -225,13 +247,12 @@ final class Gate: HTTPResponder {
         return .success(form)
     }
 
-    static func choose(_ query: [(String, String)], port: Int) -> Response {
+    static func choose(_ query: [(String, String)], _ site: Site) -> Response {
         func value(_ name: String) -> String { query.last { $0.0 == name }?.1 ?? "" }
         var response = Desk.redirect(Desk.local(value("back")))
         if let language = Language(rawValue: value("to")) {
             response.headers[.setCookie] =
-                "\(languageCookie(port: port))=\(language.rawValue); Path=/; Max-Age=31536000; "
-                + "HttpOnly; SameSite=Strict"
+                "\(site.languageCookie)=\(language.rawValue); Max-Age=31536000; \(site.cookieRules)"
         }
         return response
     }
@@ -276,6 +297,9 @@ final class Gate: HTTPResponder {
             return await api.look(verb, options, language)
         }
         guard !speaker.isReader else { return no(.forbidden, "read_only") }
+        guard !site.withLock({ $0.isPhone }) || !Manual.atTheComputer.contains(verb) else {
+            return no(.forbidden, "at_the_computer")
+        }
         switch await json(request) {
         case .failure(let wrong): return no(wrong.status, wrong.code)
         case .success(let body):
@@ -313,8 +337,8 @@ final class Gate: HTTPResponder {
     }
 
     /// As chosen on a page; else the first that the browser or program asks for.
-    static func language(of request: Request, port: Int) -> Language {
-        if let chosen = request.cookie(languageCookie(port: port)),
+    static func language(of request: Request, _ site: Site) -> Language {
+        if let chosen = request.cookie(site.languageCookie),
             let language = Language(rawValue: chosen)
         {
             return language
@@ -325,8 +349,6 @@ final class Gate: HTTPResponder {
         }
         return .en
     }
-
-    static func languageCookie(port: Int) -> String { "talea-lang-\(port)" }
 }
 
 extension Request {

@@ -36,6 +36,9 @@ public enum Manual {
         "attachment forget",
     ]
 
+    /// Verbs that no phone does: they take the recovery code, or decide which history is ours.
+    static let atTheComputer: Set<String> = ["key rotate", "recover", "cut"]
+
     /// Lists that can be read a part at a time: `[--limit N] [--after CURSOR]`.
     static let paged: Set<String> = [
         "contract list", "offer list", "wish list", "line show", "name list",
@@ -70,9 +73,11 @@ public enum Manual {
                     "[--listen HOST:PORT] [--announce HOST:PORT | none] [--http PORT] [--passphrase-file F] [--hub] [--lan]",
                     "run the node of a home", "运行主目录的节点"),
                 Page(
-                    "open", "[--reader] [--wake] [--listen HOST:PORT] [--http PORT]",
-                    "a link that opens your pages in a browser, once; --reader: to look only. With no home yet, pages that make one and its node; --wake: also start a node that is asleep",
-                    "打开您的页面的一次性链接；--reader：只读。尚无主目录时，在页面上创建身份并启动节点；--wake：节点未运行时一并启动"),
+                    "open",
+                    "[--reader] [--wake] [--listen HOST:PORT] [--http PORT] | --phone [--sign] [--address HOST]",
+                    "a link that opens your pages in a browser, once; --reader: to look only. With no home yet, pages that make one and its node; --wake: also start a node that is asleep. --phone: a code for your phone, in this network alone; --sign: it may also sign",
+                    "打开您的页面的一次性链接；--reader：只读。尚无主目录时，在页面上创建身份并启动节点；--wake：节点未运行时一并启动。--phone：供同一网络中的手机扫描的码；--sign：手机也可签署"
+                ),
                 Page("id", "", "who you are, and the invitation code", "您的身份与邀请码"),
                 Page(
                     "key show", "[--of WHO]", "a key and when it changed", "密钥及其更换时间"),

@@ -42,6 +42,9 @@ public protocol NodeDoor: Sendable {
     /// That copy was carried away whole.
     func keep(_ copy: DoorStatus.Backup) async
 
+    /// A fresh certificate for an IPv4 address of this computer, and its key in PEM: for the phone's door.
+    func phoneCertificate(for host: String) async throws -> (der: [UInt8], key: [UInt8])
+
     /// What changed, told after each commit.
     var feed: Feed { get }
 

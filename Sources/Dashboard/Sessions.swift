@@ -88,6 +88,9 @@ final class Sessions: Sendable {
         }
     }
 
+    /// Browsers that came and are not over.
+    var count: Int { state.withLock { $0.open.count } }
+
     func end(_ session: Session) {
         state.withLock { $0.open.removeAll { $0.session == session } }
     }

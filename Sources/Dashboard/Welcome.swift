@@ -85,7 +85,7 @@ public final class Welcome: Sendable {
         let port = port.withLock { $0 }
         let next = Gate(
             commands: Commands(door: door), token: token, reader: reader, sessions: sessions)
-        next.port.withLock { $0 = port }
+        next.site.withLock { $0 = .loopback(port) }
         gate.withLock { $0 = next }
         return port
     }
@@ -98,9 +98,9 @@ public final class Welcome: Sendable {
         if let gate = gate.withLock({ $0 }) {
             return try await gate.respond(to: request, context: context)
         }
-        let port = port.withLock { $0 }
-        let language = Gate.language(of: request, port: port)
-        if let wrong = Gate.wrong(request, port: port) {
+        let site = Site.loopback(port.withLock { $0 })
+        let language = Gate.language(of: request, site)
+        if let wrong = Gate.wrong(request, site) {
             return Problem.response(.forbidden, wrong, language)
         }
         let (path, query) = Gate.split(request.head.path ?? "")
@@ -108,16 +108,16 @@ public final class Welcome: Sendable {
             if let asset = Desk.asset(path) { return asset }
             if path.hasPrefix(Desk.openPrefix) {
                 return Desk.open(
-                    String(path.dropFirst(Desk.openPrefix.count)), sessions, port: port, language)
+                    String(path.dropFirst(Desk.openPrefix.count)), sessions, site, language)
             }
         }
-        guard let session = Gate.session(request, sessions, port: port) else {
-            return Desk.alone(language, port: port)
+        guard let session = Gate.session(request, sessions, site) else {
+            return Desk.alone(language, site)
         }
         let page = Sheet(language: language, token: session.token)
         switch request.method {
         case .get where path == "/language":
-            return Gate.choose(FormData.read(query) ?? [], port: port)
+            return Gate.choose(FormData.read(query) ?? [], site)
         case .get: return shown(page, path)
         case .post:
             // A form of ours comes from our own origin and carries its session's token.

@@ -11,6 +11,7 @@ internal import Logging
 internal import NodeCore
 internal import Storage
 internal import Synchronization
+internal import Transport
 
 /// The owner's way in: what the local HTTP server may ask of the running node.
 final class LocalDoor: NodeDoor {
@@ -87,6 +88,11 @@ final class LocalDoor: NodeDoor {
 
     func entries(log: LogID, from sequence: Int64, maxBytes: Int) async throws -> [Entry] {
         try database.entries(log: log, from: sequence, to: .max, maxBytes: maxBytes)
+    }
+
+    func phoneCertificate(for host: String) async throws -> (der: [UInt8], key: [UInt8]) {
+        let made = try PhoneCertificate(for: host)
+        return (made.der, made.key)
     }
 
     func chunk(_ index: Int, of blob: Hash32) async throws -> [UInt8]? {
@@ -247,6 +253,10 @@ actor OfflineDoor: NodeDoor {
 
     func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {
         try database.compare(to: node.ledger, repair: !checkOnly)
+    }
+
+    func phoneCertificate(for host: String) async throws -> (der: [UInt8], key: [UInt8]) {
+        throw Stopped()
     }
 
     func status() async -> DoorStatus {

@@ -10,7 +10,7 @@ struct Line: Sendable {
 
     static let flagNames: Set<String> = [
         "json", "dry-run", "yes", "help", "version", "check", "no-passphrase", "offline", "hub",
-        "qr", "reader", "wake", "lan",
+        "qr", "reader", "wake", "lan", "phone", "sign",
     ]
 
     init(_ arguments: [String]) throws(DoorRefusal) {

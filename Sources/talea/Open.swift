@@ -10,16 +10,20 @@ enum Open {
     private static let listenDefault = "0.0.0.0:7001"
 
     static func run(_ line: Line) async -> Int32 {
-        let known = ["home", "lang", "listen", "http"]
+        let isPhone = line.has("phone")
+        let known = ["home", "lang"] + (isPhone ? ["address"] : ["listen", "http"])
         let unknown = line.options.keys.filter { !known.contains($0) }.sorted()
         if let name = unknown.first ?? line.words.dropFirst().first {
             return Terminal.refuse(
                 DoorRefusal(
                     "option_unknown", field: name,
-                    en: "“\(name)” is not known here; known: --reader, --wake, --listen, --http",
-                    zh: "此处没有“\(name)”；可用：--reader、--wake、--listen、--http"),
+                    en: "“\(name)” is not known here; known: --reader, --wake, --listen, --http; "
+                        + "with --phone: --sign, --address",
+                    zh: "此处没有“\(name)”；可用：--reader、--wake、--listen、--http；"
+                        + "用 --phone 时：--sign、--address"),
                 json: line.has("json"), line.language)
         }
+        if isPhone { return await pair(line) }
         guard Daemon.isInhabited(home: line.home) else { return await serve(welcome(line), line) }
         let link: String
         do {
@@ -32,6 +36,34 @@ enum Open {
         }
         tell(link, line)
         return 0
+    }
+
+    private static func pair(_ line: Line) async -> Int32 {
+        do throws(DoorClient.Failure) {
+            let answer = try await DoorClient(home: line.home).pair(
+                isReader: !line.has("sign"), address: line.options["address"]?.last)
+            switch answer {
+            case .failure(let refusal):
+                return Terminal.refuse(refusal, json: line.has("json"), line.language)
+            case .success(let made):
+                let link = made["link"]?.string ?? ""
+                let fingerprint = made["fingerprint"]?.string ?? ""
+                if line.has("json") {
+                    print(made.text(pretty: true))
+                } else {
+                    print(QR(link)?.blocks ?? "")
+                    print(link)
+                    print(
+                        line.language == .en
+                            ? "Scan it within ten minutes, once. The phone will warn you; compare its certificate's fingerprint first:"
+                            : "请在十分钟内扫描，仅限一次。手机会发出警告；请先核对其证书的指纹：")
+                    print(fingerprint)
+                }
+                return 0
+            }
+        } catch {
+            return Remote(line: line).unreachable(error)
+        }
     }
 
     /// Where the node is asleep and a service stands for it, it is woken first: whoever clicks on a menu has no

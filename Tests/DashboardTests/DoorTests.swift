@@ -3,6 +3,7 @@ import Entries
 import Identity
 import NIOCore
 import NIOPosix
+import Synchronization
 import Testing
 
 @testable import Dashboard
@@ -71,6 +72,34 @@ import Testing
         if let token { text += "Authorization: \(token)\r\n" }
         text += "Connection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
         return text
+    }
+
+    @Test func `a request that stays half is let go of`() async throws {
+        let world = try World(["alice"], templates: [])
+        let door = Door(world: world, name: "alice")
+        let gate = Gate(commands: Commands(door: door), token: Self.token, reader: nil)
+        let (ports, running) = AsyncStream<Int>.makeStream()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await DoorServer.serve(
+                    gate, port: 0, logger: DoorServer.quiet, idle: .milliseconds(200)
+                ) { running.yield($0) }
+                running.finish()
+            }
+            for await port in ports {
+                gate.site.withLock { $0 = .loopback(port) }
+                let whole = Self.request(
+                    host: "127.0.0.1:\(port)", origin: nil, type: "application/json",
+                    token: "Bearer " + Self.token)
+                // What ends is the other side's connection: nothing else ends this reading.
+                for half in [String(whole.dropLast(8)), "POST /v1/comm", ""] {
+                    let said = try await Self.raw(port, half)
+                    #expect(said == "", "\(half)")
+                }
+                break
+            }
+            group.cancelAll()
+        }
     }
 
     @Test func `of every Host, Origin, type and token only the right one passes`() async throws {

@@ -5,6 +5,7 @@ import Foundation
 import Identity
 import Logging
 import NodeCore
+import Transport
 
 /// Real nodes without a network: what one signs, the others hold at their next turn. Each turn builds the
 /// node anew from everything that was ever kept, as a restart does.
@@ -189,6 +190,11 @@ struct Door: NodeDoor {
     }
 
     func chunk(_ index: Int, of blob: Hash32) async throws -> [UInt8]? { nil }
+
+    func phoneCertificate(for host: String) async throws -> (der: [UInt8], key: [UInt8]) {
+        let made = try PhoneCertificate(for: host)
+        return (made.der, made.key)
+    }
 
     func rebuildLedger(checkOnly: Bool) async throws -> [LedgerDifference] {
         [LedgerDifference(name: "a", stored: "1", rebuilt: "2")]

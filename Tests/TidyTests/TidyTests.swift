@@ -20,7 +20,9 @@ import Testing
         ],
         "Storage": made.union(["NodeCore", "Replication", "GRDB"]),
         "Dashboard": made.union([
-            "NodeCore", "Replication", "Hummingbird", "Mustache", "ServiceLifecycle", "Logging",
+            "NodeCore", "Replication", "Hummingbird", "HummingbirdCore", "HummingbirdTLS",
+            "Mustache", "ServiceLifecycle",
+            "Logging", "NIOSSL",
             "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes", "CoreMetrics", "CQrencode",
         ]),
         "Simulation": made.union(["NodeCore", "Replication"]),

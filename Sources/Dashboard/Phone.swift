@@ -1,0 +1,136 @@
+import Contracts
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Identity
+import Logging
+import NIOCore
+import NIOSSL
+import Synchronization
+
+/// The second door, for the owner's phone: the same pages over TLS, in the network that this computer is in.
+/// Closed until the owner pairs one, and again when the owner says so or the node ends.
+///
+/// Nobody vouches for its certificate but the node: the owner compares what the phone shows of it. Key,
+/// certificate and sessions live in memory alone.
+actor Phone {
+    struct Pairing: Sendable {
+        /// Good once, for ten minutes.
+        let link: String
+        /// SHA-256 of the certificate, as browsers write it.
+        let fingerprint: String
+    }
+
+    struct Standing: Sendable {
+        let address: String
+        let browsers: Int
+    }
+
+    private struct Door {
+        let host: String
+        let site: Site
+        let fingerprint: String
+        let sessions: Sessions
+        let serving: Task<Void, Never>
+    }
+
+    /// Connections at a time; a browser opens six or so.
+    static let connectionsMax = 64
+
+    private let commands: Commands
+    private var door: Task<Door, any Error>?
+
+    init(commands: Commands) { self.commands = commands }
+
+    /// IPv4 addresses of this computer that a phone may reach, those of home networks first.
+    static var addresses: [String] {
+        let all = (try? System.enumerateDevices()) ?? []
+        let hosts = all.compactMap { $0.address?.ipAddress }.filter {
+            $0.contains(".") && !$0.hasPrefix("127.") && !$0.hasPrefix("169.254.")
+        }
+        func rank(_ host: String) -> Int {
+            ["192.168.", "10.", "172."].firstIndex { host.hasPrefix($0) } ?? 3
+        }
+        return Array(Set(hosts)).sorted { (rank($0), $0) < (rank($1), $1) }
+    }
+
+    var standing: Standing? {
+        get async {
+            guard let open = try? await door?.value else { return nil }
+            return Standing(address: open.site.address, browsers: open.sessions.count)
+        }
+    }
+
+    /// A link for one phone; opens the door where it is closed, or at another address than `host`.
+    func pair(host: String?, isReader: Bool) async throws(DoorRefusal) -> Pairing {
+        let own = Self.addresses
+        guard let host = host ?? own.first else { throw Self.refusal("phone_no_network") }
+        // The loopback address is nobody's network; whoever names it tries this out.
+        guard own.contains(host) || host == "127.0.0.1" else {
+            throw Self.refusal("phone_address_unknown")
+        }
+        if let open = try? await door?.value, open.host != host { await close() }
+        let opening = door ?? Task { try await self.open(host) }
+        door = opening
+        do {
+            let open = try await opening.value
+            let code = open.sessions.makeLink(isReader: isReader)
+            return Pairing(
+                link: open.site.address + Desk.openPrefix + code, fingerprint: open.fingerprint)
+        } catch {
+            door = nil
+            throw DoorRefusal(any: error)
+        }
+    }
+
+    /// Whoever was paired is not any more.
+    func close() async {
+        let open = try? await door?.value
+        door = nil
+        open?.serving.cancel()
+        await open?.serving.value
+    }
+
+    private func open(_ host: String) async throws -> Door {
+        let certificate = try await commands.door.phoneCertificate(for: host)
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: [
+                .certificate(try NIOSSLCertificate(bytes: certificate.der, format: .der))
+            ],
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: certificate.key, format: .pem)))
+        tls.minimumTLSVersion = .tlsv13
+        let gate = Gate(commands: commands, token: nil, reader: nil, sessions: Sessions())
+        let (ports, bound) = AsyncStream<Int>.makeStream()
+        let application = Application(
+            responder: gate,
+            server: try .tls(
+                .http1(configuration: .init(idleTimeout: .seconds(DoorServer.idleSeconds))),
+                tlsConfiguration: tls),
+            configuration: ApplicationConfiguration(
+                address: .hostname(host, port: 0), serverName: nil,
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.connectionsMax)),
+            onServerRunning: { bound.yield($0.localAddress?.port ?? 0) },
+            logger: DoorServer.quiet)
+        let serving = Task {
+            try? await application.run()
+            bound.finish()
+        }
+        for await port in ports {
+            let site = Site.phone(host, port)
+            gate.site.withLock { $0 = site }
+            return Door(
+                host: host, site: site, fingerprint: Self.fingerprint(of: certificate.der),
+                sessions: gate.sessions, serving: serving)
+        }
+        throw Self.refusal("phone_not_opened")
+    }
+
+    static func fingerprint(of der: [UInt8]) -> String {
+        SHA256.hash(der).bytes.map { byte in
+            let hex = String(byte, radix: 16, uppercase: true)
+            return hex.utf8.count == 1 ? "0" + hex : hex
+        }.joined(separator: ":")
+    }
+
+    private static func refusal(_ key: String) -> DoorRefusal { Desk.words(key, key) }
+}

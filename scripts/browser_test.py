@@ -197,8 +197,11 @@ class Trade(Story):
             close = z.one("#phone input[name=close]").find_element("xpath", "..")
             close.find_element("css selector", "button").click()
             z.wait(lambda: z.one(".notice.good"), "says that the door is closed")
-            with socket.socket() as probe:
-                hold(probe.connect_ex(place) != 0, "the phone's door is still open")
+
+            def is_shut():
+                with socket.socket() as probe:
+                    return probe.connect_ex(place) != 0
+            until(is_shut, "the phone's door is closed")
         self.say("a phone was paired by a code, looked, signed, and was shut out again")
 
     def does(self, desk, contract, transition, **values):

@@ -10,13 +10,15 @@ extension Desk {
         guard let phone else { return nil }
         let standing = await phone.standing
         let addresses = Phone.addresses
+        // What others than those at home may reach is not taken without a look.
+        let isPlain = addresses.count == 1 && addresses.allSatisfy(Phone.isPrivate)
         return [
             "open": standing.map { open in
                 [
                     "address": .string(open.address), "browsers": .number(open.browsers),
                 ]
             } ?? .null,
-            "any_network": .bool(!addresses.isEmpty), "many": .bool(addresses.count > 1),
+            "any_network": .bool(!addresses.isEmpty), "choice": .bool(!isPlain),
             "addresses": .array(addresses.map { ["text": .string($0)] }),
         ]
     }

@@ -118,7 +118,9 @@ extension Desk {
             "other_lang_name": language == .en ? "中文" : "English",
             "other_lang_href": .string(
                 "/language?to=\(language == .en ? "zh" : "en")&back="
-                    + FormData.encode(room == "preview" || room == "refused" ? "/" : visit.path)),
+                    + FormData.encode(
+                        ["preview", "refused"].contains(room)
+                            ? "/" : visit.path == "/phone" ? "/node" : visit.path)),
             "rooms": .array(
                 Self.rooms.map { one in
                     let isHere = one.name == room || (one.name == "contracts" && room == "contract")

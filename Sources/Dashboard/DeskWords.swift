@@ -440,13 +440,8 @@ enum DeskWords {
         ("phone_closed", "Closed. No phone sees your pages any more.", "已关闭，手机无法再查看您的页面。"),
         (
             "phone_no_network",
-            "This computer is in no network that a phone could reach it by. Connect it to your Wi-Fi and load this page again.",
-            "本机不在手机可达的网络中。请连接 Wi-Fi 后刷新本页。"
-        ),
-        (
-            "phone_address_unknown",
-            "That is not an address of this computer. Choose one of those that are listed.",
-            "这不是本机的地址，请从列表中选择。"
+            "This computer is in no network that a phone could reach it by. Connect it to your Wi-Fi and try again, or name the address yourself.",
+            "本机不在手机可达的网络中。请连接 Wi-Fi 后重试，或自行指定地址。"
         ),
         (
             "phone_not_opened",

@@ -38,25 +38,36 @@ actor Phone {
     static let connectionsMax = 64
 
     private let commands: Commands
-    private var door: Task<Door, any Error>?
+    /// Being opened, or open; the number tells one from the next.
+    private var door: (number: Int, opening: Task<Door, any Error>)?
+    private var doors = 0
 
     init(commands: Commands) { self.commands = commands }
 
-    /// IPv4 addresses of this computer that a phone may reach, those of home networks first.
+    /// IPv4 addresses of this computer that a phone may reach, private ones first.
     static var addresses: [String] {
         let all = (try? System.enumerateDevices()) ?? []
         let hosts = all.compactMap { $0.address?.ipAddress }.filter {
             $0.contains(".") && !$0.hasPrefix("127.") && !$0.hasPrefix("169.254.")
         }
-        func rank(_ host: String) -> Int {
-            ["192.168.", "10.", "172."].firstIndex { host.hasPrefix($0) } ?? 3
+        return Array(Set(hosts)).sorted {
+            (isPrivate($0) ? 0 : 1, $0) < (isPrivate($1) ? 0 : 1, $1)
         }
-        return Array(Set(hosts)).sorted { (rank($0), $0) < (rank($1), $1) }
+    }
+
+    /// Of a network that is not the Internet (RFC 1918, RFC 6598).
+    static func isPrivate(_ host: String) -> Bool {
+        let parts = host.split(separator: ".").compactMap { UInt8($0) }
+        guard parts.count == 4 else { return false }
+        return switch (parts[0], parts[1]) {
+        case (10, _), (192, 168), (172, 16...31), (100, 64...127): true
+        default: false
+        }
     }
 
     var standing: Standing? {
         get async {
-            guard let open = try? await door?.value else { return nil }
+            guard let open = try? await door?.opening.value else { return nil }
             return Standing(address: open.site.address, browsers: open.sessions.count)
         }
     }
@@ -64,34 +75,52 @@ actor Phone {
     /// A link for one phone; opens the door where it is closed, or at another address than `host`.
     func pair(host: String?, isReader: Bool) async throws(DoorRefusal) -> Pairing {
         let own = Self.addresses
-        guard let host = host ?? own.first else { throw Self.refusal("phone_no_network") }
+        // Without a word the one that is open, else one of a home's network: never one of the Internet.
+        let standing = try? await door?.opening.value.host
+        guard
+            let host = host ?? standing.flatMap({ own.contains($0) ? $0 : nil })
+                ?? own.first(where: Self.isPrivate)
+        else { throw Self.refusal("phone_no_network") }
         // The loopback address is nobody's network; whoever names it tries this out.
         guard own.contains(host) || host == "127.0.0.1" else {
-            throw Self.refusal("phone_address_unknown")
+            let list = own.joined(separator: ", ")
+            throw DoorRefusal(
+                "phone_address_unknown", field: "address", value: host,
+                en: "\(host) is not an address of this computer; it has: \(list)",
+                zh: "\(host) 不是本机的地址；本机地址：\(list)")
         }
-        if let open = try? await door?.value, open.host != host { await close() }
-        let opening = door ?? Task { try await self.open(host) }
-        door = opening
+        while let open = try? await door?.opening.value, open.host != host { await close() }
+        let wanted = door ?? next(host)
+        door = wanted
         do {
-            let open = try await opening.value
+            let open = try await wanted.opening.value
             let code = open.sessions.makeLink(isReader: isReader)
             return Pairing(
                 link: open.site.address + Desk.openPrefix + code, fingerprint: open.fingerprint)
         } catch {
-            door = nil
+            ended(wanted.number)
             throw DoorRefusal(any: error)
         }
     }
 
     /// Whoever was paired is not any more.
     func close() async {
-        let open = try? await door?.value
+        // Taken away first: whoever pairs meanwhile opens another.
+        let closing = door
         door = nil
-        open?.serving.cancel()
-        await open?.serving.value
+        // It listens no more at once; an answer on its way may take a while to end.
+        try? await closing?.opening.value.serving.cancel()
     }
 
-    private func open(_ host: String) async throws -> Door {
+    private func next(_ host: String) -> (number: Int, opening: Task<Door, any Error>) {
+        doors += 1
+        let number = doors
+        return (number, Task { try await self.open(host, number) })
+    }
+
+    private func ended(_ number: Int) { if door?.number == number { door = nil } }
+
+    private func open(_ host: String, _ number: Int) async throws -> Door {
         let certificate = try await commands.door.phoneCertificate(for: host)
         var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: [
@@ -114,6 +143,8 @@ actor Phone {
         let serving = Task {
             try? await application.run()
             bound.finish()
+            // By itself, too: then the next phone is paired at a new one.
+            self.ended(number)
         }
         for await port in ports {
             let site = Site.phone(host, port)

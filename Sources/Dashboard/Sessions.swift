@@ -88,8 +88,13 @@ final class Sessions: Sendable {
         }
     }
 
-    /// Browsers that came and are not over.
-    var count: Int { state.withLock { $0.open.count } }
+    /// Browsers that came and whose session is not over.
+    var count: Int {
+        let time = now()
+        return state.withLock { state in
+            state.open.count { $0.used.duration(to: time) <= .seconds(Self.idleSeconds) }
+        }
+    }
 
     func end(_ session: Session) {
         state.withLock { $0.open.removeAll { $0.session == session } }

@@ -4,7 +4,7 @@ struct Site: Hashable, Sendable {
     /// Host and port, exactly.
     private let hosts: [String]
     private let port: Int
-    /// What concerns this computer, or lets others in, is not done here.
+    /// Nothing of `Manual.atTheComputer` is done here, no backup is taken and no phone paired.
     let isPhone: Bool
 
     static func loopback(_ port: Int) -> Self {

@@ -90,7 +90,7 @@ extension Node {
     }
 
     /// Whether somebody answers for `did`: it was let into an alliance by name, or the owner fixed it as a
-    /// peer. Identities cost nothing; this does.
+    /// peer. Who answers for many does so under his own name.
     public func isVouchedFor(_ did: DID) -> Bool {
         peers.contains { $0.did == did }
             || memberships.values.contains {

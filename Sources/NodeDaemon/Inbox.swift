@@ -80,7 +80,7 @@ final class Turnstile: Sendable {
 
     private let state = Mutex(State())
 
-    /// What the frames of a turn took. More or fewer are let in from now on; whoever is inside stays.
+    /// What a turn took in which so many frames were. More or fewer are let in from now on; whoever is inside stays.
     func took(_ nanoseconds: UInt64, for count: Int) {
         guard count > 0 else { return }
         state.withLock { state in

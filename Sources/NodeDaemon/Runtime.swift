@@ -185,10 +185,10 @@ final class Runtime: Service {
     }
 
     /// Does `work`, whose time the peer at the other end of the connection has cost.
-    private func charging<T>(_ id: ConnectionID?, _ work: () -> T) -> T {
+    private func charging(_ id: ConnectionID, _ work: () -> Void) {
         let began = Clock.uptime()
-        defer { if let id { transport.charge(Clock.uptime() - began, to: id) } }
-        return work()
+        work()
+        transport.charge(Clock.uptime() - began, to: id)
     }
 
     /// The new key is in force: it takes the place of the old one, on disk and on the wire.
@@ -255,7 +255,9 @@ final class Runtime: Service {
         case .dial(let address):
             transport.dial(host: address.host, port: address.port, expecting: address.did)
         case .serve(let peer, let request):
-            charging(connection(peer)) { serve(request, to: peer) }
+            // Whoever is gone by now is not looked up for.
+            guard let id = connection(peer) else { break }
+            charging(id) { serve(request, to: peer) }
         case .push(let peer, let request, let push):
             let wire = try? database.wires(
                 log: request.log, from: Int64(clamping: request.from),
@@ -271,11 +273,13 @@ final class Runtime: Service {
                 send(head.deposit(box), to: peer)
             }
         case .sendChunk(let peer, let one, let index):
-            charging(connection(peer)) {
+            guard let id = connection(peer) else { break }
+            charging(id) {
                 send(one.frame(try? database.chunk(index, of: one.blob), index), to: peer)
             }
         case .letters(let peer, let numbers):
-            charging(connection(peer)) {
+            guard let id = connection(peer) else { break }
+            charging(id) {
                 for number in numbers {
                     guard let sealed = try? database.letter(number) else { continue }
                     send(Message.mail(.letter(number: number, sealed: sealed)).frame, to: peer)

@@ -60,7 +60,7 @@ final class EventQueue: Sendable {
             turns.insert(Turn(start: lane.start, id: id))
         }
 
-        /// The next event, and the connection that it came by.
+        /// The next event, of the lane whose turn it is.
         mutating func next() -> TransportEvent? {
             if !failures.isEmpty { return failures.removeFirst() }
             while let turn = turns.popMin() {

@@ -10,8 +10,9 @@ public struct PhoneCertificate: Sendable {
     /// PKCS #8 in PEM.
     public let key: [UInt8]
 
-    /// Browsers refuse what is valid for longer than 398 days; a node that runs for a year makes a new one.
-    private static let days: TimeInterval = 397
+    /// Browsers refuse what is valid for longer than 398 days. A door that stays open for longer has to be
+    /// closed once and opened anew.
+    private static let days: TimeInterval = 396
 
     /// `host`: an IPv4 address.
     public init(for host: String) throws(TransportRefusal) {

@@ -164,12 +164,13 @@ public final class Transport: Sendable {
         queue.charge(nanoseconds, to: id)
     }
 
-    /// A peer that somebody answers for has the share of a house full of strangers.
+    /// A peer that somebody answers for has the share of `TransportLimits.favour` strangers.
     public func favour(_ id: ConnectionID, _ isFavoured: Bool) {
         queue.weigh(id, isFavoured ? TransportLimits.favour : 1)
     }
 
-    /// Whether its end is still to come. Its last frames may wait beside the first of another.
+    /// Whether the connection stands. Where it does not, its last frames and its end may still wait in
+    /// `events`, behind the first frames of another.
     public func isOpen(_ id: ConnectionID) -> Bool { connection(id) != nil }
 
     /// After the application hello: frames up to `FrameLimit.afterHello` are taken.

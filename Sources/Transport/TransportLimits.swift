@@ -50,7 +50,7 @@ extension TransportLimits {
     /// What taking one event costs a connection beside what is charged to it, in nanoseconds: about what
     /// the signature of an entry does, which is looked into elsewhere.
     static let turnCost: UInt64 = 50_000
-    /// So many strangers together wait as long for a turn as one whom somebody answers for.
+    /// One whom somebody answers for has the share of so many strangers: a node's places for others.
     static let favour: UInt64 = 64
 
     func hasRoom(frames: Int, bytes: Int) -> Bool {

@@ -23,6 +23,19 @@ enum Open {
                         + "用 --phone 时：--sign、--address"),
                 json: line.has("json"), line.language)
         }
+        let odd = isPhone ? ["reader", "wake"] : ["sign"]
+        if let flag = odd.first(where: line.has) {
+            return Terminal.refuse(
+                DoorRefusal(
+                    "option_unknown", field: flag,
+                    en: isPhone
+                        ? "--\(flag) does not go with --phone: a phone looks, with --sign it also signs"
+                        : "--sign goes with --phone alone; a link without --reader signs anyway",
+                    zh: isPhone
+                        ? "--\(flag) 不能与 --phone 同用：手机只能查看，加 --sign 可签署"
+                        : "--sign 仅用于 --phone；不带 --reader 的链接本就可以签署"),
+                json: line.has("json"), line.language)
+        }
         if isPhone { return await pair(line) }
         guard Daemon.isInhabited(home: line.home) else { return await serve(welcome(line), line) }
         let link: String

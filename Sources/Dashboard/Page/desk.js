@@ -35,7 +35,7 @@ const isBusy = () => {
   const main = document.getElementById("room");
   if (document.querySelector("dialog[open]")) return true;
   if (main.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
-  return [...main.querySelectorAll("form.act :is(input:not([type=hidden]), select, textarea)")].some(isChanged);
+  return [...main.querySelectorAll(":is(form.act, #phone form) :is(input:not([type=hidden]), select, textarea)")].some(isChanged);
 };
 
 // Puts another state of a page in the place of this one.

@@ -126,7 +126,7 @@ class Trade(Story):
         hold("60" in said and "print/calendar" in said, f"the preview says what is looked for: {said}")
         z.go("/node")
         form = z.act("profile set")
-        z.fill(form, o_place="上海")
+        z.fill(form, e_place="上海")
         z.send(form)
         self.dongguan("line", "declare", resource="print/calendar", start="+30d", end="+37d", total=90)
         until(lambda: any(w["place"] == "上海" for w in self.dongguan("wish", "list")["wishes"]), "wish and place came over")

@@ -75,7 +75,7 @@ extension Desk {
         return DoorRefusal(code, en: words.en, zh: words.zh)
     }
 
-    /// `o.`: as typed; `m.`: money, however people write it; `t.`: a time of this machine's zone; `i.`: a list of
+    /// `o.`: as typed; `e.`: as typed, and emptied is said too; `m.`: money, however people write it; `t.`: a time of this machine's zone; `i.`: a list of
     /// such times, those filled in.
     static func options(_ form: [(String, String)], zone: Int) -> [String: [String]] {
         var options: [String: [String]] = [:]
@@ -87,10 +87,10 @@ extension Desk {
         }
         for (name, value) in form {
             let text = String(value.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-            guard name.count > 2, !text.isEmpty else { continue }
+            guard name.count > 2, !text.isEmpty || Self.mayBeEmpty(name) else { continue }
             let option = String(name.dropFirst(2))
             switch name.prefix(2) {
-            case "o.": options[option, default: []].append(text)
+            case "o.", "e.": options[option, default: []].append(text)
             case "m.":
                 options[option, default: []].append(
                     String(text.filter { !"¥￥, ，".contains($0) }))
@@ -110,7 +110,9 @@ extension Desk {
         let language = visit.language.rawValue
         let figures = Figures(visit.language, now: commands.clock())
         func says(_ json: JSON?) -> String { figures.local(json?[language]?.string ?? "") }
-        let shown = form.filter { Self.isOption($0.0) && !$0.1.isEmpty }
+        let shown = form.filter {
+            Self.isOption($0.0) && (!$0.1.isEmpty || Self.mayBeEmpty($0.0))
+        }
         let contract = form.last { $0.0 == "o.contract" }.flatMap { ContractID(hex: $0.1) }
         let (cast, given): (String, [JSON]) =
             (try? await rooms(visit) { rooms in
@@ -121,7 +123,7 @@ extension Desk {
                     else { return nil }
                     return [
                         "label": .string(rooms.label(option)),
-                        "value": .string(rooms.readable(value)),
+                        "value": .string(value.isEmpty ? "–" : rooms.readable(value)),
                     ]
                 }
                 return (held.map(rooms.cast) ?? "", rows)
@@ -164,8 +166,10 @@ extension Desk {
     ]
 
     static func isOption(_ name: String) -> Bool {
-        ["o.", "m.", "t.", "i."].contains(name.prefix(2))
+        ["o.", "e.", "m.", "t.", "i."].contains(name.prefix(2))
     }
+
+    private static func mayBeEmpty(_ name: String) -> Bool { name.hasPrefix("e.") }
 
     /// What happened, that nothing was lost, and the form once more.
     func refused(

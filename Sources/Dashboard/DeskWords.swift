@@ -198,7 +198,7 @@ enum DeskWords {
         ("your_move", "your move", "轮到您"),
         ("grade_proposed", "Proposed", "已提议"),
         ("grade_agreed", "Agreed", "已同意"),
-        ("grade_sequenced", "Sequenced", "已入序"),
+        ("grade_sequenced", "Sequenced", "已排定"),
         ("grade_witnessed", "Witnessed", "已见证"),
         ("grade_settled", "Settled", "已结清"),
         ("outcome_open", "open", "进行中"),

@@ -144,7 +144,8 @@ extension Rooms {
         let profile = node.book[me]?.profile
         func field(_ name: String, _ label: String, _ value: String?, _ isRequired: Bool) -> JSON {
             DeskField(
-                name: "o." + name, label: word(label), value: value ?? "", isRequired: isRequired
+                name: (isRequired ? "o." : "e.") + name, label: word(label), value: value ?? "",
+                isRequired: isRequired
             ).json
         }
         return DeskAct(

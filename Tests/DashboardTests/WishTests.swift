@@ -80,6 +80,15 @@ import Testing
         let long = await ask(
             world, "bob", "profile set", ["place": [String(repeating: "远", count: 22)]])
         #expect(refusal(long)?.field == "place")
+        // Emptied on the page is emptied; what a form does not ask for is not.
+        let form = [("e.place", " "), ("e.role", "paper"), ("o.name", ""), ("back", "/node")]
+        let options = Desk.options(form, zone: 0)
+        #expect(options == ["place": [""], "role": ["paper"]])
+        _ = try await ask(world, "bob", "profile set", options).get()
+        let emptied = try await ask(world, "bob", "id").get()
+        #expect(emptied["place"]?.string ?? "" == "")
+        #expect(emptied["name"]?.string == "bob")
+        #expect(try await Self.listed(world, "carol", ["place": ["上海"]]) == [])
     }
 
     @Test(arguments: [

@@ -10,7 +10,7 @@ internal import Synchronization
 /// Authenticated connections that carry frames. It says who is at the other end and how a
 /// connection ended; it never opens a frame, keeps no address and dials nobody by itself.
 ///
-/// All connections live on one event loop, so their order of events is one order. Every verb
+/// All connections live on one event loop; whose events come first, `EventQueue` says. Every verb
 /// returns at once and may be called from anywhere; what comes of it arrives in `events`.
 /// `shutdown` must be called before the last reference goes.
 public final class Transport: Sendable {

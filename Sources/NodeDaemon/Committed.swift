@@ -33,6 +33,15 @@ final class Committed: Sendable {
         }
     }
 
+    /// Whether somebody reads. A copy that nobody reads any more is let go of, before it is an old one.
+    var isRead: Bool {
+        state.withLock { state -> (Bool, Node?) in
+            guard state.ticksLeft == 0 else { return (true, nil) }
+            defer { state.node = nil }
+            return (false, state.node)
+        }.0
+    }
+
     func tick() { state.withLock { $0.ticksLeft = max($0.ticksLeft - 1, 0) } }
 
     /// The loop has ended: what it held last is told to nobody.

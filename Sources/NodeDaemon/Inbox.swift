@@ -42,12 +42,11 @@ final class Inbox: Sendable {
 
     private static func turnAway(_ input: Input, _ node: Node) {
         var scratch = node
-        input(&scratch)?(
-            .failure(
-                DoorRefusal(
-                    "stopping", en: "the node is stopping; start it again and ask again",
-                    zh: "节点正在停止；请重新启动后再试")))
+        input(&scratch)?(.failure(DoorRefusal.stopping))
     }
+
+    /// Makes the loop look, also where nothing was put in.
+    func wake() { signal.yield() }
 
     func close() { signal.finish() }
 
@@ -59,6 +58,14 @@ final class Inbox: Sendable {
             waiting.inputs.removeFirst(batch.count)
             return batch
         }
+    }
+}
+
+extension DoorRefusal {
+    static var stopping: DoorRefusal {
+        DoorRefusal(
+            "stopping", en: "the node is stopping; start it again and ask again",
+            zh: "节点正在停止；请重新启动后再试")
     }
 }
 

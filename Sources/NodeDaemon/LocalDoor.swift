@@ -20,6 +20,8 @@ final class LocalDoor: NodeDoor {
     private let database: Database
     private let listening: String
     private let started = Clock.now()
+    /// A turn goes first; a ledger of a million transfers takes half a minute.
+    private static let rebuildSeconds: Int64 = 600
     /// The template files as they were read last, by name, size and time.
     private let seen = Mutex(Seen())
 
@@ -101,7 +103,14 @@ final class LocalDoor: NodeDoor {
 
     func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {
         let database = database
-        return try await read { try database.compare(to: $0.ledger, repair: !checkOnly) }
+        let found = try await read { try database.compare(to: $0.ledger, repair: false) }
+        guard !found.isEmpty else { return [] }
+        // The ledger may have gone on beside this look. Watches are asked by the loop itself, between two turns.
+        let looked = await runtime.watch(seconds: Self.rebuildSeconds) { node in
+            Result { try database.compare(to: node.ledger, repair: !checkOnly) }
+        }
+        guard let looked else { throw DoorRefusal.stopping }
+        return try looked.get()
     }
 
     func status() async -> DoorStatus {

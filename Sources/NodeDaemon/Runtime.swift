@@ -12,7 +12,8 @@ internal import Storage
 internal import Synchronization
 internal import Transport
 
-/// The one loop that owns the node: drain, decide and apply, commit, sync, and only then speak.
+/// The one loop that owns the node: drain, decide and apply, commit, sync, and only then speak. Of peers'
+/// frames the next may be decided while the last are written.
 final class Runtime: Service {
     let home: Home
     let database: Database
@@ -24,6 +25,7 @@ final class Runtime: Service {
     let committed = Committed()
     let logger: Logger
     private let frames = Turnstile()
+    private let writer = Writer()
     private let dialer: Dialer
     private let links = Mutex(Links())
     private let watches = Watches()
@@ -108,25 +110,50 @@ final class Runtime: Service {
     private func own(_ first: Node) async {
         var node = first
         for address in node.peers { dialer.add(address) }
+        // Decided, and to be written once what is being written is.
+        var turn = Turn()
         var taken: Inbox.Batch = []
+        var goesOn = true
         loop: for await _ in inbox.signals {
             var batch = inbox.batch()
             var verdicts = await node.checker.verdicts(on: claims(of: batch, node))
-            while let now = batch {
-                // While these are decided and written, other processors look into the next ones' signatures.
-                let next = inbox.batch()
-                let (checker, claims) = (node.checker, claims(of: next, node))
-                async let ahead = checker.verdicts(on: claims)
-                node.foresee(verdicts)
-                guard turn(&node, now) else {
-                    taken = next ?? []
+            while true {
+                if goesOn, let written = writer.take() { goesOn = end(written, &node, &turn) }
+                if goesOn, !writer.isBusy, !turn.isEmpty {
+                    goesOn = write(&turn, &node, more: batch != nil)
+                }
+                guard goesOn else {
+                    taken = batch ?? []
                     break loop
                 }
+                guard let now = batch else { break }
+                // While these are decided, other processors look into the next ones' signatures.
+                batch = inbox.batch()
+                let (checker, claims) = (node.checker, claims(of: batch, node))
+                async let ahead = checker.verdicts(on: claims)
+                // Peers' frames look at nothing but the node; commands also read the disk, which thus has to
+                // hold all that the node does.
+                let areFrames = now.allSatisfy { $0.claim != nil }
+                if !areFrames || turn.isFull {
+                    if let written = await writer.finish() { goesOn = end(written, &node, &turn) }
+                    if goesOn, !turn.isEmpty {
+                        goesOn =
+                            areFrames ? write(&turn, &node, more: true) : writeNow(&turn, &node)
+                    }
+                    guard goesOn else {
+                        taken = now + (batch ?? [])
+                        break loop
+                    }
+                }
+                node.foresee(verdicts)
+                decide(now, &node, &turn)
                 node.foresee(SignatureVerdicts())
+                if !areFrames { goesOn = writeNow(&turn, &node) }
                 verdicts = await ahead
-                batch = next
             }
         }
+        if let written = await writer.finish(), goesOn { goesOn = end(written, &node, &turn) }
+        if goesOn, !turn.isEmpty { _ = writeNow(&turn, &node) }
         committed.end()
         inbox.end(with: node, alsoOf: taken)
     }
@@ -140,48 +167,76 @@ final class Runtime: Service {
         return claims.count < Self.claimsMin ? [] : claims
     }
 
-    /// One batch: apply all, commit once, answer, then speak. False: nothing can be read any more.
-    private func turn(_ node: inout Node, _ batch: Inbox.Batch) -> Bool {
-        var changes: [Change] = []
-        var directives: [Directive] = []
-        var answers: [@Sendable (Result<Void, any Error>) -> Void] = []
+    private func decide(_ batch: Inbox.Batch, _ node: inout Node, _ turn: inout Turn) {
         let began = Clock.uptime()
-        for (input, _) in batch {
+        for (input, claim) in batch {
             node.begin(at: Clock.now(), seed: Entropy.seed())
-            if let answer = input(&node) { answers.append(answer) }
-            changes += node.takeChanges()
-            directives += node.takeDirectives()
+            if let answer = input(&node) { turn.answers.append(answer) }
+            turn.changes += node.takeChanges()
+            turn.directives += node.takeDirectives()
+            if claim != nil { turn.frames += 1 }
         }
-        let decided = Clock.uptime() - began
-        let newKey = changes.newKey
-        do {
-            if let newKey { try home.prepare(secrets.withLock { $0.holding(newKey) }) }
-            if !changes.isEmpty {
-                let began = Clock.uptime()
-                try database.commit(changes)
-                commits.recordNanoseconds(Int64(Clock.uptime() - began))
-            }
-        } catch {
+        turn.nanoseconds += Clock.uptime() - began
+    }
+
+    /// Few changes are sooner written than handed over.
+    private static let asideMin = 64
+
+    private func write(_ turn: inout Turn, _ node: inout Node, more: Bool) -> Bool {
+        guard !turn.changes.isEmpty, more || turn.changes.count >= Self.asideMin else {
+            return writeNow(&turn, &node)
+        }
+        // Whoever looks sees what is durable, thus this turn and not the next. While the copy is held, what
+        // changes is copied: nobody holds one in vain.
+        let shown = committed.isRead || !watches.isEmpty ? node : nil
+        let handed = turn
+        turn = Turn()
+        writer.begin(handed, showing: shown, { try self.commit($0) }, done: { self.inbox.wake() })
+        return true
+    }
+
+    private func writeNow(_ turn: inout Turn, _ node: inout Node) -> Bool {
+        let now = turn
+        turn = Turn()
+        return end((now, node, Result { try commit(now) }), &node, &turn)
+    }
+
+    private func commit(_ turn: Turn) throws {
+        if let key = turn.newKey { try home.prepare(secrets.withLock { $0.holding(key) }) }
+        guard !turn.changes.isEmpty else { return }
+        let began = Clock.uptime()
+        try database.commit(turn.changes)
+        commits.recordNanoseconds(Int64(Clock.uptime() - began))
+    }
+
+    /// A turn was written, or not: answer, then speak. What was decided since is void where the node is
+    /// read anew; peers, who are asked again, alone had a part in it. False: nothing can be read any more.
+    private func end(_ written: Writer.Written, _ node: inout Node, _ since: inout Turn) -> Bool {
+        let (turn, shown, result) = written
+        let newKey = turn.newKey
+        if case .failure(let error) = result {
             logger.error("commit failed: \(error)")
-            for answer in answers { answer(.failure(Trouble.refusal(error))) }
+            for answer in turn.answers { answer(.failure(Trouble.refusal(error))) }
+            since = Turn()
             // Which key is in force, the next start finds out.
             return newKey == nil && recover(&node, from: error)
         }
-        if !changes.isEmpty { trouble.withLock { $0.failures = 0 } }
+        if !turn.changes.isEmpty { trouble.withLock { $0.failures = 0 } }
         if let newKey, !adopt(newKey, node.own) { return false }
         // Also those that came back with our own snapshot.
-        for case .peer(let address, added: true) in changes { dialer.add(address) }
+        for case .peer(let address, added: true) in turn.changes { dialer.add(address) }
         // Before the answers: whoever was told that it is done finds it.
-        committed.put(node)
-        for answer in answers { answer(.success(())) }
+        if let shown { committed.put(shown) }
+        for answer in turn.answers { answer(.success(())) }
         var stale = trouble.withLock { $0.takeStale() }
         let spoke = Clock.uptime()
-        for directive in directives { stale = perform(directive) || stale }
-        frames.took(
-            decided + Clock.uptime() - spoke, for: batch.count { $0.claim != nil })
-        watches.look(at: node)
-        if !changes.isEmpty { feed.note(changes) }
-        return stale ? reload(&node) : true
+        for directive in turn.directives { stale = perform(directive) || stale }
+        frames.took(turn.nanoseconds + Clock.uptime() - spoke, for: turn.frames)
+        if let shown { watches.look(at: shown) }
+        if !turn.changes.isEmpty { feed.note(turn.changes) }
+        guard stale else { return true }
+        since = Turn()
+        return reload(&node)
     }
 
     /// Does `work`, whose time the peer at the other end of the connection has cost.
@@ -314,12 +369,20 @@ final class Runtime: Service {
         transport.close(connection, reason: .byNode(code: 2))
     }
 
+    /// What waits for a peer is filled up by at most this part of the room.
+    private static let answersAtOnce = 4
+
     private func serve(_ request: Message.RangeRequest, to peer: PeerID) {
+        guard let connection = connection(peer) else { return }
+        // Who reads slowly gets less at a time, and asks for the rest: all that is asked for at once would not
+        // fit, and the connection would end.
+        let room = transport.room(to: connection) / Self.answersAtOnce
         var (wires, last): ([[UInt8]], Int64) = ([], 0)
         do {
             (wires, last) = try database.wires(
                 log: request.log, from: Int64(clamping: request.from),
-                to: Int64(clamping: request.toAtOnce), maxBytes: ReplicationLimit.answerBytes)
+                to: Int64(clamping: request.toAtOnce),
+                maxBytes: min(room, ReplicationLimit.answerBytes))
         } catch {
             logger.error("entries of \(request.log.short) cannot be read: \(error)")
         }
@@ -517,11 +580,4 @@ final class Runtime: Service {
     var lastScrub: DoorStatus.Scrub? { scrubbed.withLock { $0 } }
     func dial(_ address: PeerAddress) { dialer.add(address) }
     func forget(_ address: PeerAddress) { dialer.remove(address) }
-}
-
-extension [Change] {
-    fileprivate var newKey: SigningKey? {
-        for case .ownKey(let key) in self.reversed() { return key }
-        return nil
-    }
 }

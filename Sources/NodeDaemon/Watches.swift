@@ -14,6 +14,8 @@ final class Watches: Sendable {
 
     private let state = Mutex(State())
 
+    var isEmpty: Bool { state.withLock { $0.open.isEmpty } }
+
     /// Asks every open question of `node`; by the loop, after what `node` holds is durable.
     func look(at node: Node) {
         let open = state.withLock { $0.open }

@@ -164,8 +164,8 @@ public enum ReplicationLimit {
     public static let topicsNamed = 32_000
     /// Logs that one peer named and of which nothing is held yet: twice what is asked for at a time.
     public static let strangeLogs = 8_192
-    /// Range requests we have in the air with one peer.
-    public static let rangesOpen = 16
+    /// Range requests we have in the air with one peer: some are decided, some written, some on their way.
+    public static let rangesOpen = 32
     /// Ranges we still want to ask one peer for.
     public static let rangesWaiting = 4_096
     /// Entries asked for at once.

@@ -153,10 +153,11 @@ public final class Transport: Sendable {
     /// ended go nowhere.
     public func send(_ frame: Frame, to id: ConnectionID) { connection(id)?.send(frame) }
 
-    /// Bytes sent and not yet taken by the kernel; 0 for a connection that has ended. A burst that
-    /// would pass `TransportLimits.outboundBytes` drops the peer, however fast it reads: who sends
-    /// much looks here first.
-    public func waitingBytes(to id: ConnectionID) -> Int { connection(id)?.heldBytes ?? 0 }
+    /// Bytes that may still be sent before the kernel takes some. A burst of more drops the peer, however
+    /// fast it reads: who sends much looks here first.
+    public func room(to id: ConnectionID) -> Int {
+        limits.outboundBytes - (connection(id)?.heldBytes ?? 0)
+    }
 
     /// What the consumer spent on this peer's frames: while others wait as well, the peer waits until
     /// they had as much.

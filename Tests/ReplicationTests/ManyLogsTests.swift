@@ -91,7 +91,7 @@ import Testing
     @Test(arguments: [(0, 3_000), (3_000, 0), (5, 3_000), (3_000, 5), (40, 41), (33, 32)])
     func `whoever has many finds who has few, whoever dialed`(_ one: Int, _ two: Int) {
         let meeting = Meeting(Self.shelf(0..<one), Self.shelf(0..<two))
-        // Sixteen ranges are in the air at once.
+        // 32 ranges are in the air at once.
         let most = ReplicationLimit.rangesOpen
         #expect(meeting.ranges[0].count == min(max(two - one, 0), most))
         #expect(meeting.ranges[1].count == min(max(one - two, 0), most))

@@ -383,7 +383,7 @@ import Testing
         #expect(orders == [.close(.outOfOrder(type: 8))])
     }
 
-    @Test func `sixteen ranges are in the air, each of 256 entries at most`() {
+    @Test func `32 ranges are in the air, each of 256 entries at most`() {
         var (one, _, _) = Self.pair(Shelf(), Shelf())
         let heads = (1...40).map {
             Message.Head(log: Self.hash($0), sequence: 1_000, id: Self.hash($0))

@@ -61,12 +61,14 @@ enum Ingest {
     /// So many frames at most are decided before one commit, as the node's loop does.
     private static let batchMax = 512
 
-    /// Frames into the node, decided and durable, in seconds; how many entries each commit held.
+    /// Frames into the node, decided and durable, in seconds; how many entries each commit held. As in the
+    /// node's loop, one batch is written while the next is decided and the one after that looked into.
     private static func take(_ frames: [Frame], _ scene: Scene, _ database: Database) async throws
         -> (seconds: Double, batches: [Int])
     {
         var node = scene.node
         var batches: [Int] = []
+        var writing: Task<Void, any Error>?
         let begun = seconds()
         let checker = node.checker
         var verdicts = await checker.verdicts(on: claims(in: frames.prefix(batchMax), node, scene))
@@ -76,9 +78,12 @@ enum Ingest {
             async let ahead = checker.verdicts(on: claimed)
             node.foresee(verdicts)
             var (changes, held): ([Change], Int) = ([], 0)
-            func commit() throws {
-                try database.commit(changes)
+            func commit() async throws {
+                guard !changes.isEmpty else { return }
+                try await writing?.value
                 if held > 0 { batches.append(held) }
+                let written = changes
+                writing = Task { try await aside { try database.commit(written) } }
                 (changes, held) = ([], 0)
             }
             for frame in frames[start..<min(start + batchMax, frames.count)] {
@@ -88,11 +93,12 @@ enum Ingest {
                 _ = node.takeDirectives()
                 held += came.count { if case .entry = $0 { true } else { false } }
                 changes += came
-                if held >= batchMax { try commit() }
+                if held >= batchMax { try await commit() }
             }
-            try commit()
+            try await commit()
             verdicts = await ahead
         }
+        try await writing?.value
         return (seconds() - begun, batches)
     }
 

@@ -33,3 +33,12 @@ func median(of runs: Int, _ work: () throws -> Void) rethrows -> Double {
     }
     return all.sorted()[runs / 2]
 }
+
+private let writer = DispatchQueue(label: "bench.commit")
+
+/// On a thread of its own, as the node's loop writes.
+func aside(_ work: @escaping @Sendable () throws -> Void) async throws {
+    try await withCheckedThrowingContinuation { continuation in
+        writer.async { continuation.resume(with: Result { try work() }) }
+    }
+}

@@ -26,17 +26,22 @@ extension ContractState {
         display(language).fill(template.prose, environment(nil))
     }
 
-    /// The worst that this role may come to; `nil` where the template says nothing of it.
-    public func worst(role: String, _ language: Language) -> String? {
+    /// The worst that this role may come to, of a list its `member`, from 0; `nil` where the template says
+    /// nothing of it.
+    public func worst(role: String, member: Int = 0, _ language: Language) -> String? {
         if template.role(role)?.onlyChild == true, !terms.isChild { return nil }
-        return template.worst[role].map { display(language).fill($0.says, environment(nil)) }
+        var environment = environment(nil)
+        environment.member = Int64(member)
+        return template.worst[role].map { display(language).fill($0.says, environment) }
     }
 
-    /// What `worst` says in money of this role; `nil` where it says nothing.
-    public func loss(role: String) -> Money? {
+    /// What `worst` says in money; `nil` where it says nothing.
+    public func loss(role: String, member: Int = 0) -> Money? {
         guard let worst = template.worst[role], let loses = worst.loses else { return nil }
         let rule = terms.isChild ? worst.child ?? loses : loses
-        let minor = try? rule.number(in: environment(nil, time: terms.grantBy), as: .money)
+        var environment = environment(nil, time: terms.grantBy)
+        environment.member = Int64(member)
+        let minor = try? rule.number(in: environment, as: .money)
         return minor.flatMap { try? Money(minor: $0, terms.currency) }
     }
 

@@ -52,6 +52,11 @@ struct Display {
         case (.role, .name(let name)):
             let base = name.split(separator: ".").first.map(String.init) ?? name
             return template.role(base)?.title[language] ?? name
+        case (.list(.role), .list(let items)):
+            // All of one list are called alike.
+            return items.map { text($0, .role) }.reduce(into: [String]()) { titles, title in
+                if !titles.contains(title) { titles.append(title) }
+            }.joined(separator: language == .en ? ", " : "、")
         case (.list(let item), .list(let items)):
             return "[" + items.map { text($0, item) }.joined(separator: ", ") + "]"
         case (.schedule, .list(let items)):

@@ -38,6 +38,7 @@ struct Environment: Sendable {
     var grantBy: Int64 = 0
     var acceptBy: Int64 = 0
     var ruling: Int64?
+    var member: Int64?
     var memberCounts: [String: Int] = [:]
     var outcomes: Set<ContractOutcome> = []
     var familyCounts: [Int] = []
@@ -87,6 +88,9 @@ extension Environment {
         case .ruling:
             guard let ruling else { throw .absent("ruling") }
             return .number(ruling)
+        case .member:
+            guard let member else { throw .absent("member") }
+            return .number(member)
         case .not(let one): return .truth(!(try truth(one)))
         case .both(let left, let right):
             guard try truth(left) else { return .truth(false) }

@@ -45,6 +45,8 @@ public struct Exploration: Sendable {
     /// nothing, for nobody can be made to pay.
     public struct Loss: Hashable, Sendable {
         public let role: String
+        /// Its place in a list of roles, from 0.
+        public let member: Int?
         public let isChild: Bool
         /// While it does its own part and others fall silent. Minor units.
         public let silent: Int64

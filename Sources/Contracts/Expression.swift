@@ -20,6 +20,8 @@ public struct Expression: Hashable, Sendable {
         case mainHold(Int)
         case mainState
         case time, grantBy, acceptBy, ruling
+        /// In `worst` of a list of roles: the place of whoever reads, from 0.
+        case member
         case not(Node)
         case both(Node, Node)
         case either(Node, Node)
@@ -70,7 +72,7 @@ extension Expression.Node {
         case .call(_, let arguments):
             for argument in arguments { argument.visit(look) }
         case .number, .name, .members, .parameter, .field, .hold, .argument, .mainField, .mainHold,
-            .mainState, .time, .grantBy, .acceptBy, .ruling, .anyOutcome, .count:
+            .mainState, .time, .grantBy, .acceptBy, .ruling, .member, .anyOutcome, .count:
             break
         }
     }

@@ -16,6 +16,7 @@ struct Scope: Sendable {
     var readsAcross = false
     var hasTime = false
     var hasRuling = false
+    var hasMember = false
 }
 
 /// Reads one formula and gives every part its kind on the way: a name that means nothing here, or two
@@ -286,6 +287,7 @@ struct ExpressionReader {
         switch name {
         case "time" where scope.hasTime: return (.time, .instant)
         case "ruling" where scope.hasRuling: return (.ruling, .bp)
+        case "member" where scope.hasMember: return (.member, .int)
         case "grant_by": return (.grantBy, .instant)
         case "accept_by": return (.acceptBy, .instant)
         default: break

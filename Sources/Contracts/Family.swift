@@ -4,6 +4,7 @@ struct Family: Hashable, Sendable {
     /// How many records may be made, over the parameters.
     var max: Expression
     let fields: [Field]
+    let custody: [Custody]
     let holds: [HoldRule]
     let finals: [Final]
     var states: [StateRule]
@@ -11,6 +12,13 @@ struct Family: Hashable, Sendable {
     struct Field: Hashable, Sendable {
         let name: String
         let kind: ValueKind
+    }
+
+    /// Money of people who are not in the contract, which somebody in it holds: the field says how much. For
+    /// the check alone.
+    struct Custody: Hashable, Sendable {
+        let field: Int
+        let by: Expression
     }
 
     /// A named pending transfer of units, read as a quantity.

@@ -39,8 +39,11 @@ extension Finding {
             "the custodian still holds \(Self.money(amount)) when all is over; pay it out or refund it"
         case .escrowOverdrawn(let amount):
             "the custodian is to pay \(Self.money(amount)) more than it holds"
+        case .custodyGone(let amount):
+            "\(Self.money(amount)) that is held for others is held no more, and was neither paid, nor owed, "
+                + "nor shown as returned"
         case .prepaid(let paid, let total):
-            "\(Self.money(paid)) of \(Self.money(total)) are paid out before anybody signs evidence; at most 40 %"
+            "\(Self.money(paid)) of \(Self.money(total)) are paid out before evidence is signed by whom it pays; at most 40 %"
         case .lossUnstated(let role, let found):
             "`worst` does not say what the \(role) loses; the worst found is \(Self.money(found))"
         case .lossDiffers(let role, let stated, let found):
@@ -67,8 +70,10 @@ extension Finding {
             "\(role) 独自即可用 \(names.joined(separator: "、")) 无限拖延"
         case .escrowLeft(let amount): "全部结束时托管方仍持有 \(Self.money(amount))；须付出或退还"
         case .escrowOverdrawn(let amount): "托管方须支付的款项超出其所持 \(Self.money(amount))"
+        case .custodyGone(let amount):
+            "为他人保管的 \(Self.money(amount)) 不再计入，却既未付出、未记为欠款，也无退还凭证"
         case .prepaid(let paid, let total):
-            "在任何人签署凭证之前已付出 \(Self.money(total)) 中的 \(Self.money(paid))；至多 40 %"
+            "在收款方签署凭证之前已付出 \(Self.money(total)) 中的 \(Self.money(paid))；至多 40 %"
         case .lossUnstated(let role, let found):
             "`worst` 未写明\(role)的损失；查得最坏为 \(Self.money(found))"
         case .lossDiffers(let role, let stated, let found):

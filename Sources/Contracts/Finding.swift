@@ -19,6 +19,8 @@ public struct Finding: Hashable, Sendable {
         /// Minor units that a custodian holds when all is over, or was to pay without holding them.
         case escrowLeft(Int64)
         case escrowOverdrawn(Int64)
+        /// Of what somebody holds for others: neither paid, nor owed, nor shown with evidence. Minor units.
+        case custodyGone(Int64)
         /// Out of the deposit before anybody signed evidence. Minor units.
         case prepaid(Int64, of: Int64)
         case lossUnstated(role: String, found: Int64)
@@ -45,7 +47,8 @@ public struct Finding: Hashable, Sendable {
     /// Two findings of one sort tell the same.
     var sort: [String] {
         switch what {
-        case .noParameters, .tooLarge, .openingRefused, .escrowLeft, .escrowOverdrawn, .prepaid:
+        case .noParameters, .tooLarge, .openingRefused, .escrowLeft, .escrowOverdrawn, .prepaid,
+            .custodyGone:
             [String("\(what)".prefix { $0 != "(" })]
         case .neverReached(let name), .neverTaken(let name): ["never", name]
         case .defaultRefused(let name, let state, _), .builtInRefused(let name, let state, _):

@@ -72,6 +72,11 @@ extension StateGraph {
         }
         let who = state.identities(transition.who, environment)
         if isShut || who.isEmpty { return [] }
+        // Only the key of whoever holds a grant frees or splits it.
+        for effect in transition.lines where effect.kind == .release || effect.kind == .split {
+            let holder = template.lines[safe: effect.line].map { state.identity($0.holder) }
+            guard who.allSatisfy({ $0 == holder }) else { return [] }
+        }
         let disputes = transition.to.node.outcomes.contains { name in
             guard case .dispute? = template.family(record.family)?.rule(name)?.waits else {
                 return false

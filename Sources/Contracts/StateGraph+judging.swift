@@ -76,43 +76,97 @@ extension StateGraph {
         return finding
     }
 
-    /// A way from a state back to it by moves that need this identity alone.
+    /// A way from a state back to it on which this identity alone moves: by moves that need nobody else, and
+    /// by deadlines of the same kind of record, which it may as well let pass.
     private func loop(of person: DID) -> [Edge]? {
-        var own: [[Int]] = Array(repeating: [], count: nodes.count)
-        for (index, edge) in edges.enumerated()
-        where edge.attempt.actors.contains(person)
-            && edge.attempt.consents.subtracting([person]).isEmpty
-            && edge.putsOff
-        {
-            own[edge.from].append(index)
-        }
-        // 0 unseen, 1 on the path, 2 done.
-        var marks = [UInt8](repeating: 0, count: nodes.count)
-        for start in nodes.indices where marks[start] == 0 && !own[start].isEmpty {
-            var path: [(node: Int, next: Int)] = [(start, 0)]
-            var trail: [Int] = []
-            marks[start] = 1
-            while let (node, next) = path.last {
-                guard next < own[node].count else {
-                    marks[node] = 2
-                    path.removeLast()
-                    if !trail.isEmpty { trail.removeLast() }
-                    continue
-                }
-                path[path.count - 1].next += 1
-                let edge = own[node][next]
-                let to = edges[edge].to
-                if marks[to] == 1, let begin = path.firstIndex(where: { $0.node == to }) {
-                    return (trail[begin...] + [edge]).map { edges[$0] }
-                }
-                if marks[to] == 0 {
-                    marks[to] = 1
-                    path.append((to, 0))
-                    trail.append(edge)
-                }
+        for family in template.families {
+            var onward: [[Int]] = Array(repeating: [], count: nodes.count)
+            var own: [Int] = []
+            for (index, edge) in edges.enumerated() where edge.putsOff {
+                let record = nodes[edge.from].state.record(edge.attempt.act.record)
+                guard record?.family == family.name else { continue }
+                let isOwn =
+                    edge.attempt.actors.contains(person)
+                    && edge.attempt.consents.subtracting([person]).isEmpty
+                guard isOwn || edge.attempt.actor == nil else { continue }
+                onward[edge.from].append(index)
+                if isOwn { own.append(index) }
+            }
+            let circles = circles(onward)
+            for index in own where circles[edges[index].from] == circles[edges[index].to] {
+                let edge = edges[index]
+                return [edge] + (way(from: edge.to, to: edge.from, onward) ?? [])
             }
         }
         return nil
+    }
+
+    /// Of each node a number that it shares with exactly those which it reaches and which reach it (Tarjan,
+    /// Depth-First Search and Linear Graph Algorithms, 1972), without recursion.
+    private func circles(_ onward: [[Int]]) -> [Int] {
+        var circle = [Int](repeating: -1, count: nodes.count)
+        var order = [Int](repeating: -1, count: nodes.count)
+        var low = [Int](repeating: 0, count: nodes.count)
+        var open: [Int] = []
+        var isOpen = [Bool](repeating: false, count: nodes.count)
+        var next = 0
+        var path: [(node: Int, at: Int)] = []
+        func enter(_ node: Int) {
+            (order[node], low[node]) = (next, next)
+            next += 1
+            open.append(node)
+            isOpen[node] = true
+            path.append((node, 0))
+        }
+        for start in nodes.indices where order[start] < 0 && !onward[start].isEmpty {
+            enter(start)
+            while let (node, at) = path.last {
+                if at < onward[node].count {
+                    path[path.count - 1].at += 1
+                    let to = edges[onward[node][at]].to
+                    if order[to] < 0 {
+                        enter(to)
+                    } else if isOpen[to] {
+                        low[node] = min(low[node], order[to])
+                    }
+                    continue
+                }
+                path.removeLast()
+                if let before = path.last?.node { low[before] = min(low[before], low[node]) }
+                guard low[node] == order[node] else { continue }
+                while let one = open.popLast() {
+                    isOpen[one] = false
+                    circle[one] = node
+                    if one == node { break }
+                }
+            }
+        }
+        for node in nodes.indices where circle[node] < 0 { circle[node] = nodes.count + node }
+        return circle
+    }
+
+    /// The shortest way, empty where it is the same node.
+    private func way(from: Int, to: Int, _ onward: [[Int]]) -> [Edge]? {
+        var last = [Int: Int]()
+        var front = [from]
+        while last[to] == nil, from != to, !front.isEmpty {
+            var further: [Int] = []
+            for node in front {
+                for index in onward[node] where last[edges[index].to] == nil {
+                    last[edges[index].to] = index
+                    further.append(edges[index].to)
+                }
+            }
+            front = further
+        }
+        var path: [Edge] = []
+        var at = to
+        while at != from {
+            guard let index = last[at] else { return nil }
+            path.append(edges[index])
+            at = edges[index].from
+        }
+        return path.reversed()
     }
 
     // MARK: What may be lost
@@ -123,9 +177,9 @@ extension StateGraph {
         for (index, person) in people.enumerated() {
             let name = roleNames[person] ?? ""
             let base = Self.role(name)
-            guard let role = template.role(base), role.kind == .party,
-                name == base || name.hasSuffix(".0")
-            else { continue }
+            guard let role = template.role(base), role.kind == .party else { continue }
+            let member = setting.terms.roles[base]?.firstIndex(of: person) ?? 0
+            let stated = setting.state.loss(role: base, member: member)?.minor
             let place = template.worst[base]?.place ?? Place(line: 1, column: 1)
             guard let silent = loss(of: index, hostile: false),
                 let hostile = loss(of: index, hostile: true)
@@ -135,9 +189,10 @@ extension StateGraph {
             }
             found.append(
                 Exploration.Loss(
-                    role: base, isChild: setting.terms.isChild, silent: silent.money,
-                    hostile: hostile.money, stated: setting.state.loss(role: base)?.minor))
-            if let what = judge(base, silent.money) {
+                    role: base, member: role.many == nil ? nil : member,
+                    isChild: setting.terms.isChild, silent: silent.money, hostile: hostile.money,
+                    stated: stated))
+            if let what = judge(base, silent.money, stated) {
                 var finding = Finding(what: what, place: place)
                 finding.setting = setting.texts
                 finding.play = play(silent.path)
@@ -147,11 +202,10 @@ extension StateGraph {
         return (found, faults)
     }
 
-    private func judge(_ role: String, _ found: Int64) -> Finding.What? {
+    private func judge(_ role: String, _ found: Int64, _ stated: Int64?) -> Finding.What? {
         guard template.worst[role]?.loses != nil else {
             return .lossUnstated(role: role, found: found)
         }
-        let stated = setting.state.loss(role: role)?.minor
         // More than was found may still be right elsewhere; `Exploration` asks that it is found once.
         if let stated, stated >= found { return nil }
         return .lossDiffers(role: role, stated: stated, found: found)

@@ -87,6 +87,8 @@ struct StateGraph {
     /// Makes whole what one unit is worth; `nil` where gains are not counted, as under bounds.
     let scale: Int128?
     private let worth: [Int128]
+    /// Who may hold money of people who are not in the contract.
+    private let keepers: Set<Int>
     /// With amounts of 2^53 and as many steps as are tried, sums so stay far below 128 bit.
     private static let scaleMax: Int128 = 1 << 40
 
@@ -135,6 +137,11 @@ struct StateGraph {
             scale = scale.flatMap { $0 * count <= Self.scaleMax ? $0 * count : nil }
         }
         self.scale = scale
+        let keeping = template.families.flatMap(\.custody).reduce(into: Set<String>()) {
+            $0.formUnion($1.by.node.names)
+        }
+        keepers = Set(
+            people.indices.filter { keeping.contains(Self.role(roleNames[people[$0]] ?? "")) })
         let environment = setting.state.environment(nil, time: setting.terms.grantBy)
         worth = template.lines.enumerated().map { index, line in
             guard let scale, let rule = line.worth,
@@ -180,8 +187,13 @@ struct StateGraph {
     private mutating func expand(_ index: Int) {
         let state = nodes[index].state
         if state.isEnded {
-            if state.escrow != 0 {
-                note(.escrowLeft(state.escrow), Place(line: 1, column: 1), at: index)
+            let left = custody(state).reduce(state.escrow, +)
+            if left != 0 {
+                let last = nodes[index].first.flatMap { edge in
+                    let edge = edges[edge]
+                    return nodes[edge.from].state.record(edge.attempt.act.record).map(place)
+                }
+                note(.escrowLeft(left), last ?? Place(line: 1, column: 1), at: index)
             }
             return
         }
@@ -227,7 +239,8 @@ struct StateGraph {
         }
         let posts = posts(outcome, state)
         let moved = moved(posts)
-        let early = early(node.early, attempt, posts)
+        let kept = keeps(state, after, posts, attempt)
+        let early = early(node.early, attempt, posts, kept.came)
         let edgeIndex = edges.count
         let count = nodes.count
         let to = visit(after, first: edgeIndex, early: early)
@@ -241,6 +254,7 @@ struct StateGraph {
         if let missing = overdrawn(posts, state) {
             note(.escrowOverdrawn(missing), place(of: record), at: to)
         }
+        if let fault = kept.fault { note(fault, place(of: record), at: to) }
         if nodes.count > count, let early, Int128(early.paid) * 10 > Int128(early.deposited) * 4 {
             note(.prepaid(early.paid, of: early.deposited), place(of: record), at: to)
         }
@@ -390,13 +404,70 @@ struct StateGraph {
         return nil
     }
 
+    /// What each identity holds, in `people`'s order, of people who are not in the contract.
+    private func custody(_ state: ContractState) -> [Int64] {
+        var held = [Int64](repeating: 0, count: people.count)
+        guard template.families.contains(where: { !$0.custody.isEmpty }) else { return held }
+        for record in state.records {
+            for one in template.family(record.family)?.custody ?? [] {
+                guard let name = try? one.by.name(in: state.environment(record)),
+                    let person = state.identity(name).flatMap(people.firstIndex),
+                    let amount = record.fields[safe: one.field]?.datum.number
+                else { continue }
+                held[person] += amount
+            }
+        }
+        return held
+    }
+
+    /// Such money comes by word, and goes as it is paid or owed in the contract, or with evidence that its
+    /// holder signs. What came, and what is wrong.
+    private func keeps(
+        _ before: ContractState, _ after: ContractState,
+        _ posts: [(transfer: Transfer, amount: Int64)], _ attempt: Attempt
+    ) -> (came: Int64, fault: Finding.What?) {
+        guard template.families.contains(where: { !$0.custody.isEmpty }) else { return (0, nil) }
+        let (had, has) = (custody(before), custody(after))
+        var came: Int64 = 0
+        for (index, person) in people.enumerated() {
+            let gone = had[index] - has[index]
+            came += max(-gone, 0)
+            let given = posts.reduce(Int64(0)) { sum, post in
+                let counts = [.payment, .claim].contains(post.transfer.kind)
+                return counts && post.transfer.from == person ? sum + post.amount : sum
+            }
+            let shows =
+                attempt.actors.contains(person)
+                && template.transition(attempt.act.transition)?.evidence != nil
+            if gone > given, !shows { return (came, .custodyGone(gone - given)) }
+            let isKeeper = had[index] > 0 || has[index] > 0
+            if isKeeper, given > max(gone, 0) {
+                return (came, .escrowOverdrawn(given - max(gone, 0)))
+            }
+        }
+        return (came, nil)
+    }
+
+    /// Evidence counts from whoever neither paid in nor holds the money: its own word proves no progress.
     private func early(
-        _ before: Early?, _ attempt: Attempt, _ posts: [(transfer: Transfer, amount: Int64)]
+        _ before: Early?, _ attempt: Attempt, _ posts: [(transfer: Transfer, amount: Int64)],
+        _ came: Int64
     ) -> Early? {
         guard var early = before else { return nil }
         let carriesEvidence = template.transition(attempt.act.transition)?.evidence != nil
-        if carriesEvidence { return nil }
+        if carriesEvidence, early.deposited > 0, let actor = attempt.actor,
+            let index = people.firstIndex(of: actor), early.own[index] == 0,
+            template.role(Self.role(roleNames[actor] ?? ""))?.kind == .party
+        {
+            return nil
+        }
+        early.deposited += came
         for (transfer, amount) in posts {
+            if transfer.kind == .payment, let from = people.firstIndex(of: transfer.from),
+                keepers.contains(from)
+            {
+                early.paid += amount
+            }
             if transfer.kind == .deposit, let from = people.firstIndex(of: transfer.from) {
                 early.deposited += amount
                 early.own[from] += amount

@@ -15,7 +15,7 @@ extension Template {
         // idle-slots.yaml
         "3683da31c3dc9e3179375d7ecf0f94bd8218a0bbaf11ac253471638aff9d68cc",
         // joint-purchase.yaml
-        "e05b728e5a131b68c4515c27054f90d9280dc6f44891cbc542579b23738daa3f",
+        "fbae4f362c64a936b35bd5fc14aab7b1ba07625fc5319b9f9e9ce3fe87934d43",
         // material-call.yaml
         "dec807786298a61058608913f2a68620c25070517945f78634d8652e7b44edc6",
         // material-put.yaml
@@ -31,7 +31,7 @@ extension Template {
         // revenue-share.yaml
         "73e579565762b76a5d7e67f780f33590233c48cbf51f743317ba9f1a4b17cfed",
         // tiered-presale.yaml
-        "e42306597fc42d49a85970b90a7374418fb835640c8d37101194544732d24ba6",
+        "892d335c94ecb64ab175e8b8ad4c86f1c2d740094bdc7c5b8a750163a53cd607",
         // vendor-managed-stock.yaml
         "cc399b00fe49f4f7bb2fec1b0e14885c4b2456c34880d66d3035e5c02ed10b01",
         // virtual-stock.yaml

@@ -52,6 +52,18 @@ extension TemplateReader {
                 scope.fields[field.key] = (fields.count, kind)
                 fields.append(Family.Field(name: field.key, kind: kind))
             }
+            var custody: [Family.Custody] = []
+            for pair in try shapeKeys.take("custody")?.pairs("fields") ?? [] {
+                guard let field = scope.fields[pair.key] else {
+                    throw TemplateRefusal(pair.place, .unknownName(pair.key))
+                }
+                guard field.kind == .money else {
+                    throw TemplateRefusal(
+                        pair.place, .wrongKind(found: field.kind, wanted: [.money]))
+                }
+                custody.append(
+                    Family.Custody(field: field.index, by: try formula(pair.value, scope, [.role])))
+            }
             let holdPairs = try shapeKeys.take("holds")?.pairs("holds", max: 8) ?? []
             var finals: [Family.Final] = []
             for final in try shapeKeys.need("final").pairs("final states") {
@@ -87,7 +99,8 @@ extension TemplateReader {
             scope.hasTime = true
             families.append(
                 Family(
-                    name: pair.key, max: limit, fields: fields, holds: holds, finals: finals,
+                    name: pair.key, max: limit, fields: fields, custody: custody, holds: holds,
+                    finals: finals,
                     states: []))
             if pair.key != "main", let main = scopes.first {
                 scope.readsMain = true
@@ -174,11 +187,11 @@ extension TemplateReader {
         var keys = try Keys(source)
         let to = try formula(try keys.need("to"), scope, [.state])
         let effects = try effects(keys.take("do"), family, scope)
-        let lines = try lineEffects(keys.take("line"), scope)
         var claims = false
         if mayClaim, let source = keys.take("claim") { claims = try source.flag() }
         try keys.finish()
-        return (Exit(to: to, effects: effects, lines: lines), claims)
+        // No `line`: nobody whose line or grant it is signs a payment, its deadline or a ruling.
+        return (Exit(to: to, effects: effects, lines: []), claims)
     }
 
     func effects(

@@ -72,9 +72,10 @@ extension TemplateReader {
         let late = try keys.take("late")?.flag() ?? false
         let verb = try keys.take("verb")?.text()
         try keys.finish()
-        if isDefault, !arguments.isEmpty || !with.isEmpty {
+        if isDefault, !arguments.isEmpty || !with.isEmpty || !lines.isEmpty {
             throw TemplateRefusal(
-                pair.place, .expected("a default without `args` and `with`: nobody signs it"))
+                pair.place,
+                .expected("a default without `args`, `with` and `line`: nobody signs it"))
         }
         return Transition(
             name: pair.key, family: parts[0], state: parts[1],

@@ -40,18 +40,21 @@ extension TemplateReader {
     func readWorst(_ source: Source?) throws(TemplateRefusal) -> [String: Template.Worst] {
         var worst: [String: Template.Worst] = [:]
         for pair in try source?.pairs("roles") ?? [] {
-            guard roles.contains(where: { $0.name == pair.key }) else {
+            guard let role = roles.first(where: { $0.name == pair.key }) else {
                 throw TemplateRefusal(pair.place, .unknownName(pair.key))
             }
+            var scope = base
+            scope.hasMember = role.many != nil
             var keys = try Keys(pair.value)
             let loses = try keys.take("loses").map { source throws(TemplateRefusal) in
-                try formula(source, base, [.money])
+                try formula(source, scope, [.money])
             }
             let child = try keys.take("child").map { source throws(TemplateRefusal) in
-                try formula(source, base, [.money])
+                try formula(source, scope, [.money])
             }
             let says = Phrase(
-                en: try parts(try keys.need("en"), base), zh: try parts(try keys.need("zh"), base))
+                en: try parts(try keys.need("en"), scope), zh: try parts(try keys.need("zh"), scope)
+            )
             try keys.finish()
             worst[pair.key] = Template.Worst(
                 says: says, loses: loses, child: child, place: pair.place)

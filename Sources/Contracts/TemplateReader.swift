@@ -12,7 +12,7 @@ struct TemplateReader {
     /// Words of the language itself.
     static let reserved: Set<String> = [
         "if", "then", "else", "and", "or", "not", "time", "ruling", "main", "grant_by", "accept_by",
-        "state", "default", "party",
+        "state", "default", "party", "member",
     ]
 
     var base = Scope()

@@ -137,7 +137,7 @@ extension Rooms {
 
     private func loss(_ held: HeldContract) -> String {
         guard let fold = held.fold else { return "" }
-        let losses = view.myRoles(held).compactMap { fold.state.loss(role: $0) }
+        let losses = view.losses(held, fold.state)
         guard let first = losses.first else { return "" }
         return figures.money(losses.reduce(0) { $0 + Int128($1.minor) }, first.currency)
     }

@@ -39,8 +39,24 @@ extension View {
         ]
     }
 
-    func myRoles(_ held: HeldContract) -> [String] {
-        held.proposal.roles.filter { $0.identities.contains(node.own.did) }.map(\.role)
+    func myRoles(_ held: HeldContract) -> [String] { myPlaces(held).map(\.role) }
+
+    /// My roles, and of lists my place among them.
+    private func myPlaces(_ held: HeldContract) -> [(role: String, member: Int)] {
+        held.proposal.roles.compactMap { holders in
+            holders.identities.firstIndex(of: node.own.did).map { (holders.role, $0) }
+        }
+    }
+
+    /// The worst that I may come to, by what the template says of each of my roles; empty where it says
+    /// nothing. Together the sum that I may lose.
+    func worst(_ held: HeldContract, _ state: ContractState, _ language: Language) -> String {
+        myPlaces(held).compactMap { state.worst(role: $0.role, member: $0.member, language) }
+            .joined(separator: " ")
+    }
+
+    func losses(_ held: HeldContract, _ state: ContractState) -> [Money] {
+        myPlaces(held).compactMap { state.loss(role: $0.role, member: $0.member) }
     }
 
     func myChoices(_ held: HeldContract) -> [Choice] {
@@ -166,16 +182,13 @@ extension View {
     }
 
     func worst(_ held: HeldContract, _ fold: Fold) -> JSON {
-        let roles = myRoles(held)
-        func words(_ language: Language) -> String {
-            roles.compactMap { fold.state.worst(role: $0, language) }.joined(separator: " ")
-        }
-        return words(.en).isEmpty ? .null : localized(words)
+        worst(held, fold.state, .en).isEmpty
+            ? .null : localized { worst(held, fold.state, $0) }
     }
 
     /// In money, by currency; what several of my roles may lose adds up.
     func mayLose(_ held: HeldContract, _ fold: Fold) -> JSON {
-        let losses = myRoles(held).compactMap { fold.state.loss(role: $0) }
+        let losses = losses(held, fold.state)
         guard let first = losses.first else { return .null }
         return [first.currency.code: .number(losses.reduce(0) { $0 + $1.minor })]
     }

@@ -239,6 +239,40 @@ struct ExplorationTests {
             template: "tiered-presale", old: "{claim: left, from: custodian, to: creator}",
             new: "{claim: left, from: creator, to: custodian}", finding: "lossDiffers",
             says: "creator"),
+        // What backers paid is neither refunded nor owed any more.
+        Case(
+            template: "tiered-presale",
+            old: "[{claim: left, from: custodian, to: creator}, {set: left, to: 0}]",
+            new: "[{set: left, to: 0}]", finding: "custodyGone", says: "held for others"),
+        Case(
+            template: "tiered-presale",
+            old: "[{claim: left, from: custodian, to: creator}, {set: left, to: 0}]", new: "[]",
+            finding: "escrowLeft", says: "still holds"),
+        // Paid twice out of what backers paid once.
+        Case(
+            template: "tiered-presale",
+            old: "paid: {to: delivering, do: [{set: left, to: left - total * prepay / 100}]}",
+            new: "paid: {to: delivering}", finding: "escrowOverdrawn", says: "more than it holds"),
+        Case(
+            template: "tiered-presale", old: "prepay: {type: int, min: 0, max: 40, default: 30",
+            new: "prepay: {type: int, min: 0, max: 100, default: 90", finding: "prepaid",
+            says: "at most 40 %"),
+        // Of evidence that whoever pays gives to itself nothing is released.
+        Case(
+            template: "milestone-production", old: "<= total * 4000", new: "<= total * 9000",
+            finding: "prepaid", says: "at most 40 %"),
+        Case(
+            template: "joint-purchase",
+            old: "at(share(units, portions), next) + at(share(freight, portions), next)\"}}",
+            new:
+                "at(share(units, portions), next) * (if next == 2 then 2 else 1) + at(share(freight, portions), next)\"}}",
+            finding: "lossDiffers", says: "members"),
+        // The supplier's key frees nothing that the buyer holds.
+        Case(
+            template: "flexible-volume",
+            old: "by: buyer\n    with: supplier\n    verb: volume close",
+            new: "by: supplier\n    with: buyer\n    verb: volume close", finding: "neverTaken",
+            says: "close", steps: 0...0),
         Case(
             template: "vendor-managed-stock",
             old: "\"cost * left - part(cost * unsold, supplier_share)\"",
@@ -265,6 +299,54 @@ struct ExplorationTests {
             new: "from: holder, to: issuer}, {void: left}]", finding: "lossDiffers",
             says: "holder"),
     ]
+
+    @Test func `nobody puts the end off for ever by letting a deadline pass in between`() throws {
+        var text = String(decoding: try templateBytes("material-call"), as: UTF8.self)
+        text = replacing(
+            text, "      open: {until: expiry, default: lapse}\n",
+            "      open: {until: expiry, default: wait}\n"
+                + "      waiting: {until: expiry, default: lapse}\n")
+        text = replacing(
+            text, "  lapse:\n    at: main.open\n",
+            """
+              wait:
+                at: main.open
+                by: default
+                to: waiting
+                says: {en: I wait., zh: 等待。}
+              again:
+                at: main.waiting
+                by: issuer
+                to: open
+                says: {en: Once more., zh: 再来。}
+              lapse:
+                at: main.waiting
+
+            """)
+        let found = Exploration.run(try Template.read(Array(text.utf8))).findings
+        let finding = try #require(found.first { "\($0.what)".hasPrefix("putOff") })
+        #expect(finding.words(.en).contains("issuer alone can put the end off for ever with again"))
+        #expect(finding.play.suffix(2).map(\.role) == ["issuer", nil])
+    }
+
+    /// A line's log and a grant's key are some people's own: where nobody signs, they are not asked.
+    @Test(arguments: [
+        ("flexible-volume", "    at: main.running\n    by: default\n", "a default without"),
+        ("capacity-option", "unpaid: {to: owed, ", "unknown key “line”"),
+    ])
+    func `what nobody signs moves no line`(
+        _ name: String, _ old: String, _ says: String
+    ) throws {
+        let text = String(decoding: try templateBytes(name), as: UTF8.self)
+        let line = "line: [{release: \(name == "flexible-volume" ? "held" : "goods")}]"
+        let added = old.hasPrefix(" ") ? old + "    \(line)\n" : old + line + ", "
+        let changed = replacing(text, old, added)
+        #expect(changed != text)
+        let refusal = #expect(throws: TemplateRefusal.self) {
+            try Template.read(Array(changed.utf8))
+        }
+        #expect(refusal?.words(.en).contains(says) == true, "\(refusal?.words(.en) ?? "")")
+    }
 
     @Test func `at least thirty different broken templates are refused`() {
         let read = Set(BrokenTemplateTests.cases.map { [$0.old, $0.new] })

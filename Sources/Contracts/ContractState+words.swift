@@ -26,6 +26,30 @@ extension ContractState {
         display(language).fill(template.prose, environment(nil))
     }
 
+    /// A parameter or term as it holds here.
+    public struct ShownTerm: Sendable {
+        public let name: String
+        public let title: Localized
+        public let text: Localized
+        /// False: nobody said it, and the template's default holds.
+        public let isGiven: Bool
+    }
+
+    /// All that was agreed, in the template's order, also what nobody had to say.
+    public var shownTerms: [ShownTerm] {
+        let (english, chinese) = (display(.en), display(.zh))
+        return zip(template.values, values).compactMap { parameter, datum in
+            datum.map { datum in
+                ShownTerm(
+                    name: parameter.name, title: parameter.title,
+                    text: Localized(
+                        en: english.text(datum, parameter.kind),
+                        zh: chinese.text(datum, parameter.kind)),
+                    isGiven: terms.parameters[parameter.name] != nil)
+            }
+        }
+    }
+
     /// The worst that this role may come to, of a list its `member`, from 0; `nil` where the template says
     /// nothing of it.
     public func worst(role: String, member: Int = 0, _ language: Language) -> String? {

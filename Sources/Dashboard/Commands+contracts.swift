@@ -27,7 +27,18 @@ extension Commands {
         let witnesses = try self.witnesses(node, &options)
         let insists = try options.insists()
         try options.finish()
-        if let offer { try check(arguments, within: offer, template, node) }
+        if let offer {
+            try check(arguments, within: offer, template, node)
+            for parameter in template.parameters + template.terms where parameter.name != "units" {
+                guard offer.offer.arguments.byName[parameter.name] == nil,
+                    let standard = parameter.defaultText, let given = arguments[parameter.name]
+                else { continue }
+                // What an offer leaves out it offers with the template's default.
+                let offered = try options.value(
+                    parameter, standard, currency: currency, units: lines.map(\.unit))
+                if given != offered { throw differs(parameter, given, offered, node) }
+            }
+        }
         try checkRoom(template, roles, lines, arguments, node)
         var draft = Node.ProposalDraft(
             template: template.hash, currency: currency, arguments: arguments, roles: roles,
@@ -248,17 +259,11 @@ extension Commands {
         _ arguments: [String: Value], within offer: PublicLog.StandingOffer, _ template: Template,
         _ node: Node
     ) throws {
-        let view = View(node: node, now: node.now)
         for offered in offer.offer.arguments {
-            guard let given = arguments[offered.name], given != offered.value else { continue }
-            let kind = template.parameter(offered.name)?.kind
-            let (asked, said) = (view.text(given, kind), view.text(offered.value, kind))
-            throw DoorRefusal(
-                "offer_differs", field: offered.name, value: asked,
-                en:
-                    "--\(Options.plain(offered.name)) “\(asked)”: the offer says \(said); leave it out, or "
-                    + "propose without --offer",
-                zh: "--\(Options.plain(offered.name))“\(asked)”：报价为 \(said)；请省略，或不带 --offer 提议")
+            guard let given = arguments[offered.name], given != offered.value,
+                let parameter = template.parameter(offered.name)
+            else { continue }
+            throw differs(parameter, given, offered.value, node)
         }
         guard case .quantity(let quantity)? = arguments["units"] else { return }
         let (most, lot) = (offer.offer.maxUnits, offer.offer.lot)
@@ -272,6 +277,19 @@ extension Commands {
                 "units", "\(quantity.units)", "at most \(most) in lots of \(lot), as offered",
                 "报价允许至多 \(most)，每批 \(lot)")
         }
+    }
+
+    private static func differs(
+        _ parameter: Parameter, _ given: Value, _ offered: Value, _ node: Node
+    ) -> DoorRefusal {
+        let view = View(node: node, now: node.now)
+        let (asked, said) = (view.text(given, parameter.kind), view.text(offered, parameter.kind))
+        let option = Options.plain(parameter.name)
+        return DoorRefusal(
+            "offer_differs", field: parameter.name, value: asked,
+            en:
+                "--\(option) “\(asked)”: the offer says \(said); leave it out, or propose without --offer",
+            zh: "--\(option)“\(asked)”：报价为 \(said)；请省略，或不带 --offer 提议")
     }
 
     /// As the node will check it, but with the line's whole story in the words.

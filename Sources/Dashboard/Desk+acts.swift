@@ -128,6 +128,22 @@ extension Desk {
                 }
                 return (held.map(rooms.cast) ?? "", rows)
             }) ?? ("", [])
+        // A contract before it is signed: also what nobody typed.
+        let would = answer["would"]
+        let isNew = would?["terms"] != nil && would?["records"]?.array.isEmpty == true
+        let typed = Set(shown.map { String($0.0.dropFirst(2)) })
+        let agreed: [JSON] =
+            !isNew
+            ? []
+            : (would?["terms"]?.array ?? []).compactMap { term in
+                guard let name = term["name"]?.string,
+                    !typed.contains(Options.plain(name)), !typed.contains(name)
+                else { return nil }
+                return [
+                    "label": .string(term["title"]?[language]?.string ?? name),
+                    "value": .string(says(term["text"])),
+                ]
+            }
         let deadlines: [JSON] = (answer["deadlines"]?.array ?? []).enumerated().map { index, one in
             let until = one["until"]?.string.flatMap { CivilTime.read($0)?.instant }
             return [
@@ -145,6 +161,8 @@ extension Desk {
         let data: JSON = [
             "says": .string(says(answer["says"])), "cast": .string(cast),
             "given": given.isEmpty ? .null : ["rows": .array(given)],
+            "agreed": agreed.isEmpty ? .null : ["rows": .array(agreed)],
+            "clock": .string(isNew ? says(would?["clock"]) : ""),
             "moves": .array(
                 (answer["would_move"]?.array ?? []).map { .string(says($0["says"])) }),
             "again": .string(says(answer["again"])),

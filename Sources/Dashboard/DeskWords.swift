@@ -210,6 +210,7 @@ enum DeskWords {
         ("outcome_defaulted", "defaulted", "已违约"),
         ("you_may", "You may now", "您现在可以"),
         ("worst", "At worst:", "最坏情形："),
+        ("also_agreed", "Agreed with it", "一并约定"),
         ("may_lose", "You may lose up to", "您至多可能损失"),
         ("next", "Who acts next", "接下来轮到谁"),
         ("to_accept", "to accept", "接受提议"),

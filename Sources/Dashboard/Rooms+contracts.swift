@@ -257,6 +257,12 @@ extension Rooms {
                 "value": .string(figures.value(argument.value, parameter?.kind, view)),
             ]
         }
+        for term in held.fold?.state.shownTerms ?? [] where !term.isGiven {
+            rows.append([
+                "label": .string(term.title[language]),
+                "value": .string(figures.local(term.text[language])),
+            ])
+        }
         for line in held.proposal.lines {
             let window = line.window
             rows.append([

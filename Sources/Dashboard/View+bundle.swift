@@ -45,10 +45,19 @@ extension View {
         let same: Set = [
             "id", "template", "template_hash", "title", "grade", "outcome", "parent",
             "state_digest", "proposal", "proposed", "log", "sequencer", "currency", "roles",
-            "parameters", "declined", "problem", "clock", "forks", "records", "steps", "prose",
+            "parameters", "terms", "declined", "problem", "clock", "forks", "records", "steps",
+            "prose",
             "notes", "claims", "pending",
         ]
         var fields = contract(held).fields.filter { same.contains($0.name) }
+        let told = told(held)
+        if let index = fields.firstIndex(where: { $0.name == "steps" }) {
+            let steps = fields[index].value.array.map { step in
+                let says = step["sequence"]?.number.flatMap { told[$0] }
+                return step.merging([.init("says", says?.json ?? .null)])
+            }
+            fields[index] = .init("steps", .array(steps))
+        }
         var evidence: [JSON] = []
         for step in held.fold?.steps ?? [] {
             for argument in step.act.arguments {

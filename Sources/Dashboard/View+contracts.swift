@@ -121,6 +121,15 @@ extension View {
         add("requests", .array(requests(held)))
         add("refused", .array(held.refused.map { refused($0, fold) }))
         add("choices", .array(myChoices(held).map { choice($0, fold) }))
+        add(
+            "terms",
+            .array(
+                state.shownTerms.map { term in
+                    [
+                        "name": .string(term.name), "title": term.title.json,
+                        "text": term.text.json, "given": .bool(term.isGiven),
+                    ]
+                }))
         add("worst", worst(held, fold))
         add("may_lose", mayLose(held, fold))
         add("prose", localized(state.prose))

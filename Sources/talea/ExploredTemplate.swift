@@ -34,7 +34,9 @@ struct ExploredTemplate {
             "losses": .array(
                 found.losses.map { loss in
                     [
-                        "role": .string(loss.role), "child": .bool(loss.isChild),
+                        "role": .string(loss.role),
+                        "member": loss.member.map { .number(Int64($0)) } ?? .null,
+                        "child": .bool(loss.isChild),
                         "silent": .number(loss.silent), "hostile": .number(loss.hostile),
                     ]
                 }),
@@ -65,6 +67,16 @@ struct ExploredTemplate {
             """
     }
 
+    private func losses(_ language: Language) -> [String] {
+        found.losses.map { loss in
+            let title = template.role(loss.role)?.title[language] ?? loss.role
+            let place = loss.member.map { " \($0 + 1)" } ?? ""
+            let child = loss.isChild ? language == .en ? " (in a child)" : "（子合同）" : ""
+            return
+                "  \(title)\(place)\(child): \(Show.money(loss.silent)), \(Show.money(loss.hostile))"
+        }
+    }
+
     private func verdict(_ language: Language) -> String {
         let english = language == .en
         let bounds =
@@ -91,6 +103,8 @@ struct ExploredTemplate {
             \(english ? "holds: every play ends, nothing stays reserved or in escrow, and no silence blocks" : "成立：每种走法都会结束，不留占用与托管款，任何一方沉默都不会卡住")
             \(english ? "if silent, carried on by" : "若沉默，由以下缺省继续")
             \(carriers.joined(separator: "\n"))
+            \(english ? "with the first set, may lose while others fall silent, and if they also lie" : "按首组参数，他方沉默时可能损失；他方还说谎时")
+            \(losses(language).joined(separator: "\n"))
             \(bounds)
             """
     }

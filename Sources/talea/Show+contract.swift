@@ -20,18 +20,8 @@ extension Show {
         if let since = json["silent_since"], since != .null {
             lines.append((en ? "! the sequencer is silent since " : "! 排序方失联，自 ") + cell(since))
         }
-        section(
-            en ? "People" : "各方",
-            (json["roles"]?.fields ?? []).map { role in
-                let people = role.value.array.map { person in
-                    person.string
-                        ?? (cell(person["name"]) + (person["accepted"]?.bool == true ? " ✓" : ""))
-                }
-                return "\(role.name): " + people.joined(separator: ", ")
-            })
-        section(
-            en ? "Terms" : "条款",
-            (json["parameters"]?.fields ?? []).map { "\($0.name): \(cell($0.value["text"]))" })
+        section(en ? "People" : "各方", people(json))
+        section(en ? "Terms" : "条款", terms(json, language))
         section(
             en ? "Records" : "记录",
             (json["records"]?.array ?? []).map { record in
@@ -55,9 +45,11 @@ extension Show {
                 let void = step["void"].flatMap {
                     $0 == .null ? nil : words($0["message"], language)
                 }
+                let says = words(step["says"], language)
                 return
                     "\(cell(step["sequence"])) \(cell(step["time"])) \(cell(step["actor_name"])): "
                     + "\(cell(step["transition"])) \(arguments(step["arguments"]))"
+                    + (says.isEmpty ? "" : "— " + says)
                     + (void.map { (en ? " (no effect: " : "（未生效：") + $0 + ")" } ?? "")
             })
         section(
@@ -92,9 +84,48 @@ extension Show {
                     + words(choice["says"], language)
             })
         if let worst = json["worst"], worst != .null {
-            section(en ? "At worst" : "最坏情形", [words(worst, language)])
+            section(
+                en ? "At worst" : "最坏情形",
+                [words(worst, language)] + mayLose(json["may_lose"], language))
         }
         return lines.joined(separator: "\n")
+    }
+
+    static func people(_ json: JSON) -> [String] {
+        (json["roles"]?.fields ?? []).map { role in
+            let people = role.value.array.map { person in
+                person.string
+                    ?? (cell(person["name"]) + (person["accepted"]?.bool == true ? " ✓" : ""))
+            }
+            return "\(role.name): " + people.joined(separator: ", ")
+        }
+    }
+
+    /// Also what nobody said, and holds by default; where the template is not here, what was said.
+    static func terms(_ json: JSON, _ language: Language) -> [String] {
+        guard let terms = json["terms"]?.array else {
+            return (json["parameters"]?.fields ?? []).map {
+                "\($0.name): \(cell($0.value["text"]))"
+            }
+        }
+        return terms.map { term in
+            let standard = language == .en ? " (default)" : "（默认）"
+            return "\(cell(term["name"])) (\(words(term["title"], language))): "
+                + words(term["text"], language) + (term["given"]?.bool == true ? "" : standard)
+        }
+    }
+
+    /// Minor units with two decimals.
+    static func money(_ minor: Int64) -> String {
+        "\(minor / 100)." + (minor % 100 < 10 ? "0" : "") + "\(minor % 100)"
+    }
+
+    static func mayLose(_ json: JSON?, _ language: Language) -> [String] {
+        (json?.fields ?? []).compactMap { field in
+            guard let minor = field.value.number else { return nil }
+            let sum = money(minor) + " " + field.name
+            return language == .en ? "You may lose up to \(sum)." : "您至多可能损失 \(sum)。"
+        }
     }
 
     /// Whatever has no form of its own.

@@ -118,6 +118,13 @@ enum Show {
         let en = language == .en
         var lines: [String] = []
         if let says = json["says"], says != .null { lines.append(words(says, language)) }
+        // A contract before it is signed: who, and all that would hold.
+        if let would = json["would"], would["terms"] != nil, would["records"]?.array.isEmpty == true
+        {
+            lines += [en ? "People:" : "各方："] + people(would).map { "  " + $0 }
+            lines += [en ? "Terms:" : "条款："] + terms(would, language).map { "  " + $0 }
+            lines.append(words(would["clock"], language))
+        }
         let moves = json["would_move"]?.array ?? []
         if moves.isEmpty {
             lines.append(en ? "It would move nothing." : "不会移动任何东西。")
@@ -128,6 +135,7 @@ enum Show {
         if let worst = json["worst"], worst != .null {
             lines.append((en ? "At worst: " : "最坏情形：") + words(worst, language))
         }
+        lines += mayLose(json["may_lose"], language)
         if let again = json["again"], again != .null { lines.append(words(again, language)) }
         for one in json["deadlines"]?.array ?? [] where one["passed"]?.bool != true {
             let until = cell(one["until"])

@@ -84,8 +84,11 @@ extension ProcessTests {
                 "option buy --offer OFFER --units 20 --arbiter judge --premium 10.00 --yes",
                 "--premium", "10.00 CNY", "the offer says 500.00 CNY"),
             Row(
+                "option buy --offer OFFER --units 20 --arbiter judge --fair 0% --yes", "--fair",
+                "0 %", "the offer says 50 %"),
+            Row(
                 "option buy --offer OFFER --units 20 --arbiter judge --pay-within 91d --yes",
-                "--pay-within", "91 d", "90 d"),
+                "--pay-within", "91d", "the offer says 3d"),
             Row(
                 "option transfer --contract OPTION --units 10 --newcomer press --asking 5.00 --yes",
                 "holder", "issuer", "same identity", "press (…"),

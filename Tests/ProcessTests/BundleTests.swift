@@ -39,6 +39,10 @@ extension ProcessTests {
                 #expect(story[name].text == shown[name].text, "\(name)")
             }
             #expect(story["steps"].items.count == shown["steps"].items.count)
+            // The sentences that were signed, as they stood then.
+            let said = story["steps"].items.map { $0["says"]["en"].text }
+            #expect(said.first == "In force: all have signed.")
+            #expect(said.contains { $0.hasPrefix("I paid 500.00 CNY") }, "\(said)")
             #expect(story["balances"].items.count == paid.count)
             for balance in story["balances"].items {
                 #expect(balance["net_paid"] == paid[balance["owner"].text])

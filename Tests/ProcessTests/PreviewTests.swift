@@ -21,9 +21,18 @@ extension ProcessTests {
             ) { preview, text in
                 Self.expectMove(preview, text, "100 C62", "press", "maker")
                 Self.expectMove(preview, text, "500.00 CNY", "maker", "press")
+                Self.expectTerms(preview, text)
+                #expect(text.contains("You may lose up to 500.00 CNY."), "\(text)")
             }
             trade.option = try await trade.maker(
                 "option buy", ["offer": trade.offer, "units": "100", "arbiter": "judge"])["id"].text
+            try await trade.press.reaches(trade.option, "proposed", "agreed")
+            try await Self.changesNothing(
+                trade.press, "contract accept", ["contract": trade.option]
+            ) { preview, text in
+                Self.expectTerms(preview, text)
+                #expect(text.contains("premium (premium): 500.00 CNY\n"), "\(text)")
+            }
             try await trade.agree(trade.option)
             let number: KeyValuePairs = [
                 "contract": trade.option, "record": "1", "channel": "bank", "reference": "T1",
@@ -41,6 +50,15 @@ extension ProcessTests {
                 #expect(text.contains("30"), "\(text)")
                 #expect(!preview["worst"]["en"].text.isEmpty)
             }
+        }
+
+        /// Whoever signs has read who takes part, what nobody had to say, and whose clock counts.
+        static func expectTerms(_ preview: Found, _ text: String) {
+            let fair = preview["would"]["terms"].items.first { $0["name"].text == "fair" }
+            #expect(fair?["text"]["en"].text == "50 %" && fair?["given"].isTrue == false)
+            #expect(text.contains("fair (share if nobody rules): 50 % (default)"), "\(text)")
+            #expect(text.contains("arbiter: judge"), "\(text)")
+            #expect(text.contains("no witnesses: the sequencer's clock decides"), "\(text)")
         }
 
         static func expectMove(

@@ -67,14 +67,18 @@ class Surge(Story):
                 respond=f"{ANSWER_WITHIN * HOUR}s")
         self.say("three standing agreements: 80, 60 and 60 boxes, an answer within two hours, else 50.00")
 
-    def draw(self, parts):
+    def draw(self, units, kitchens, parts):
+        """One command: the node splits the units by what each agreement still holds."""
+        before = {name: len(self.moyun.show(self.agreements[name])["records"]) for name in kitchens}
+        told = self.moyun("assist", "draw", contract=[self.agreements[n] for n in kitchens], sold=DEMAND, units=units)
+        shared = {one["contract"]["id"]: one["units"] for one in told["shares"]}
+        named = {name: shared[self.agreements[name]] for name in kitchens if self.agreements[name] in shared}
+        hold(named == {n: u for n, u in parts.items() if u}, f"the node shares {named}, fair is {parts}")
         calls = {}
-        for name, units in parts.items():
+        for name, part in named.items():
             contract = self.agreements[name]
-            before = len(self.moyun.show(contract)["records"])
-            self.moyun("assist", "draw", contract=contract, sold=DEMAND, units=units)
-            until(lambda: len(self.moyun.show(contract)["records"]) > before, f"the draw on {name} is ordered")
-            calls[name] = (units, self.moyun.show(contract)["records"][before]["number"])
+            until(lambda: len(self.moyun.show(contract)["records"]) > before[name], f"the draw on {name} is ordered")
+            calls[name] = (part, self.moyun.show(contract)["records"][before[name]]["number"])
         return calls
 
     def answer(self, calls, off):
@@ -93,7 +97,10 @@ class Surge(Story):
         songfeng = self.studios["songfeng"]
         songfeng.stop()
         parts = shares(short, KITCHENS)
-        calls = self.draw(parts)
+        everyone = list(self.agreements.values())
+        self.moyun.refused("assist", "draw", contract=everyone, sold=DEMAND, units=201, saying=["hold 200 together"])
+        self.moyun.refused("assist", "draw", contract=everyone + everyone[:1], sold=DEMAND, units=3, saying=["twice"])
+        calls = self.draw(short, KITCHENS, parts)
         self.hour(0, "called in shares of the caps: " + ", ".join(f"{n} {u}" for n, u in parts.items()))
         self.answer(calls, {"songfeng"})
         for name in ("yunxi", "hetang"):
@@ -109,9 +116,10 @@ class Surge(Story):
         self.owed += REMEDY
         self.hour(3, f"songfeng owes moyun {REMEDY / 100:.2f}; its {units} are free again")
         room = {n: cap - parts[n] for n, cap in KITCHENS.items() if n != "songfeng"}
-        again = shares(min(units, sum(room.values())), room)
+        units = min(units, sum(room.values()))
+        again = shares(units, room)
         self.hour(3, "called again: " + ", ".join(f"{n} {u}" for n, u in again.items()))
-        more = self.draw(again)
+        more = self.draw(units, room, again)
         self.answer(more, set())
         for name in again:
             self.hour(4, f"{name} promised {again[name]} more")

@@ -225,10 +225,12 @@ extension Environment {
 }
 
 /// Splitting an amount so that nothing is lost and both sides compute the same.
-enum Shares {
+public enum Shares {
     /// Floors, then one unit each to the largest remainders, ties to the lower index. Computed in 128
     /// bit. Refused for a negative amount or weight, or weights that sum to zero.
-    static func split(_ amount: Int64, _ weights: [Int64]) throws(EvaluationFault) -> [Int64] {
+    public static func split(
+        _ amount: Int64, _ weights: [Int64]
+    ) throws(EvaluationFault) -> [Int64] {
         guard amount >= 0 else { throw .outOfBounds(amount, .money) }
         var total: Int128 = 0
         for weight in weights {

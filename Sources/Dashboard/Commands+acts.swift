@@ -22,7 +22,9 @@ extension Commands {
                 return try Self.propose(&node, &options, verb: verb)
             }
             guard moves else { throw Self.unknown(verb, among: node.templates.values) }
-            return try Self.act(&node, &options, verb: verb)
+            return options.count("contract") > 1
+                ? try Self.actInShares(&node, &options, verb: verb)
+                : try Self.act(&node, &options, verb: verb)
         }
     }
 

@@ -30,6 +30,7 @@ extension View {
         var fields: [JSON.Field] = [
             .init("did", .string(who.did)), .init("name", .string(name(who))),
             .init("due", .number(reputation.due)),
+            .init("on_time", .text(Self.percent(reputation.inTime.count, of: reputation.due))),
             .init("on_time_at_least", .string(Self.millionths(reputation.onTimeAtLeast))),
         ]
         var entries: [JSON.Field] = []
@@ -48,6 +49,13 @@ extension View {
             "entry": .string(link.entry.hex), "log": .string(link.log.hex),
             "contract": .text(link.contract?.hex), "step": .number(link.step),
         ]
+    }
+
+    /// To a tenth, rounded down: 100 % is said of nobody who was late once. `nil`: nothing was due.
+    static func percent(_ count: Int, of all: Int) -> String? {
+        guard all > 0 else { return nil }
+        let tenths = count * 1000 / all
+        return "\(tenths / 10).\(tenths % 10) %"
     }
 
     /// Rounded down: a bound is never said to be higher than it is.

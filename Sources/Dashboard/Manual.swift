@@ -221,9 +221,9 @@ public enum Manual {
                 Page("template diff", "OLD NEW", "in what two differ", "比较两个模板"),
                 Page(
                     anyTemplateVerb,
-                    "--contract ID [--record N] [--units N] [--ARG V …] [--evidence FILE] [--wait SECONDS]",
-                    "a template's own verb, as option exercise; pay state|receive|deny, rule, agree, discharge, default are everywhere",
-                    "模板自带的命令，如 option exercise；pay state|receive|deny、rule、agree、discharge、default 通用"
+                    "--contract ID … [--record N] [--units N] [--ARG V …] [--evidence FILE] [--wait SECONDS]",
+                    "a template's own verb, as option exercise; pay state|receive|deny, rule, agree, discharge, default are everywhere; several contracts share --units by what each still holds",
+                    "模板自带的命令，如 option exercise；pay state|receive|deny、rule、agree、discharge、default 通用；多个合同按各自剩余量分摊 --units"
                 ),
             ]
         ),

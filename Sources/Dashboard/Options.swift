@@ -30,6 +30,11 @@ struct Options: Sendable {
 
     func has(_ name: String) -> Bool { given[Self.plain(name)] != nil }
 
+    func count(_ name: String) -> Int { given[Self.plain(name)]?.count ?? 0 }
+
+    /// In the place of whatever was given.
+    mutating func give(_ name: String, _ value: String) { given[Self.plain(name)] = [value] }
+
     // MARK: Taking
 
     mutating func all(_ name: String) -> [String] {

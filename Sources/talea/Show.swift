@@ -316,12 +316,14 @@ enum Show {
             en
                 ? [
                     ("who", "name"), ("completed", "completed"), ("due", "due"),
-                    ("in time", "in_time"), ("at least", "on_time_at_least"), ("late", "late"),
+                    ("in time", "in_time"), ("on time", "on_time"),
+                    ("at least", "on_time_at_least"), ("late", "late"),
                     ("silent", "silent"), ("defaults", "defaults"), ("ruled", "ruled"),
                     ("lost", "lost"), ("oversold", "oversales"),
                 ]
                 : [
                     ("谁", "name"), ("完成", "completed"), ("应做", "due"), ("按时", "in_time"),
+                    ("按时率", "on_time"),
                     ("按时率至少", "on_time_at_least"), ("迟到", "late"), ("沉默", "silent"),
                     ("违约", "defaults"), ("受裁", "ruled"), ("败诉", "lost"), ("超卖", "oversales"),
                 ], en)

@@ -180,6 +180,9 @@ import Testing
             #expect(text.contains(words))
             #expect(text.contains(try #require(link["entry"]?.string)))
         }
+        #expect(bob["on_time"]?.string == "100.0 %")
+        #expect(View.percent(98, of: 100) == "98.0 %" && View.percent(1999, of: 2000) == "99.9 %")
+        #expect(View.percent(0, of: 0) == nil)
         #expect(View.millionths(0.722_467_2) == "0.722467")
         #expect(View.millionths(1) == "1.000000" && View.millionths(0.000_01) == "0.000010")
     }

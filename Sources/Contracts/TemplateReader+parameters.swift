@@ -52,9 +52,9 @@ extension TemplateReader {
 
     func range(_ source: Source, limit: Int) throws(TemplateRefusal) -> ClosedRange<Int> {
         let text = try source.text()
-        let ends = text.split(separator: ".", omittingEmptySubsequences: true)
-        guard ends.count == 2, text.contains(".."), let low = Literal.whole(ends[0]),
-            let high = Literal.whole(ends[1]), low >= 1, low <= high, high <= Int64(limit)
+        let ends = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard ends.count == 3, ends[1].isEmpty, let low = Literal.whole(ends[0]),
+            let high = Literal.whole(ends[2]), low >= 1, low <= high, high <= Int64(limit)
         else { throw TemplateRefusal(source.place, .expected("a range like 2..\(limit)")) }
         return Int(low)...Int(high)
     }

@@ -49,6 +49,12 @@ extension TemplateReader {
                         field.value.place, .expected("a number, instant, role or hash"))
                 default: break
                 }
+                if case .map = field.value {
+                    var keys = try Keys(field.value)
+                    _ = keys.take("type")
+                    if case .quantity = kind { _ = keys.take("line") }
+                    try keys.finish()
+                }
                 scope.fields[field.key] = (fields.count, kind)
                 fields.append(Family.Field(name: field.key, kind: kind))
             }
@@ -262,7 +268,8 @@ extension TemplateReader {
             let into = try keys.need("into")
             try keys.finish()
             let text = try into.text()
-            let parts = text.split(separator: ".").map(String.init)
+            let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+                .map(String.init)
             let known = Set(
                 zip(families, scopes).filter { made.contains($0.0.name) }
                     .flatMap { family, scope in scope.holds.keys.map { "\(family.name).\($0)" } })

@@ -24,7 +24,8 @@ extension TemplateReader {
     private func transition(_ pair: Source.Pair) throws(TemplateRefusal) -> Transition {
         var keys = try Keys(pair.value, "a transition")
         let at = try keys.need("at")
-        let parts = try at.text().split(separator: ".").map(String.init)
+        let parts = try at.text().split(separator: ".", omittingEmptySubsequences: false)
+            .map(String.init)
         guard parts.count == 2 else {
             throw TemplateRefusal(at.place, .expected("a record and its state, like main.open"))
         }

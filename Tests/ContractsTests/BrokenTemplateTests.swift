@@ -90,6 +90,14 @@ struct BrokenTemplateTests {
         Case(old: title, new: "title: !!map {en: x, zh: y}", fault: "forbidden", at: "!!map"),
         Case(old: title, new: "title: |", fault: "forbidden", at: "|"),
         Case(old: title, new: "title: {en: x}", fault: "missingKey", at: "{en"),
+        Case(
+            template: "revenue-share", old: "many: 1..7", new: "many: 1...7", fault: "expected",
+            at: "1...7", says: "a range like 2..8"),
+        Case(
+            template: "material-call", old: "{taken: quantity}",
+            new: "{taken: {type: quantity, min: 1}}", fault: "unknownKey", at: "min",
+            says: "known here: line, type"),
+        Case(old: "at: main.open", new: "at: main..open", fault: "expected", at: "main..open"),
         // Not closed: the next line's colon is the first that cannot be.
         Case(old: title, new: "title: {en: x", fault: "notYAML", at: ":", below: 1),
 

@@ -6,6 +6,8 @@ struct Scope: Sendable {
     var fields: [String: (index: Int, kind: ValueKind)] = [:]
     var holds: [String: (index: Int, kind: ValueKind)] = [:]
     var states: Set<String> = []
+    /// Whose states they are, for messages.
+    var family = ""
     var arguments: [String: (index: Int, kind: ValueKind)] = [:]
     var mainFields: [String: (index: Int, kind: ValueKind)] = [:]
     var mainHolds: [String: (index: Int, kind: ValueKind)] = [:]
@@ -17,6 +19,40 @@ struct Scope: Sendable {
     var hasTime = false
     var hasRuling = false
     var hasMember = false
+}
+
+extension Scope {
+    /// Names that mean something here; of the kinds wanted, where those can only be named.
+    func names(fitting wanted: [ValueKind]) -> Set<String> {
+        let onlyNamed = !wanted.isEmpty && wanted.allSatisfy(\.isNamed)
+        func fits(_ kind: ValueKind) -> Bool {
+            !onlyNamed || wanted.contains { kind.fits($0) }
+        }
+        var known: Set<String> = []
+        for names in [arguments, fields, holds, parameters] {
+            known.formUnion(names.filter { fits($0.value.kind.seen) }.keys)
+        }
+        known.formUnion(roles.filter { fits($0.value ? .list(.role) : .role) }.keys)
+        guard !onlyNamed else { return known.union(options.filter { fits($0.value) }.keys) }
+        known.formUnion(["grant_by", "accept_by"])
+        if hasTime { known.insert("time") }
+        if hasRuling { known.insert("ruling") }
+        return readsMain || readsAcross ? known.union(mainNames) : known
+    }
+
+    var mainNames: Set<String> {
+        Set((["state"] + mainFields.keys + mainHolds.keys).map { "main.\($0)" })
+    }
+}
+
+extension ValueKind {
+    /// Values that are never computed, only named.
+    var isNamed: Bool {
+        switch self {
+        case .role, .party, .hash, .choice, .list(.role): true
+        default: false
+        }
+    }
 }
 
 /// Reads one formula and gives every part its kind on the way: a name that means nothing here, or two
@@ -39,11 +75,14 @@ struct ExpressionReader {
     private var tokens: [(token: Token, text: String, place: Place)] = []
     private var position = 0
     private var depth = 0
+    /// What a name standing alone here should be; empty where anything may do.
+    private var wants: [ValueKind] = []
 
     static func read(
         _ text: String, at place: Place, in scope: Scope, wanted: [ValueKind] = []
     ) throws(TemplateRefusal) -> Expression {
         var reader = try ExpressionReader(text, at: place, in: scope)
+        reader.wants = wanted
         let result = try reader.expression()
         guard reader.current.token == .end else {
             throw reader.syntax("an operator or the end")
@@ -114,7 +153,10 @@ struct ExpressionReader {
         try enter()
         defer { depth -= 1 }
         let place = current.place
+        let wanted = wants
+        wants = []
         let condition = try disjunction()
+        wants = wanted
         try demand(condition, .truth, at: place)
         guard take(word: "then") else { throw syntax("then") }
         let then = try expression()
@@ -169,7 +211,10 @@ struct ExpressionReader {
         else { return left }
         position += 1
         let place = current.place
+        let wanted = wants
+        wants = [left.kind]
         let right = try sum()
+        wants = wanted
         let ordered = comparison != .equal && comparison != .unequal
         guard let kind = ValueKind.shared(left.kind, right.kind),
             !ordered || kind.isNumber || kind == .bp
@@ -299,19 +344,25 @@ struct ExpressionReader {
             return (.name(name), .state)
         }
         if let kind = scope.options[name] { return (.name(name), kind) }
-        throw TemplateRefusal(place, .unknownName(name))
+        if wants == [.state] {
+            let known = scope.states.union(scope.readsAcross ? scope.mainStates : [])
+            throw TemplateRefusal(
+                place, .unknownState(name, family: scope.family, known: known))
+        }
+        throw TemplateRefusal(place, .unknownName(name, known: scope.names(fitting: wants)))
     }
 
     private func main(
         _ name: String, _ member: String, at place: Place
     ) throws(TemplateRefusal) -> Typed {
+        let text = "\(name).\(member)"
         guard name == "main", scope.readsMain || scope.readsAcross else {
-            throw TemplateRefusal(place, .unknownName("\(name).\(member)"))
+            throw TemplateRefusal(place, .unknownName(text, known: scope.names(fitting: wants)))
         }
         if member == "state" { return (.mainState, .state) }
         if let found = scope.mainFields[member] { return (.mainField(found.index), found.kind) }
         if let found = scope.mainHolds[member] { return (.mainHold(found.index), found.kind) }
-        throw TemplateRefusal(place, .unknownName("\(name).\(member)"))
+        throw TemplateRefusal(place, .unknownName(text, known: scope.mainNames))
     }
 
     private mutating func call(_ name: String, at place: Place) throws(TemplateRefusal) -> Typed {
@@ -335,10 +386,20 @@ struct ExpressionReader {
                 guard take(mark: ")") else { throw syntax(")") }
                 return (.count(family: family), .int)
             }
+            if name == "count", !scope.names(fitting: []).contains(member) {
+                throw TemplateRefusal(
+                    memberPlace, .unknownFamily(member, known: Set(scope.families.keys)))
+            }
         }
         guard let function = Expression.Function(rawValue: name) else {
-            throw TemplateRefusal(place, .unknownFunction(name))
+            let known = Set(Expression.Function.allCases.map(\.rawValue))
+            throw TemplateRefusal(
+                place,
+                .unknownFunction(name, known: scope.readsAcross ? known.union(["any"]) : known))
         }
+        let wanted = wants
+        wants = []
+        defer { wants = wanted }
         var arguments: [Typed] = []
         var places: [Place] = []
         if !take(mark: ")") {

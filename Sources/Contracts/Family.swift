@@ -34,6 +34,7 @@ struct Family: Hashable, Sendable {
     struct Final: Hashable, Sendable {
         let state: String
         let outcome: ContractOutcome
+        let place: Place
     }
 
     func rule(_ state: String) -> StateRule? { states.first { $0.name == state } }
@@ -47,6 +48,8 @@ struct Family: Hashable, Sendable {
 struct StateRule: Hashable, Sendable {
     let name: String
     let place: Place
+    /// Where its default is named.
+    let defaultPlace: Place?
     let waits: Waiting
 
     indirect enum Waiting: Hashable, Sendable {

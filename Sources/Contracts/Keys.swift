@@ -8,9 +8,11 @@ struct Keys {
         guard case .map(let pairs, let place) = source else {
             throw TemplateRefusal(source.place, .expected(what))
         }
-        var seen: Set<String> = []
-        for pair in pairs where !seen.insert(pair.key).inserted {
-            throw TemplateRefusal(pair.place, .duplicateKey(pair.key))
+        var seen: [String: Place] = [:]
+        for pair in pairs {
+            if let first = seen.updateValue(pair.place, forKey: pair.key) {
+                throw TemplateRefusal(pair.place, .duplicateKey(pair.key, first: first.line))
+            }
         }
         self.place = place
         self.pairs = pairs
@@ -40,6 +42,11 @@ extension Source {
             throw TemplateRefusal(place, .expected("a text"))
         }
         return text
+    }
+
+    func value(_ key: String) -> Source? {
+        guard case .map(let pairs, _) = self else { return nil }
+        return pairs.first { $0.key == key }?.value
     }
 
     func name() throws(TemplateRefusal) -> String {

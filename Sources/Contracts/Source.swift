@@ -35,7 +35,7 @@ indirect enum Source: Sendable {
         do {
             root = try Yams.compose(yaml: text, .basic)
         } catch let error as YamlError {
-            throw refusal(error)
+            throw refusal(error, guarding)
         } catch {
             throw TemplateRefusal(start, .notYAML("\(error)"))
         }
@@ -43,19 +43,22 @@ indirect enum Source: Sendable {
         return try from(root, depth: 0, last: start)
     }
 
-    private static func refusal(_ error: YamlError) -> TemplateRefusal {
+    private static func refusal(_ error: YamlError, _ guarding: SourceGuard) -> TemplateRefusal {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
-            TemplateRefusal(Place(line: mark.line, column: mark.column), .notYAML(problem))
+            return TemplateRefusal(
+                Place(line: mark.line, column: mark.column), .notYAML(problem))
         case .duplicatedKeysInMapping(let keys, let context):
-            TemplateRefusal(
-                Place(line: context.mark.line, column: context.mark.column),
-                .duplicateKey(keys.sorted().joined(separator: ", ")))
+            // The mark is that of the first.
+            let first = Place(line: context.mark.line, column: context.mark.column)
+            return TemplateRefusal(
+                guarding.second(of: first) ?? first,
+                .duplicateKey(keys.first ?? "", first: first.line))
         case .reader(let problem, _, _, _):
-            TemplateRefusal(Place(line: 1, column: 1), .notYAML(problem))
+            return TemplateRefusal(Place(line: 1, column: 1), .notYAML(problem))
         default:
-            TemplateRefusal(Place(line: 1, column: 1), .notYAML("unreadable"))
+            return TemplateRefusal(Place(line: 1, column: 1), .notYAML("unreadable"))
         }
     }
 

@@ -7,6 +7,19 @@ struct SourceGuard {
     private var column = 0
     /// A plain text ended the line before: a quote now could continue it.
     private var plainBefore = false
+    /// Keys and dashes in the order of the text.
+    private var marks: [Mark] = []
+    /// The brackets that are open, each by its number.
+    private var openers: [Int] = []
+    private var opened = 0
+
+    private struct Mark {
+        /// `nil`: a dash.
+        let key: String?
+        let place: Place
+        /// The bracket that it stands in; 0 in none.
+        let opener: Int
+    }
 
     mutating func check(_ text: String) throws(TemplateRefusal) {
         let scalars = Array(text.unicodeScalars)
@@ -30,6 +43,8 @@ struct SourceGuard {
                 lineStart = false
                 plainBefore = false
                 depth += 1
+                opened += 1
+                openers.append(opened)
                 guard depth <= Source.depthMax else {
                     throw refusal(.tooDeep(limit: Source.depthMax))
                 }
@@ -37,6 +52,7 @@ struct SourceGuard {
                 lineStart = false
                 plainBefore = false
                 depth -= 1
+                _ = openers.popLast()
                 guard depth >= 0 else { throw refusal(.syntax("\(scalar)", wanted: "text")) }
             case ",", ":":
                 lineStart = false
@@ -44,12 +60,19 @@ struct SourceGuard {
             case "\"", "'":
                 guard !plainBefore else { throw refusal(.forbidden("a quote inside plain text")) }
                 lineStart = false
+                let here = Place(line: line, column: column)
+                let start = index + 1
                 index = try skipQuoted(scalars, from: index, quote: scalar)
+                note(scalars, start..<index, followedBy: index + 1, at: here)
             case "&", "*", "!", "|", ">", "%", "@", "`":
                 throw refusal(.forbidden("“\(scalar)” at the start of a text"))
             case "?" where next == " " || next == "\n":
                 throw refusal(.forbidden("“?”"))
             case "-" where next == " " || next == "\n":
+                marks.append(
+                    Mark(
+                        key: nil, place: Place(line: line, column: column),
+                        opener: openers.last ?? 0))
                 // One dash a line opens a list; `- - -` would nest without brackets.
                 guard lineStart else { throw refusal(.forbidden("“- ” after other text")) }
                 lineStart = false
@@ -61,10 +84,38 @@ struct SourceGuard {
                     throw refusal(.forbidden("the character U+" + hex(scalar)))
                 }
                 lineStart = false
+                let here = Place(line: line, column: column)
+                let start = index
                 index = try skipPlain(scalars, from: index)
+                note(scalars, start..<(index + 1), followedBy: index + 1, at: here)
             }
             index += 1
         }
+    }
+
+    /// Where the key that stands at `first` stands again in the same mapping.
+    func second(of first: Place) -> Place? {
+        guard let index = marks.firstIndex(where: { $0.place == first && $0.key != nil }) else {
+            return nil
+        }
+        let found = marks[index]
+        for mark in marks[(index + 1)...] where mark.opener == found.opener {
+            // Outside of brackets a mapping is what stands in one column, until something stands before it.
+            if found.opener == 0, mark.place.column < found.place.column { return nil }
+            if mark.key == found.key, found.opener != 0 || mark.place.column == found.place.column {
+                return mark.place
+            }
+        }
+        return nil
+    }
+
+    private mutating func note(
+        _ scalars: [Unicode.Scalar], _ text: Range<Int>, followedBy next: Int, at place: Place
+    ) {
+        guard next < scalars.count, scalars[next] == ":" else { return }
+        var key = String.UnicodeScalarView()
+        key.append(contentsOf: scalars[text])
+        marks.append(Mark(key: String(key), place: place, opener: openers.last ?? 0))
     }
 
     private mutating func newLine() {

@@ -21,7 +21,7 @@ extension Template {
         // material-put.yaml
         "ada695d25abb8415f6b487392ca5a54d5167f45797313dcc7735cd92e6682175",
         // milestone-production.yaml
-        "23edf3087ccfefd5dd94edca4f7b9044653b0c4bc6be9bdbec73ef901cc0be0f",
+        "d5f633e1094a446867d3c6bd04a33e388d5ffd9ecc01c032c97b973736b1a314",
         // mutual-assistance.yaml
         "e01f7506c073501659ba174d7c2d67262c7b8743a119c7bde9fb7e0a601b029d",
         // presale-cover.yaml

@@ -24,11 +24,17 @@ struct TemplateChecks {
             for state in family.states {
                 guard case .until(_, let name) = state.waits else { continue }
                 let path = "\(family.name).\(state.name)"
+                let place = state.defaultPlace ?? state.place
+                let known = Set(
+                    moves(Spot(family: family.name, state: state.name))
+                        .filter(\.isDefault).map(\.name))
                 guard let transition = template.transition(name), transition.isDefault else {
-                    throw TemplateRefusal(state.place, .defaultUnknown(name, state: path))
+                    throw TemplateRefusal(
+                        place, .defaultUnknown(name, state: path, known: known))
                 }
                 guard transition.family == family.name, transition.state == state.name else {
-                    throw TemplateRefusal(state.place, .defaultElsewhere(name, state: path))
+                    throw TemplateRefusal(
+                        place, .defaultElsewhere(name, state: path, known: known))
                 }
                 used.insert(name)
             }
@@ -81,8 +87,7 @@ struct TemplateChecks {
             for final in family.finals
             where !reached.contains(Spot(family: family.name, state: final.state)) {
                 throw TemplateRefusal(
-                    family.states.first?.place ?? start,
-                    .unreachable(family: family.name, state: final.state))
+                    final.place, .unreachable(family: family.name, state: final.state))
             }
         }
     }

@@ -18,7 +18,9 @@ extension TemplateReader {
                 many = try range(source, limit: 8)
             }
             let onlyChild = try readOnly(keys.take("only"))
-            let stop = try keys.take("stop")?.text()
+            let stopSource = keys.take("stop")
+            let stop = try stopSource?.text()
+            if let stop, let place = stopSource?.place { stops.append((stop, place)) }
             let title = try keys.take("title")?.localized()
             try keys.finish()
             base.roles[pair.key] = many != nil
@@ -29,13 +31,15 @@ extension TemplateReader {
         }
     }
 
-    func checkStops(_ source: Source) throws(TemplateRefusal) {
-        for role in roles {
-            guard let stop = role.stop else { continue }
-            guard base.parameters[stop]?.kind == .duration else {
-                throw TemplateRefusal(source.place, .unknownName(stop))
-            }
+    func checkStops() throws(TemplateRefusal) {
+        for (term, place) in stops where base.parameters[term]?.kind != .duration {
+            throw TemplateRefusal(
+                place, .unknownName(term, known: parameterNames { $0 == .duration }))
         }
+    }
+
+    func parameterNames(_ fits: (ValueKind) -> Bool) -> Set<String> {
+        Set(base.parameters.filter { fits($0.value.kind) }.keys)
     }
 
     func readOnly(_ source: Source?) throws(TemplateRefusal) -> Bool {
@@ -48,9 +52,9 @@ extension TemplateReader {
 
     func range(_ source: Source, limit: Int) throws(TemplateRefusal) -> ClosedRange<Int> {
         let text = try source.text()
-        let ends = text.split(separator: ".", omittingEmptySubsequences: true)
-        guard ends.count == 2, text.contains(".."), let low = Literal.whole(ends[0]),
-            let high = Literal.whole(ends[1]), low >= 1, low <= high, high <= Int64(limit)
+        let ends = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard ends.count == 3, ends[1].isEmpty, let low = Literal.whole(ends[0]),
+            let high = Literal.whole(ends[2]), low >= 1, low <= high, high <= Int64(limit)
         else { throw TemplateRefusal(source.place, .expected("a range like 2..\(limit)")) }
         return Int(low)...Int(high)
     }
@@ -76,7 +80,8 @@ extension TemplateReader {
         for pair in termPairs {
             let text = try pair.value.text()
             guard let span = Literal.duration(text), span >= 60_000, span <= 90 * 86_400_000 else {
-                throw TemplateRefusal(pair.value.place, .badLiteral(text, .duration))
+                throw TemplateRefusal(
+                    pair.value.place, .termOutside(text, least: "1m", most: "90d"))
             }
             terms.append(
                 Parameter(
@@ -92,15 +97,16 @@ extension TemplateReader {
     /// `quantity`, or `{type: quantity, line: 1, …}`.
     func kindOf(_ source: Source) throws(TemplateRefusal) -> ValueKind {
         if case .text(let text, let place) = source { return try simple(text, place) }
-        guard case .map(let pairs, let place) = source else {
+        guard case .map(_, let place) = source else {
             throw TemplateRefusal(source.place, .expected("a type"))
         }
-        func value(_ key: String) -> Source? { pairs.first { $0.key == key }?.value }
-        guard let type = value("type") else { throw TemplateRefusal(place, .missingKey("type")) }
-        let of = value("of")
+        guard let type = source.value("type") else {
+            throw TemplateRefusal(place, .missingKey("type"))
+        }
+        let of = source.value("of")
         switch try type.text() {
         case "quantity":
-            guard let line = value("line") else { return .quantity(line: 0) }
+            guard let line = source.value("line") else { return .quantity(line: 0) }
             guard let number = Literal.whole(try line.text()), number < 8 else {
                 throw TemplateRefusal(line.place, .expected("the index of a line"))
             }
@@ -121,7 +127,8 @@ extension TemplateReader {
             guard let of else { throw TemplateRefusal(place, .missingKey("of")) }
             let total = try of.text()
             guard base.parameters[total]?.kind == .money else {
-                throw TemplateRefusal(of.place, .unknownName(total))
+                throw TemplateRefusal(
+                    of.place, .unknownName(total, known: parameterNames { $0 == .money }))
             }
             return .schedule(of: total)
         default:

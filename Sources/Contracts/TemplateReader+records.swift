@@ -7,8 +7,8 @@ extension TemplateReader {
         }
         for pair in pairs {
             try checkName(pair.key, pair.place)
-            guard pair.key == "main" || !globals.contains(pair.key) else {
-                throw TemplateRefusal(pair.place, .nameTwice(pair.key))
+            if pair.key != "main", let first = globals[pair.key] {
+                throw nameTwice(pair.key, pair.place, first, globals)
             }
             var keys = try Keys(pair.value)
             let shape = try keys.need("shape")
@@ -21,8 +21,8 @@ extension TemplateReader {
                 guard !Self.reserved.contains(name) else {
                     throw TemplateRefusal(place, .nameReserved(name))
                 }
-                guard names.insert(name).inserted else {
-                    throw TemplateRefusal(place, .nameTwice(name))
+                if let first = names.updateValue(place, forKey: name) {
+                    throw nameTwice(name, place, first, names)
                 }
             }
             var shapeKeys = try Keys(shape)
@@ -49,13 +49,20 @@ extension TemplateReader {
                         field.value.place, .expected("a number, instant, role or hash"))
                 default: break
                 }
+                if case .map = field.value {
+                    var keys = try Keys(field.value)
+                    _ = keys.take("type")
+                    if case .quantity = kind { _ = keys.take("line") }
+                    try keys.finish()
+                }
                 scope.fields[field.key] = (fields.count, kind)
                 fields.append(Family.Field(name: field.key, kind: kind))
             }
             var custody: [Family.Custody] = []
             for pair in try shapeKeys.take("custody")?.pairs("fields") ?? [] {
                 guard let field = scope.fields[pair.key] else {
-                    throw TemplateRefusal(pair.place, .unknownName(pair.key))
+                    throw TemplateRefusal(
+                        pair.place, .unknownName(pair.key, known: Set(scope.fields.keys)))
                 }
                 guard field.kind == .money else {
                     throw TemplateRefusal(
@@ -69,7 +76,8 @@ extension TemplateReader {
             for final in try shapeKeys.need("final").pairs("final states") {
                 try claimed(final.key, final.place)
                 finals.append(
-                    Family.Final(state: final.key, outcome: try outcome(final.value)))
+                    Family.Final(
+                        state: final.key, outcome: try outcome(final.value), place: final.place))
             }
             guard !finals.isEmpty else {
                 throw TemplateRefusal(shape.place, .missingKey("final"))
@@ -96,6 +104,7 @@ extension TemplateReader {
             let statePairs = try statesSource.pairs("states", max: Self.statesMax)
             for state in statePairs { try claimed(state.key, state.place) }
             scope.states = Set(statePairs.map(\.key)).union(finals.map(\.state))
+            scope.family = pair.key
             scope.hasTime = true
             families.append(
                 Family(
@@ -120,7 +129,9 @@ extension TemplateReader {
             for state in try states.pairs("states", max: Self.statesMax) {
                 rules.append(
                     StateRule(
-                        name: state.key, place: state.place, waits: try waiting(state, index)))
+                        name: state.key, place: state.place,
+                        defaultPlace: state.value.value("default")?.place,
+                        waits: try waiting(state, index)))
             }
             families[index].states = rules
         }
@@ -212,7 +223,8 @@ extension TemplateReader {
         func hold(_ source: Source) throws(TemplateRefusal) -> (Int, ValueKind) {
             let name = try source.text()
             guard let found = scope.holds[name] else {
-                throw TemplateRefusal(source.place, .unknownName(name))
+                throw TemplateRefusal(
+                    source.place, .unknownName(name, known: Set(scope.holds.keys)))
             }
             return (found.index, found.kind)
         }
@@ -222,13 +234,15 @@ extension TemplateReader {
             try keys.finish()
             if name.hasPrefix("main."), family != 0 {
                 guard let field = scope.mainFields[String(name.dropFirst(5))] else {
-                    throw TemplateRefusal(set.place, .unknownName(name))
+                    throw TemplateRefusal(
+                        set.place, .unknownName(name, known: settable(scope, family)))
                 }
                 return .set(
                     field: field.index, ofMain: true, to: try formula(value, scope, [field.kind]))
             }
             guard let field = scope.fields[name] else {
-                throw TemplateRefusal(set.place, .unknownName(name))
+                throw TemplateRefusal(
+                    set.place, .unknownName(name, known: settable(scope, family)))
             }
             return .set(
                 field: field.index, ofMain: false, to: try formula(value, scope, [field.kind]))
@@ -240,18 +254,23 @@ extension TemplateReader {
             let with = keys.take("with")
             try keys.finish()
             guard let target = families.firstIndex(where: { $0.name == name }), target > 0 else {
-                throw TemplateRefusal(make.place, .unknownFamily(name))
+                throw TemplateRefusal(
+                    make.place, .unknownFamily(name, known: Set(families.dropFirst().map(\.name))))
             }
             guard made.insert(name).inserted else {
                 throw TemplateRefusal(make.place, .madeTwice(name))
             }
             guard scopes[target].states.contains(state) else {
-                throw TemplateRefusal(stateSource.place, .unknownState(state, family: name))
+                throw TemplateRefusal(
+                    stateSource.place,
+                    .unknownState(state, family: name, known: Set(scopes[target].states)))
             }
             var values: [Int: Expression] = [:]
             for pair in try with?.pairs("fields") ?? [] {
                 guard let field = scopes[target].fields[pair.key] else {
-                    throw TemplateRefusal(pair.place, .unknownName("\(name).\(pair.key)"))
+                    throw TemplateRefusal(
+                        pair.place,
+                        .unknownName(pair.key, known: Set(scopes[target].fields.keys)))
                 }
                 values[field.index] = try formula(pair.value, scope, [field.kind])
             }
@@ -262,12 +281,17 @@ extension TemplateReader {
             let (from, kind) = try hold(try keys.need("of"))
             let into = try keys.need("into")
             try keys.finish()
-            let parts = try into.text().split(separator: ".").map(String.init)
+            let text = try into.text()
+            let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+                .map(String.init)
+            let known = Set(
+                zip(families, scopes).filter { made.contains($0.0.name) }
+                    .flatMap { family, scope in scope.holds.keys.map { "\(family.name).\($0)" } })
             guard parts.count == 2, made.contains(parts[0]),
                 let target = families.firstIndex(where: { $0.name == parts[0] })
-            else { throw TemplateRefusal(into.place, .notMade(try into.text())) }
+            else { throw TemplateRefusal(into.place, .notMade(text, known: known)) }
             guard let found = scopes[target].holds[parts[1]] else {
-                throw TemplateRefusal(into.place, .unknownName(try into.text()))
+                throw TemplateRefusal(into.place, .unknownName(text, known: known))
             }
             guard found.kind == kind else {
                 throw TemplateRefusal(into.place, .wrongKind(found: found.kind, wanted: [kind]))
@@ -297,6 +321,11 @@ extension TemplateReader {
         }
         throw TemplateRefusal(
             source.place, .expected("set, make, carve, cut, post, void or claim"))
+    }
+
+    private func settable(_ scope: Scope, _ family: Int) -> Set<String> {
+        let main = family == 0 ? [] : scope.mainFields.keys.map { "main.\($0)" }
+        return Set(scope.fields.keys).union(main)
     }
 
     /// A role, hash or instant has no zero: a new record must be given it.
@@ -368,14 +397,16 @@ extension TemplateReader {
                 state = try pair.value.text()
                 guard scopes[0].states.contains(state) else {
                     throw TemplateRefusal(
-                        pair.value.place, .unknownState(state, family: "main"))
+                        pair.value.place,
+                        .unknownState(state, family: "main", known: Set(scopes[0].states)))
                 }
             } else if let field = scopes[0].fields[pair.key] {
                 fields[field.index] = try formula(pair.value, base, [field.kind])
             } else if let hold = scopes[0].holds[pair.key] {
                 holds[hold.index] = try formula(pair.value, base, [hold.kind])
             } else {
-                throw TemplateRefusal(pair.place, .unknownName(pair.key))
+                let known = Set(scopes[0].fields.keys).union(scopes[0].holds.keys).union(["state"])
+                throw TemplateRefusal(pair.place, .unknownName(pair.key, known: known))
             }
         }
         guard !state.isEmpty else { throw TemplateRefusal(main.place, .missingKey("state")) }

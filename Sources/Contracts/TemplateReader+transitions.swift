@@ -24,11 +24,22 @@ extension TemplateReader {
     private func transition(_ pair: Source.Pair) throws(TemplateRefusal) -> Transition {
         var keys = try Keys(pair.value, "a transition")
         let at = try keys.need("at")
-        let parts = try at.text().split(separator: ".").map(String.init)
-        guard parts.count == 2, let family = families.firstIndex(where: { $0.name == parts[0] })
-        else { throw TemplateRefusal(at.place, .unknownFamily(try at.text())) }
+        let parts = try at.text().split(separator: ".", omittingEmptySubsequences: false)
+            .map(String.init)
+        guard parts.count == 2 else {
+            throw TemplateRefusal(at.place, .expected("a record and its state, like main.open"))
+        }
+        guard let family = families.firstIndex(where: { $0.name == parts[0] }) else {
+            throw TemplateRefusal(
+                at.place, .unknownFamily(parts[0], known: Set(families.map(\.name))))
+        }
         guard let rule = families[family].rule(parts[1]) else {
-            throw TemplateRefusal(at.place, .unknownState(parts[1], family: parts[0]))
+            let known = families[family].states.filter {
+                if case .until = $0.waits { true } else { false }
+            }
+            throw TemplateRefusal(
+                at.place,
+                .unknownState(parts[1], family: parts[0], known: Set(known.map(\.name))))
         }
         guard case .until = rule.waits else {
             throw TemplateRefusal(
@@ -43,8 +54,8 @@ extension TemplateReader {
             guard !Self.reserved.contains(argument.key) else {
                 throw TemplateRefusal(argument.place, .nameReserved(argument.key))
             }
-            guard !taken[family].contains(argument.key), scope.arguments[argument.key] == nil else {
-                throw TemplateRefusal(argument.place, .nameTwice(argument.key))
+            if let first = taken[family][argument.key] {
+                throw nameTwice(argument.key, argument.place, first, taken[family])
             }
             let read = try parameter(argument, base)
             if read.kind == .hash { hashes += 1 }
@@ -133,14 +144,16 @@ extension TemplateReader {
         var childRoles: [String: Expression] = [:]
         for pair in try keys.take("roles")?.pairs("roles") ?? [] {
             guard roles.contains(where: { $0.name == pair.key && $0.many == nil }) else {
-                throw TemplateRefusal(pair.place, .unknownName(pair.key))
+                throw TemplateRefusal(
+                    pair.place, .unknownName(pair.key, known: roleNames { $0.many == nil }))
             }
             childRoles[pair.key] = try formula(pair.value, scope, [.role, .party])
         }
         var childParameters: [String: Expression] = [:]
         for pair in try keys.take("parameters")?.pairs("parameters") ?? [] {
             guard let found = base.parameters[pair.key] else {
-                throw TemplateRefusal(pair.place, .unknownName(pair.key))
+                throw TemplateRefusal(
+                    pair.place, .unknownName(pair.key, known: Set(base.parameters.keys)))
             }
             childParameters[pair.key] = try formula(pair.value, scope, [found.kind])
         }

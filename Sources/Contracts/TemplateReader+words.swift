@@ -10,9 +10,11 @@ extension TemplateReader {
             scope.mainFields = main.fields
             scope.mainHolds = main.holds
             scope.mainStates = main.states
+            scope.family = "main"
         }
         var rules: [Template.OutcomeRule] = []
-        for item in try source.list("outcomes", max: 16) {
+        let items = try source.list("outcomes", max: 16)
+        for item in items {
             var keys = try Keys(item)
             let when = try keys.take("when").map { source throws(TemplateRefusal) in
                 try formula(source, scope, [.truth])
@@ -22,7 +24,8 @@ extension TemplateReader {
             try keys.finish()
         }
         guard let last = rules.last, last.when == nil else {
-            throw TemplateRefusal(source.place, .expected("a last line without `when`"))
+            throw TemplateRefusal(
+                items.last?.place ?? source.place, .expected("a last line without `when`"))
         }
         return rules
     }
@@ -41,7 +44,8 @@ extension TemplateReader {
         var worst: [String: Template.Worst] = [:]
         for pair in try source?.pairs("roles") ?? [] {
             guard let role = roles.first(where: { $0.name == pair.key }) else {
-                throw TemplateRefusal(pair.place, .unknownName(pair.key))
+                throw TemplateRefusal(
+                    pair.place, .unknownName(pair.key, known: roleNames { _ in true }))
             }
             var scope = base
             scope.hasMember = role.many != nil

@@ -16,14 +16,17 @@ struct TemplateReader {
     ]
 
     var base = Scope()
-    var globals: Set<String> = []
+    /// Where each name got its meaning.
+    var globals: [String: Place] = [:]
     var roles: [Role] = []
     var parameters: [Parameter] = []
     var terms: [Parameter] = []
     var families: [Family] = []
     /// Where each family's states stand, for messages.
     var scopes: [Scope] = []
-    var taken: [Set<String>] = []
+    var taken: [[String: Place]] = []
+    /// Which term a role's clock stops for, and where that is written.
+    var stops: [(term: String, place: Place)] = []
     var templateName = ""
     var templateVerb: String?
 
@@ -45,9 +48,14 @@ struct TemplateReader {
         let sequencerRole = try sequencer.text()
         guard let writer = roles.first(where: { $0.name == sequencerRole }), writer.many == nil,
             !writer.onlyChild
-        else { throw TemplateRefusal(sequencer.place, .unknownName(sequencerRole)) }
+        else {
+            throw TemplateRefusal(
+                sequencer.place,
+                .unknownName(
+                    sequencerRole, known: roleNames { $0.many == nil && !$0.onlyChild }))
+        }
         try readParameters(try keys.need("parameters"), terms: try keys.need("terms"))
-        try checkStops(source)
+        try checkStops()
         let checks = try readChecks(keys.take("check"))
         let lines = try readLines(try keys.need("line"))
         var payments = try Keys(try keys.need("payments"))
@@ -106,7 +114,25 @@ struct TemplateReader {
         guard !Self.reserved.contains(name) else {
             throw TemplateRefusal(place, .nameReserved(name))
         }
-        guard globals.insert(name).inserted else { throw TemplateRefusal(place, .nameTwice(name)) }
+        if let first = globals.updateValue(place, forKey: name) {
+            throw nameTwice(name, place, first, globals)
+        }
+    }
+
+    func nameTwice(
+        _ name: String, _ place: Place, _ first: Place, _ taken: [String: Place]
+    ) -> TemplateRefusal {
+        var number = 2
+        var free = "\(name)_2"
+        while taken[free] != nil {
+            number += 1
+            free = "\(name)_\(number)"
+        }
+        return TemplateRefusal(place, .nameTwice(name, first: first.line, free: free))
+    }
+
+    func roleNames(_ fits: (Role) -> Bool) -> Set<String> {
+        Set(roles.filter(fits).map(\.name))
     }
 
     func checkName(_ name: String, _ place: Place) throws(TemplateRefusal) {
@@ -205,7 +231,13 @@ struct TemplateReader {
         let name = try source.text()
         guard let role = roles.first(where: { $0.name == name }), role.many == nil,
             role.kind == .party, !role.onlyChild
-        else { throw TemplateRefusal(source.place, .unknownName(name)) }
+        else {
+            throw TemplateRefusal(
+                source.place,
+                .unknownName(
+                    name,
+                    known: roleNames { $0.many == nil && $0.kind == .party && !$0.onlyChild }))
+        }
         return name
     }
 }

@@ -20,6 +20,36 @@ struct ExplorationTests {
         }
     }
 
+    /// What docs/TEMPLATES.md shows to whoever writes a first template.
+    @Test func `the whole template of the page for writers holds`() throws {
+        let page = try page("TEMPLATES.md")
+        let start = try #require(page.firstRange(of: "```yaml\ntalea: 1\n"))
+        let text = page[start.lowerBound...].dropFirst(8)
+        let end = try #require(text.firstRange(of: "```"))
+        let template = try Template.read(Array(text[..<end.lowerBound].utf8))
+        let found = Exploration.run(template)
+        #expect(found.findings.map { $0.words(.en) } == [])
+        #expect(found.awaitedRoles.sorted() == template.roles.map(\.name).sorted())
+    }
+
+    @Test func `the presets that the page for writers names can be typed`() throws {
+        let page = replacing(try page("TEMPLATES.md"), "\n", " ")
+        let schedule = try #require(try template("milestone-production").parameter("schedule"))
+        for (name, preset) in [
+            ("A", "[30 %, 0 %, 20 %, 25 %, 25 %]"), ("B", try #require(schedule.defaultText)),
+        ] {
+            #expect(page.lowercased().contains("preset \(name.lowercased()), `\(preset)`"))
+            let typed = try schedule.read(preset, currency: cny, unit: pieces)
+            #expect(try Shelf.refusal("milestone-production", ["schedule": typed]) == nil)
+        }
+    }
+
+    private func page(_ name: String, file: String = #filePath) throws -> String {
+        let root = file.split(separator: "/").dropLast(3).joined(separator: "/")
+        return String(
+            decoding: try #require(readFile("/\(root)/docs/\(name)")), as: UTF8.self)
+    }
+
     @Test func `the program knows exactly the files that ship with it`() throws {
         let hashes = try Shelf.names.map { try template($0).hash.hex }
         #expect(Template.explored.sorted() == hashes.sorted())

@@ -1,9 +1,10 @@
 import Capacity
-import Contracts
 import Entries
 import Identity
 import Ledger
 import Testing
+
+@testable import Contracts
 
 struct OtherTemplatesTests {
     let z = Who.zhijian
@@ -41,6 +42,31 @@ struct OtherTemplatesTests {
         try play.pay(3)
         #expect(play.state.outcome == .fulfilled)
         #expect(play.paid == [z: -899_280, d: 899_280])
+    }
+
+    /// Budget, strike, market and units of a call for 2 % of the budget, and what it saves in the end
+    /// (contracts.json, B-ink-call: nothing at a budget of 60,000, nor at a rise of 12.41 %).
+    static let calls: [(Int64, strike: Int64, market: Int64, units: Int64, net: String)] = [
+        (4_964_000, 8000, 9200, 100, " 207.20 CNY"), (6_000_000, 8000, 9200, 100, " 0.00 CNY"),
+        (6_000_050, 8000, 9200, 100, " -0.01 CNY"),
+        (4_964_000, 800_000, 899_280, 1, " 0.00 CNY"),
+        (4_964_000, 800_000, 899_279, 1, " -0.01 CNY"),
+    ]
+
+    @Test(arguments: calls.indices)
+    func `a material call breaks even where the worked case has it`(_ index: Int) throws {
+        let call = Self.calls[index]
+        let premium = try #require(try Shares.split(call.0, [200, 9800]).first)
+        var play = try Shelf.play(
+            "material-call",
+            [
+                "units": pcs(call.units), "premium": fen(premium), "strike": fen(call.strike),
+                "market": fen(call.market),
+            ])
+        try play.pay(1)
+        try play.act("exercise", by: z, ["n": pcs(call.units)])
+        let net = try #require(play.state.notes(.en).last)
+        #expect(net.hasSuffix(call.net + "."), "\(net)")
     }
 
     func swap() throws -> Play {

@@ -199,9 +199,14 @@ import Testing
     @Test func `the life of an option`() throws {
         let books = try check(optionLife)
         let units = try #require(books.row(try Play.cause("k/3/0")))
-        #expect(units.postedAmount * 500 == 310_00)
-        #expect((units.transfer.amount + 38 - 100) == 0)
-        #expect(38 * 500 == 190_00)
+        let lapsed = try #require(books.row(try Play.cause("k/3/1")))
+        let premium = try #require(books.row(try Play.cause("k/1/1"))).postedAmount
+        let promised = try #require(books.row(try Play.cause("k/1/0"))).transfer.amount
+        #expect(units.postedAmount + lapsed.transfer.amount == promised)
+        #expect(lapsed.postedAmount == 0)
+        // The premium of each, by what became of it.
+        #expect(units.postedAmount * premium / promised == 310_00)
+        #expect(lapsed.transfer.amount * premium / promised == 190_00)
         #expect(5_000_000 - books.netPaid(by: try Play.party("alice"))[0].minor == 4_838_400)
     }
 }

@@ -10,8 +10,10 @@ extension ProcessTests {
             schema = json.load(open(root + "/docs/template.schema.json"))
             jsonschema.Draft202012Validator.check_schema(schema)
             judge = jsonschema.Draft202012Validator(schema)
-            for path in sorted(glob.glob(root + "/contracts/*.yaml")):
-                text = open(path).read()
+            texts = [(path, open(path).read()) for path in sorted(glob.glob(root + "/contracts/*.yaml"))]
+            page = open(root + "/docs/TEMPLATES.md").read()
+            texts.append(("TEMPLATES.md", "talea: 1" + page.split("```yaml\\ntalea: 1")[1].split("```")[0]))
+            for path, text in texts:
                 for fault in judge.iter_errors(yaml.safe_load(text)):
                     print("refused", path, list(fault.absolute_path), fault.message)
                 for old, new in [("disputes: {arbiter:", "disputes: {umpire:"), ("title: {en:", "title: {fr:"),

@@ -16,15 +16,16 @@ import Testing
     }
 
     private static func publish(
-        _ market: inout Market, _ line: LineTerms, _ strike: Int64, days: Int64
+        _ market: inout Market, _ line: LineTerms, _ strike: Int64, premium: Int64 = 1_001,
+        units: Int64 = 10, days: Int64
     ) throws -> EntryID {
         let bob = market.did("bob")
         let offer = Offer(
             template: try market.template("capacity-option").hash,
             line: .line(author: bob, line),
             arguments: [Argument]([
-                "strike": Market.money(strike), "premium": Market.money(1_001),
-            ]), maxUnits: 10, lot: 1, until: market.at(days: days))
+                "strike": Market.money(strike), "premium": Market.money(premium),
+            ]), maxUnits: units, lot: 1, until: market.at(days: days))
         let id = try market.network.command("bob") { try $0.publish(offer) }
         market.settle()
         return id
@@ -52,6 +53,14 @@ import Testing
         market.restart("alice")
         market.settle()
         #expect(Self.asked(market, "alice") == [1_801])
+    }
+
+    // contracts.json, B-cap-option-quote: 500.00 for 100 are 5.00 each.
+    @Test func `the premium counts by the unit`() throws {
+        var market = try Market(names: OptionStory.names, only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        _ = try Self.publish(&market, line, 1_800, premium: 50_000, units: 100, days: 5)
+        #expect(Self.asked(market, "alice") == [1_800 + 500])
     }
 
     @Test func `an offer has no price until its template is here`() throws {

@@ -163,6 +163,23 @@ struct OtherTemplatesTests {
         #expect(play.state.outcome == .fulfilled)
     }
 
+    @Test func `a draw is answered within two hours, to the millisecond`() throws {
+        var play = try assistance()
+        try play.act("draw", by: z, ["sold": pcs(132), "n": pcs(32)], at: on(day: 3))
+        let until = on(day: 3).advanced(by: 2 * 3_600_000)
+        let late = until.advanced(by: 1)
+        #expect(play.state.record(2)?.until == until)
+        #expect(play.refused("promise", 2, by: d, at: until) == nil)
+        #expect(
+            play.refused("promise", 2, by: d, at: late)
+                == .tooLate(transition: "promise", at: late, until: until))
+        #expect(
+            play.refused("no_answer", 2, by: z, at: until)
+                == .tooEarly(transition: "no_answer", at: until, earliest: late))
+        try play.act("no_answer", 2, by: z, at: late)
+        #expect(play.path(2) == "unanswered" && play.owed == [z: 50_000, d: -50_000])
+    }
+
     @Test func `no answer costs the remedy and notice shortens the end`() throws {
         var play = try assistance()
         try play.act("draw", by: z, ["sold": pcs(132), "n": pcs(32)])

@@ -72,11 +72,13 @@ struct Play {
     var owed: [DID: Int64] = [:]
     var unitsPosted: Int64 = 0
     var unitsVoided: Int64 = 0
+    private(set) var sums: Sums
     var last: Outcome?
     var digests: [Hash32] = []
 
     init(_ template: Template, _ terms: Terms) throws {
         state = try ContractState(template: template, terms: terms)
+        sums = Sums(state)
         take(try state.opening(at: now, sequence: 1))
     }
 
@@ -90,8 +92,24 @@ struct Play {
         let outcome = try state.decide(
             act, by: by, consents: consents, at: now, sequence: sequence + 1)
         sequence += 1
+        let signed = versions(of: act)
         take(outcome)
+        // At most one successor: whatever else was signed on the record as it was names a version that no
+        // longer stands, which `Fold.checkFresh` refuses.
+        for (number, version) in signed where number == record {
+            #expect(outcome.touched.contains(number), "\(name)")
+            #expect(state.record(number)?.version == sequence && version < sequence, "\(name)")
+        }
+        #expect(outcome.records.allSatisfy { $0.version == sequence })
         return outcome
+    }
+
+    /// Of the records that a request for `act` names, as they stand.
+    func versions(of act: Act) -> [Int64: Int64] {
+        Dictionary(
+            uniqueKeysWithValues: state.touched(by: act).map {
+                ($0, state.record($0)?.version ?? 0)
+            })
     }
 
     mutating func refused(
@@ -156,7 +174,9 @@ struct Play {
             case .discharge: break
             }
         }
+        let before = state
         state.apply(outcome)
+        sums.take(outcome, from: before, to: state)
         last = outcome
         digests.append(state.digest())
         #expect(Set(reserved.values) == Set(state.pending))

@@ -67,29 +67,40 @@ import Testing
         #expect(try market.digests(id, "zhijian", "shouzuo", "jike", "wenchuang").count == 1)
     }
 
-    @Test func `two options change hands by one secret`() throws {
-        var market = try Market(
-            "alice", "bob", "carol", "dave", "judge", only: "capacity-option")
-        let notebooks = try market.declare("bob", "print/notebook/a5", 100)
-        let cakes = try market.declare("dave", "bake/cake", 100)
-        func option(_ holder: String, _ issuer: String, _ line: LineTerms) throws -> ContractID {
-            let id = try market.agree(
-                holder, "capacity-option",
-                [
-                    "units": Market.units(50), "premium": Market.money(50_000),
-                    "strike": Market.money(1_800), "remedy": Market.money(900),
-                    "expiry": .instant(market.at(days: 40)),
-                    "deliver_by": .instant(market.at(days: 60)),
-                ], roles: ["issuer": issuer, "holder": holder, "arbiter": "judge"], lines: [line])
-            try market.pay(holder, issuer, id)
-            return id
-        }
-        let hers = try option("alice", "bob", notebooks)
-        let his = try option("carol", "dave", cakes)
+    /// Two holders, each of whom wants the other's option.
+    private struct Swap {
+        var market: Market
+        let hers: ContractID
+        let his: ContractID
         let secret = SHA256.hash([7])
-        func exchange(_ holder: String, _ contract: ContractID, _ newcomer: String, days: Int64)
-            throws -> ContractID
-        {
+
+        init() throws {
+            market = try Market(
+                "alice", "bob", "carol", "dave", "judge", only: "capacity-option")
+            let notebooks = try market.declare("bob", "print/notebook/a5", 100)
+            let cakes = try market.declare("dave", "bake/cake", 100)
+            func option(
+                _ holder: String, _ issuer: String, _ line: LineTerms, _ market: inout Market
+            ) throws -> ContractID {
+                let id = try market.agree(
+                    holder, "capacity-option",
+                    [
+                        "units": Market.units(50), "premium": Market.money(50_000),
+                        "strike": Market.money(1_800), "remedy": Market.money(900),
+                        "expiry": .instant(market.at(days: 40)),
+                        "deliver_by": .instant(market.at(days: 60)),
+                    ], roles: ["issuer": issuer, "holder": holder, "arbiter": "judge"],
+                    lines: [line])
+                try market.pay(holder, issuer, id)
+                return id
+            }
+            hers = try option("alice", "bob", notebooks, &market)
+            his = try option("carol", "dave", cakes, &market)
+        }
+
+        mutating func exchange(
+            _ holder: String, _ contract: ContractID, _ newcomer: String, days: Int64
+        ) throws -> ContractID {
             let asked = try market.act(
                 holder, contract, "exchange",
                 [
@@ -104,19 +115,49 @@ import Testing
             market.settle()
             return child
         }
-        let toCarol = try exchange("alice", hers, "carol", days: 3)
-        let toAlice = try exchange("carol", his, "alice", days: 1)
-        #expect(throws: NodeRefusal.self) {
-            try market.act("carol", toCarol, "claim", ["secret": .hash(.zero)])
-        }
-        try market.act("alice", toAlice, "claim", ["secret": .hash(secret)])
-        // What she claimed with stands in a log that he reads.
-        let fold = try #require(try market.held("carol", toAlice).fold)
-        let told = try #require(fold.steps.last?.act.arguments.first { $0.name == "secret" })
-        try market.act("carol", toCarol, "claim", ["secret": told.value])
-        for (name, child) in [("alice", toAlice), ("carol", toCarol)] {
+
+        mutating func exercise(_ name: String, _ child: ContractID) throws {
             #expect(try market.state(name, child).record(1)?.state == "open")
             try market.act(name, child, "exercise", ["n": Market.units(50)])
+        }
+    }
+
+    @Test func `two options change hands by one secret`() throws {
+        var swap = try Swap()
+        let toCarol = try swap.exchange("alice", swap.hers, "carol", days: 3)
+        let toAlice = try swap.exchange("carol", swap.his, "alice", days: 1)
+        #expect(throws: NodeRefusal.self) {
+            try swap.market.act("carol", toCarol, "claim", ["secret": .hash(.zero)])
+        }
+        try swap.market.act("alice", toAlice, "claim", ["secret": .hash(swap.secret)])
+        // What she claimed with stands in a log that he reads.
+        let fold = try #require(try swap.market.held("carol", toAlice).fold)
+        let told = try #require(fold.steps.last?.act.arguments.first { $0.name == "secret" })
+        try swap.market.act("carol", toCarol, "claim", ["secret": told.value])
+        try swap.exercise("alice", toAlice)
+        try swap.exercise("carol", toCarol)
+    }
+
+    @Test func `where nobody claims, both have their options back`() throws {
+        var swap = try Swap()
+        let toCarol = try swap.exchange("alice", swap.hers, "carol", days: 3)
+        let toAlice = try swap.exchange("carol", swap.his, "alice", days: 1)
+        // Until then neither the one nor the other may use it.
+        for name in ["alice", "carol"] {
+            #expect(throws: NodeRefusal.self) {
+                try swap.market.act(name, toCarol, "exercise", ["n": Market.units(50)])
+            }
+        }
+        swap.market.network.pass(milliseconds: 5 * 86_400_000)
+        swap.market.settle()
+        for (owner, child) in [("alice", toCarol), ("carol", toAlice)] {
+            if try swap.market.state(owner, child).record(1)?.state == "locked" {
+                try swap.market.act(owner, child, "give_back")
+            }
+            try swap.exercise(owner, child)
+        }
+        #expect(throws: NodeRefusal.self) {
+            try swap.market.act("alice", toAlice, "claim", ["secret": .hash(swap.secret)])
         }
     }
 }

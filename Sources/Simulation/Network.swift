@@ -46,10 +46,9 @@ public struct Network: Sendable {
     }
 
     public init(seed: UInt64, now: Instant) {
-        var bytes: [UInt8] = []
-        bytes.append(bigEndian: seed)
-        dice = Dice(seed: SHA256.hash(tag: "talea.simulation.v1", bytes))
+        dice = Dice(seed: .zero)
         self.now = now
+        reseed(seed)
     }
 
     /// A new node with `templates`; the first founds the alliance, the others join it.
@@ -76,6 +75,13 @@ public struct Network: Sendable {
     public func recoveryCode(_ name: String) -> RecoveryCode? { codes[name] }
 
     public subscript(name: String) -> Node { nodes[name]! }
+
+    /// Another chance from here on: copies of one network go different ways.
+    public mutating func reseed(_ seed: UInt64) {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: seed)
+        dice = Dice(seed: SHA256.hash(tag: "talea.simulation.v1", bytes))
+    }
 
     // MARK: - The world
 

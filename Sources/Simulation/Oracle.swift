@@ -184,7 +184,9 @@ extension World {
             oracle.audience[contract] = Set(
                 proposal.participants + proposal.witnesses.identities)
             welcome(proposal, at: index)
-            if author == machines[index].did { tally.proposals += 1 }
+            if author == machines[index].did {
+                tally.proposed(shelf.byHash[proposal.template]?.name ?? "unknown")
+            }
         }
         observe(asked: valid.entry)
         guard machines[index].isHonest else { return }

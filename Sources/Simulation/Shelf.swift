@@ -39,16 +39,26 @@ struct Shelf {
         let grantBy = acceptBy.advanced(by: chance.within(beat / 2...beat * 2))
         // Some are soon over; some leave time to pass a right on, which takes a day.
         let start = chance.below(6) == 0 ? grantBy.advanced(by: 26 * 3_600_000) : grantBy
+        // What a refusal tells is heeded the next time: how long a list must be, that hours are too short.
+        var counts: [String: Int] = [:]
+        var days: Set<String> = []
         for _ in 0..<Self.trials {
             var arguments: [String: Value] = [:]
             for parameter in template.parameters + template.terms where !parameter.onlyChild {
-                if parameter.defaultText != nil, !template.terms.contains(parameter),
+                let isTerm = template.terms.contains(parameter)
+                // A period of weeks, which some defaults are, would outlast the world.
+                if parameter.defaultText != nil, !isTerm, parameter.kind != .duration,
                     chance.below(2) == 0
                 {
                     continue
                 }
+                if days.contains(parameter.name) {
+                    arguments[parameter.name] = .integer(86_400_000)
+                    continue
+                }
                 arguments[parameter.name] = value(
-                    parameter.kind, lines, currency, from: start, beat: beat, &chance)
+                    parameter.kind, lines, currency, from: start, beat: beat,
+                    count: counts[parameter.name] ?? 1 + chance.below(5), &chance)
             }
             guard let sequencer = roles[template.sequencerRole]?.first else { return nil }
             let terms = Terms(
@@ -56,7 +66,23 @@ struct Shelf {
                 sequencer: sequencer, currency: currency, lines: lines.map(\.terms),
                 acceptBy: acceptBy, grantBy: grantBy, witnesses: witnesses.identities.count,
                 isChild: false)
-            guard (try? ContractState(template: template, terms: terms)) != nil else { continue }
+            do {
+                _ = try ContractState(template: template, terms: terms)
+            } catch {
+                switch error {
+                case .listCount(let name, _, let wanted):
+                    counts[name] = Int(wanted.prefix { $0.isWholeNumber })
+                case .parameterBounds(let name, _, _, _):
+                    // Contracts of days make a world last for days: only some are wanted.
+                    if template.parameter(name)?.kind == .duration, days.insert(name).inserted,
+                        chance.below(4) > 0
+                    {
+                        return nil
+                    }
+                default: break
+                }
+                continue
+            }
             return Node.ProposalDraft(
                 template: template.hash, currency: currency, arguments: arguments, roles: roles,
                 lines: lines.map(\.terms), acceptBy: acceptBy, grantBy: grantBy,
@@ -100,7 +126,9 @@ struct Shelf {
         }
         for role in template.roles.filter({ !$0.onlyChild }).shuffled(using: &chance)
         where roles[role.name] == nil {
-            let count = role.many?.lowerBound ?? 1
+            var count = role.many?.lowerBound ?? 1
+            // Of a role that is a list, now and then one more.
+            if let most = role.many?.upperBound, count < most, chance.below(2) == 0 { count += 1 }
             guard free.count >= count else { return nil }
             roles[role.name] = free.prefix(count).map(\.did)
             free.removeFirst(count)
@@ -111,7 +139,7 @@ struct Shelf {
 
     private func value(
         _ kind: ValueKind, _ lines: [(terms: LineTerms, remaining: Int64)], _ currency: Currency,
-        from start: Instant, beat: Int64, _ chance: inout Chance
+        from start: Instant, beat: Int64, count: Int, _ chance: inout Chance
     ) -> Value? {
         switch kind {
         case .quantity(let index):
@@ -128,10 +156,18 @@ struct Shelf {
         case .choice(let options): return chance.pick(options).map { .text($0) }
         case .int, .literal, .truth: return .integer(chance.within(0...3))
         case .list(.instant):
-            let count = 1 + chance.below(5)
             var times: [Instant] = []
             for _ in 0..<count { times.append(start.advanced(by: beat * chance.within(10...120))) }
             return .list(times.sorted().map { .instant($0) })
+        case .list(let item):
+            var items: [Value] = []
+            for _ in 0..<count {
+                let one = value(
+                    item, lines, currency, from: start, beat: beat, count: count, &chance)
+                guard let one else { return nil }
+                items.append(one)
+            }
+            return .list(items)
         case .schedule: return nil
         case .text: return .text("x")
         case .hash: return .hash(chance.hash())

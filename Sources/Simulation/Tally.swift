@@ -19,6 +19,9 @@ public struct Tally: Sendable {
     public var guildLines = 0
     /// How often each family struck.
     public private(set) var faults: [FaultFamily: Int] = [:]
+    /// Contracts by template: proposed by its author, and opened as its sequencer saw it.
+    public private(set) var proposed: [String: Int] = [:]
+    public private(set) var opened: [String: Int] = [:]
     /// How often each transition had effect.
     public private(set) var transitions: [String: Int] = [:]
     /// Contracts by what they came to.
@@ -28,6 +31,14 @@ public struct Tally: Sendable {
 
     mutating func hit(_ family: FaultFamily) { faults[family, default: 0] += 1 }
     mutating func took(_ transition: String) { transitions[transition, default: 0] += 1 }
+    mutating func proposed(_ template: String) {
+        proposals += 1
+        proposed[template, default: 0] += 1
+    }
+    mutating func opened(_ template: String) {
+        sequenced += 1
+        opened[template, default: 0] += 1
+    }
     mutating func ended(_ outcome: String) { outcomes[outcome, default: 0] += 1 }
     mutating func closed(_ reason: String) { closed[reason, default: 0] += 1 }
 
@@ -49,6 +60,8 @@ public struct Tally: Sendable {
         steps += other.steps
         forks += other.forks
         faults.merge(other.faults, uniquingKeysWith: +)
+        proposed.merge(other.proposed, uniquingKeysWith: +)
+        opened.merge(other.opened, uniquingKeysWith: +)
         transitions.merge(other.transitions, uniquingKeysWith: +)
         outcomes.merge(other.outcomes, uniquingKeysWith: +)
         closed.merge(other.closed, uniquingKeysWith: +)

@@ -47,12 +47,23 @@ extension World {
             run(until: now + Self.quietMilliseconds)
         }
         // What a clock that was ahead signed is taken only when its time has come.
-        let newest = oracle.newest.values.max()?.milliseconds ?? 0
+        let newest = newestSigned.milliseconds
         run(until: max(now, newest - moment(0).milliseconds) + Self.quietMilliseconds)
         guard oracle.violation == nil else { return }
         lookAtAll()
         checkProgress()
         checkConvergence()
+    }
+
+    /// The newest time that an entry of a log bears which one of the core has taken, whoever signed it: an
+    /// adversary's clock may have been ahead as well, and a node whose clock was too believed it.
+    private var newestSigned: Instant {
+        var newest = oracle.newest.values.max() ?? moment(0)
+        for index in core {
+            guard let chains = machines[index].node?.chains else { continue }
+            for log in chains.logs { newest = max(newest, chains.chain(log)?.newestTime ?? newest) }
+        }
+        return newest
     }
 
     private func isShared(_ held: HeldContract, among core: Set<DID>) -> Bool {

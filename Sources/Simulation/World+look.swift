@@ -159,7 +159,7 @@ extension World {
             }
         } else {
             oracle.states[head] = fold.state
-            if sequence == 1 { tally.sequenced += 1 }
+            if sequence == 1 { tally.opened(fold.template.name) }
         }
         if fold.state.isEnded, !fold.state.pending.isEmpty || fold.state.escrow != 0 {
             fail(.imbalance, index, id.short, found: fold.state.escrow)
@@ -173,7 +173,7 @@ extension World {
             oracle.honest.contains(fold.proposal.sequencer), let head = fold.head.id,
             oracle.states[head] == nil, fold.isSequenced
         else { return }
-        if fold.head.sequence == 1 { tally.sequenced += 1 }
+        if fold.head.sequence == 1 { tally.opened(fold.template.name) }
         oracle.states[head] = fold.state
     }
 

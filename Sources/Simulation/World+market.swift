@@ -190,7 +190,8 @@ extension World {
             var act = choice.act
             for parameter in choice.arguments where act.arguments[parameter.name] == nil {
                 if parameter.optional, trade.below(2) == 0 { continue }
-                act.arguments[parameter.name] = value(parameter, act.record, state, node, held)
+                act.arguments[parameter.name] = value(
+                    parameter.kind, act.record, state, node, held, clock)
             }
             let needed = state.consentsNeeded(for: act).subtracting([me])
             let outcome = try? state.decide(
@@ -203,10 +204,10 @@ extension World {
     }
 
     private func value(
-        _ parameter: Parameter, _ number: Int64, _ state: ContractState, _ node: Node,
-        _ held: HeldContract
+        _ kind: ValueKind, _ number: Int64, _ state: ContractState, _ node: Node,
+        _ held: HeldContract, _ clock: Instant
     ) -> Value? {
-        switch parameter.kind {
+        switch kind {
         case .quantity(let index):
             guard held.proposal.lines.indices.contains(index) else { return nil }
             let holds = [state.record(number), state.record(1)].compactMap(\.self)
@@ -219,7 +220,10 @@ extension World {
             let minor = Int64([0, 700, 24_000][trade.below(3)])
             return (try? Money(minor: minor, held.proposal.currency)).map { .money($0) }
         case .bp: return .integer(Int64([0, 3_333, 10_000][trade.below(3)]))
-        case .hash: return .hash(trade.hash())
+        case .hash:
+            // Few secrets, so that one is found now and then by whom a hash of it locks out.
+            let secret = SHA256.hash([UInt8(trade.below(2))])
+            return .hash(trade.pick([trade.hash(), secret, SHA256.hash(secret.bytes)]) ?? secret)
         case .party:
             let others = machines.map(\.did).filter {
                 $0 != node.own.did && !held.proposal.participants.contains($0)
@@ -227,6 +231,23 @@ extension World {
             return trade.pick(others).map { .identity($0) }
         case .int, .literal, .truth: return .integer(trade.within(0...1))
         case .text: return .text("x")
+        case .instant: return .instant(clock.advanced(by: beat * trade.within(1...20)))
+        case .duration:
+            return .integer(trade.within(1...3) * (trade.pick([beat, 3_600_000]) ?? beat))
+        case .list(let item):
+            // As long as a list that was agreed on.
+            let agreed = state.template.parameters.compactMap { parameter -> Int? in
+                guard case .list(let items)? = state.terms.parameters[parameter.name] else {
+                    return nil
+                }
+                return items.count
+            }
+            var items: [Value] = []
+            for _ in 0..<(trade.pick(agreed) ?? 3) {
+                guard let one = value(item, number, state, node, held, clock) else { return nil }
+                items.append(one)
+            }
+            return .list(items)
         default: return nil
         }
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Identity
 import Simulation
+import Testing
 
 /// Worlds as the tests make them: the templates of `contracts/`, and few nodes for few hours.
 enum Seeds {
@@ -21,5 +22,16 @@ enum Seeds {
         setting.minutes = minutes
         setting.hasGuild = hasGuild
         return try World(seed: seed, setting).run()
+    }
+
+    /// A world of five, enough for every role, where nothing goes wrong.
+    static func trade(_ seed: UInt64) throws -> Tally {
+        _ = Sodium.start()
+        var setting = World.Setting(
+            nodes: 5, hours: 1, templates: templates, without: Set(FaultFamily.allCases))
+        setting.minutes = 40
+        let fate = try World(seed: seed, setting).run()
+        #expect(fate.violation == nil, "seed \(seed): \(String(describing: fate.violation))")
+        return fate.tally
     }
 }

@@ -28,6 +28,17 @@ import Testing
         #expect(lines > 0)
     }
 
+    /// What is never proposed is never tested, and nobody would notice.
+    @Test func `every template is proposed and opened in some world`() throws {
+        var tally = Tally()
+        // With seven machines there are enough for every role.
+        for seed: UInt64 in 1...12 {
+            tally.add(try Seeds.trade(seed))
+        }
+        #expect(tally.proposed.count == Seeds.templates.count, "\(tally.proposed)")
+        #expect(tally.opened.count == Seeds.templates.count, "\(tally.opened)")
+    }
+
     @Test func `the canary dies`() throws {
         _ = Sodium.start()
         var setting = World.Setting(nodes: 2, hours: 2, templates: [])

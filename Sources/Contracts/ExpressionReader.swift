@@ -37,6 +37,7 @@ extension Scope {
         known.formUnion(["grant_by", "accept_by"])
         if hasTime { known.insert("time") }
         if hasRuling { known.insert("ruling") }
+        if hasMember { known.insert("member") }
         return readsMain || readsAcross ? known.union(mainNames) : known
     }
 

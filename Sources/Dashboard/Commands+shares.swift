@@ -25,7 +25,9 @@ extension Commands {
             guard let fold = held.fold, fold.isSequenced else {
                 throw NodeRefusal.contractNotSequenced(id)
             }
-            return (id: id, units: (fold.state.records.first?.holds ?? []).reduce(0) { $0 + $1.amount })
+            return (
+                id: id, units: (fold.state.records.first?.holds ?? []).reduce(0) { $0 + $1.amount }
+            )
         }
         guard Set(held.map(\.id)).count == held.count else {
             throw DoorRefusal(

@@ -189,6 +189,10 @@ struct BrokenTemplateTests {
             new: "{set: main.wating, to: main.waiting - 1}", fault: "unknownName",
             at: "main.wating", says: "“main.waiting”"),
         Case(
+            template: "joint-purchase", old: "portions), member + 1)\"",
+            new: "portions), membr + 1)\"", fault: "unknownName", at: "membr ",
+            says: "did you mean “member”?"),
+        Case(
             template: "capacity-swap", old: "to: main.waiting - 1}", new: "to: main.wating - 1}",
             fault: "unknownName", at: "main.wating", says: "“main.waiting”"),
         Case(

@@ -418,6 +418,14 @@ class Story:
 
     # -- what must hold -------------------------------------------------------------------------
 
+    def reputations(self):
+        """Who kept how many contracts is counted from what is signed, and can be asked for."""
+        z = self.zhijian
+        known, twice = (z("reputation", "show", at_least=n)["people"] for n in (0, 2))
+        hold(0 < len(twice) < len(known) and all(p["completed"] >= 2 for p in twice),
+             f"of {len(known)} known, {[p['name'] for p in twice]} completed two")
+        hold(not z("reputation", "show", at_least=10)["people"], "nobody completed ten")
+
     def proof(self):
         """A milestone, exported, checked by two programs that know no home, and with any bit flipped by
         neither."""
@@ -527,7 +535,7 @@ class Story:
         """All of it; what each studio came to, for --json."""
         self.open_the_network()
         for part in (self.option, self.ink, self.production, self.batches, self.assistance, self.swap,
-                     self.proof):
+                     self.reputations, self.proof):
             part()
         report = self.close_the_books()
         self.statements(report)

@@ -217,9 +217,10 @@ extension StateGraph {
     private func loss(of person: Int, hostile: Bool) -> (money: Int64, path: [Edge])? {
         guard let scale else { return nil }
         let did = people[person]
-        var best = [Int128?](repeating: nil, count: nodes.count)
+        // Of each state the least to be had there, in the fewest steps.
+        var best = [(value: Int128, steps: Int)?](repeating: nil, count: nodes.count)
         var last = [Int](repeating: -1, count: nodes.count)
-        if !best.isEmpty { best[0] = 0 }
+        if !best.isEmpty { best[0] = (0, 0) }
         let usable = edges.indices.filter { index in
             let edge = edges[index]
             if !hostile, edge.attempt.isHostile { return false }
@@ -238,17 +239,19 @@ extension StateGraph {
                 guard edge.from != edge.to || edge.gains[person] < edge.owes[person],
                     let before = best[edge.from]
                 else { continue }
-                let value = before + edge.gains[person] - edge.owes[person]
-                if value < best[edge.to] ?? .max {
-                    best[edge.to] = value
+                let value = before.value + edge.gains[person] - edge.owes[person]
+                if (value, before.steps + 1) < best[edge.to] ?? (.max, .max) {
+                    best[edge.to] = (value, before.steps + 1)
                     last[edge.to] = index
                     changed = true
                 }
             }
         }
-        var worst: (value: Int128, node: Int) = (0, 0)
+        var worst: (value: Int128, steps: Int, node: Int) = (0, 0, 0)
         for (index, node) in nodes.enumerated() where node.state.isEnded {
-            if let value = best[index], value < worst.value { worst = (value, index) }
+            guard let (value, steps) = best[index], (value, steps) < (worst.value, worst.steps)
+            else { continue }
+            worst = (value, steps, index)
         }
         var path: [Edge] = []
         var at = worst.node

@@ -85,12 +85,31 @@ extension TemplateReader {
             }
             terms.append(
                 Parameter(
-                    name: pair.key, kind: .duration, defaultText: text,
+                    name: pair.key, kind: .duration, title: Self.title(ofTerm: pair.key),
+                    defaultText: text,
                     minimum: Expression(
                         text: "1m", kind: .duration, node: .number(60_000)),
                     maximum: Expression(
                         text: "90d", kind: .duration, node: .number(90 * 86_400_000)),
                     fallback: .number(span)))
+        }
+    }
+
+    /// Terms have no titles of their own: they are called alike everywhere.
+    private static func title(ofTerm name: String) -> Localized {
+        switch name {
+        case "pay_within": Localized(en: "time to pay", zh: "付款时限")
+        case "confirm_within": Localized(en: "time to confirm a payment", zh: "收款确认时限")
+        case "inspect_within": Localized(en: "time to inspect", zh: "验收时限")
+        case "rule_within": Localized(en: "time to rule", zh: "裁定时限")
+        case "grace": Localized(en: "time for a third party who is away", zh: "第三方离线宽限")
+        case "tally_within": Localized(en: "time to count", zh: "清点时限")
+        case "refund_within": Localized(en: "time to refund", zh: "退款时限")
+        case "pledge_within": Localized(en: "time to pledge", zh: "质押时限")
+        default:
+            Localized(
+                en: String(name.map { $0 == "_" ? " " : $0 }),
+                zh: String(name.map { $0 == "_" ? " " : $0 }))
         }
     }
 

@@ -250,19 +250,22 @@ extension Rooms {
 
     private func terms(_ held: HeldContract, _ template: Template?) -> [JSON] {
         let parameters = (template?.parameters ?? []) + (template?.terms ?? [])
-        var rows: [JSON] = held.proposal.arguments.map { argument in
-            let parameter = parameters.first { $0.name == argument.name }
-            return [
-                "label": .string(parameter?.title[language] ?? argument.name),
-                "value": .string(figures.value(argument.value, parameter?.kind, view)),
-            ]
+        let given = held.proposal.arguments.byName
+        func row(_ parameter: Parameter?, _ name: String, _ value: String) -> JSON {
+            ["label": .string(parameter?.title[language] ?? name), "value": .string(value)]
         }
-        for term in held.fold?.state.shownTerms ?? [] where !term.isGiven {
-            rows.append([
-                "label": .string(term.title[language]),
-                "value": .string(figures.local(term.text[language])),
-            ])
+        func row(_ name: String, _ value: Value) -> JSON {
+            let parameter = parameters.first { $0.name == name }
+            return row(parameter, name, figures.value(value, parameter?.kind, view))
         }
+        // In the template's order, also what nobody had to say; without it, what was said.
+        var rows: [JSON] =
+            held.fold?.state.shownTerms.map { term in
+                given[term.name].map { row(term.name, $0) }
+                    ?? row(
+                        parameters.first { $0.name == term.name }, term.name,
+                        figures.local(term.text[language]))
+            } ?? held.proposal.arguments.map { row($0.name, $0.value) }
         for line in held.proposal.lines {
             let window = line.window
             rows.append([

@@ -36,10 +36,13 @@ public struct HeldContracts: Sequence, Sendable {
         var held: HeldContract?
         /// Whom the tally counts for it.
         var partners: [DID] = []
+        /// Whether it stands among `proposed`.
+        var isProposed = false
 
-        init(_ held: HeldContract?, _ partners: [DID] = []) {
-            self.held = held
-            self.partners = partners
+        init(_ held: HeldContract?) { self.held = held }
+
+        init(copying other: Cell) {
+            (held, partners, isProposed) = (other.held, other.partners, other.isProposed)
         }
     }
 
@@ -53,18 +56,29 @@ public struct HeldContracts: Sequence, Sendable {
         _modify {
             awake.insert(id)
             touched.insert(id)
-            let known = all.removeValue(forKey: id)
-            let isNew = known == nil
-            var cell = known ?? Cell(nil)
-            if !isKnownUniquelyReferenced(&cell) { cell = Cell(cell.held, cell.partners) }
-            defer { put(cell, id, isNew: isNew) }
+            let cell = unshared(id)
+            let isNew = cell.held == nil
+            defer { settle(cell, id, isNew: isNew) }
             yield &cell.held
         }
     }
 
-    private mutating func put(_ cell: Cell, _ id: ContractID, isNew: Bool) {
-        all[id] = cell.held == nil ? nil : cell
-        if cell.held?.isProposed == true { proposed.insert(id) } else { proposed.remove(id) }
+    /// The contract's place in the tree, made where there is none; a copy of all does not refer to it.
+    private mutating func unshared(_ id: ContractID) -> Cell {
+        func own(_ cell: inout Cell) -> Cell {
+            if !isKnownUniquelyReferenced(&cell) { cell = Cell(copying: cell) }
+            return cell
+        }
+        return own(&all[id, default: Cell(nil)])
+    }
+
+    private mutating func settle(_ cell: Cell, _ id: ContractID, isNew: Bool) {
+        if cell.held == nil { all[id] = nil }
+        let isProposed = cell.held?.isProposed == true
+        if isProposed != cell.isProposed {
+            if isProposed { proposed.insert(id) } else { proposed.remove(id) }
+            cell.isProposed = isProposed
+        }
         count(cell)
         if isNew, let parent = cell.held?.proposal.parent?.contract {
             offspring[parent, default: []].insert(id)

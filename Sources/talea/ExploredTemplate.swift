@@ -82,9 +82,10 @@ struct ExploredTemplate {
         let bounds =
             english
             ? "explored \(found.settings) sets of small parameters, \(found.states) states, \(found.steps) steps; "
-                + "at most \(found.limits.records) records of a long family"
+                + "of a family that may have more than \(found.limits.few) records at most "
+                + "\(found.limits.records), fewer where they touch main; of each argument a few values"
             : "已探查 \(found.settings) 组小参数、\(found.states) 个状态、\(found.steps) 步；"
-                + "长记录类至多 \(found.limits.records) 条"
+                + "可超过 \(found.limits.few) 条的记录类至多 \(found.limits.records) 条，牵涉 main 时更少；每个参数只取几个值"
         guard found.findings.isEmpty else {
             let count = found.findings.count
             let head = english ? "\(count) found wrong:" : "发现 \(count) 处问题："

@@ -110,6 +110,11 @@ enum Show {
         default: break
         }
         if json["grade"] != nil { return contract(json, language) }
+        if let shares = json["shares"]?.array {
+            return Table.text(
+                en ? ["contract", "units"] : ["合同", "数量"],
+                shares.map { [cell($0["contract"]?["id"]), cell($0["units"])] })
+        }
         if json["envelope"] != nil || json["bundle"] != nil { return json.text(pretty: true) }
         return plain(json, language)
     }

@@ -84,6 +84,11 @@ extension Finding {
     }
 }
 
+extension Exploration.Loss {
+    /// While others fall silent, and if they also lie.
+    public var amounts: String { "\(Display.decimal(silent)), \(Display.decimal(hostile))" }
+}
+
 extension PlayedStep {
     public func words(_ language: Language) -> String {
         let who = role ?? (language == .en ? "silence" : "沉默")

@@ -43,7 +43,8 @@ extension Commands {
                 zh: "--units “\(units)”：这些合同合计剩余 \(room)（\(each)）")
         }
         var (all, rest) = (Done(value: .null), options)
-        var asked: [JSON] = []
+        var (asked, said, worst): ([JSON], [Localized], [Localized]) = ([], [], [])
+        var losses: [String: Int64] = [:]
         for (one, share) in zip(held, try Shares.split(units, held.map(\.units))) where share > 0 {
             var its = options
             its.give("contract", one.id.hex)
@@ -53,13 +54,26 @@ extension Commands {
             asked.append(done.value.merging([.init("units", .number(share))]))
             all.moves = .array(all.moves.array + done.moves.array)
             all.deadlines = .array(all.deadlines.array + done.deadlines.array)
-            let before = all.says
-            all.says = done.says.map { says in
-                Localized(
-                    en: (before.map { $0.en + "\n" } ?? "") + says.en,
-                    zh: (before.map { $0.zh + "\n" } ?? "") + says.zh)
+            if let says = done.says { said.append(says) }
+            if let at = done.worst["en"]?.string, let zh = done.worst["zh"]?.string {
+                let words = Localized(en: at, zh: zh)
+                if !worst.contains(words) { worst.append(words) }
+            }
+            for loss in done.mayLose.fields {
+                losses[loss.name, default: 0] += loss.value.number ?? 0
             }
         }
+        func joined(_ all: [Localized], _ between: String) -> Localized {
+            Localized(
+                en: all.map(\.en).joined(separator: between),
+                zh: all.map(\.zh).joined(separator: between))
+        }
+        all.says = said.isEmpty ? nil : joined(said, "\n")
+        all.worst = worst.isEmpty ? .null : joined(worst, " ").json
+        all.mayLose =
+            losses.isEmpty
+            ? .null
+            : .object(losses.sorted { $0.key < $1.key }.map { .init($0.key, .number($0.value)) })
         options = rest
         all.value = ["shares": .array(asked)]
         return all

@@ -58,7 +58,7 @@ public struct HeldContracts: Sequence, Sendable {
             touched.insert(id)
             let cell = unshared(id)
             let isNew = cell.held == nil
-            defer { settle(cell, id, isNew: isNew) }
+            defer { put(cell, id, isNew: isNew) }
             yield &cell.held
         }
     }
@@ -72,7 +72,7 @@ public struct HeldContracts: Sequence, Sendable {
         return own(&all[id, default: Cell(nil)])
     }
 
-    private mutating func settle(_ cell: Cell, _ id: ContractID, isNew: Bool) {
+    private mutating func put(_ cell: Cell, _ id: ContractID, isNew: Bool) {
         if cell.held == nil { all[id] = nil }
         let isProposed = cell.held?.isProposed == true
         if isProposed != cell.isProposed {

@@ -312,7 +312,7 @@ final class Runtime: Service {
         case .serve(let peer, let request):
             // Whoever is gone by now is not looked up for.
             guard let id = connection(peer) else { break }
-            charging(id) { serve(request, to: peer) }
+            charging(id) { serve(request, to: peer, by: id) }
         case .push(let peer, let request, let push):
             let wire = try? database.wires(
                 log: request.log, from: Int64(clamping: request.from),
@@ -372,8 +372,9 @@ final class Runtime: Service {
     /// What waits for a peer is filled up by at most this part of the room.
     private static let answersAtOnce = 4
 
-    private func serve(_ request: Message.RangeRequest, to peer: PeerID) {
-        guard let connection = connection(peer) else { return }
+    private func serve(
+        _ request: Message.RangeRequest, to peer: PeerID, by connection: ConnectionID
+    ) {
         // Who reads slowly gets less at a time, and asks for the rest: all that is asked for at once would not
         // fit, and the connection would end.
         let room = transport.room(to: connection) / Self.answersAtOnce

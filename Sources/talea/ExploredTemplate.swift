@@ -73,7 +73,7 @@ struct ExploredTemplate {
             let place = loss.member.map { " \($0 + 1)" } ?? ""
             let child = loss.isChild ? language == .en ? " (in a child)" : "（子合同）" : ""
             return
-                "  \(title)\(place)\(child): \(Show.money(loss.silent)), \(Show.money(loss.hostile))"
+                "  \(title)\(place)\(child): \(loss.amounts)"
         }
     }
 

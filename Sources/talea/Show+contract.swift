@@ -1,5 +1,7 @@
+import Capacity
 import Contracts
 import Dashboard
+import Entries
 
 // One contract in full, as its owner reads it.
 
@@ -115,15 +117,12 @@ extension Show {
         }
     }
 
-    /// Minor units with two decimals.
-    static func money(_ minor: Int64) -> String {
-        "\(minor / 100)." + (minor % 100 < 10 ? "0" : "") + "\(minor % 100)"
-    }
-
     static func mayLose(_ json: JSON?, _ language: Language) -> [String] {
         (json?.fields ?? []).compactMap { field in
-            guard let minor = field.value.number else { return nil }
-            let sum = money(minor) + " " + field.name
+            guard let minor = field.value.number, let currency = try? Currency(field.name),
+                let money = try? Money(minor: minor, currency)
+            else { return nil }
+            let sum = Value.money(money).digits
             return language == .en ? "You may lose up to \(sum)." : "您至多可能损失 \(sum)。"
         }
     }

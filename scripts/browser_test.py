@@ -332,9 +332,55 @@ class Trade(Story):
 
     # -- from nothing to Today --------------------------------------------------------------------------
 
-    def first_start(self, driver, language, name, invitation=None, script=True):
+    def invitation(self, driver):
+        """What the inviter's page shows to hand on: the text, its picture, and a film of that picture."""
+        z = Pages(self.zhijian, driver)
+        z.go("/partners")
+        text = z.one("pre.code").text
+        picture = f"{self.folder}/invitation.png"
+        with open(picture, "wb") as file:
+            file.write(z.one("svg.qr").screenshot_as_png)
+        frame = driver.execute_async_script("""
+            const [base64, done] = arguments;
+            const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+            createImageBitmap(new Blob([bytes], { type: "image/png" })).then((picture) => {
+              const canvas = document.createElement("canvas");
+              [canvas.width, canvas.height] = [640, 480];
+              const context = canvas.getContext("2d");
+              context.fillStyle = "#777";
+              context.fillRect(0, 0, 640, 480);
+              context.drawImage(picture, 140, 60, 360, 360);
+              done(canvas.toDataURL("image/jpeg", 0.9).split(",")[1]);
+            });""", base64.b64encode(open(picture, "rb").read()).decode())
+        film = f"{self.folder}/invitation.mjpeg"
+        with open(film, "wb") as file:
+            file.write(base64.b64decode(frame) * 20)
+        return text, picture, film
+
+    def scans(self, desk, text, picture):
+        """The invitation gets into its field from a picture, and from the camera."""
+        field = desk.one("[name=invitation]")
+        is_read = lambda: field.get_attribute("value") == text and desk.one("[value=join]").is_selected()
+        chooser = desk.one("input[type=file]")
+        other = f"{self.folder}/other.png"
+        with open(other, "wb") as file:
+            file.write(PHOTO)
+        chooser.send_keys(other)
+        desk.wait(lambda: "no code is seen" in desk.one("small[role=status]").text, "says that this is no code")
+        chooser.send_keys(picture)
+        desk.wait(is_read, "reads the code on a picture")
+        field.clear()
+        desk.one("[value=found]").click()
+        next(b for b in desk.all("button[type=button]")).click()
+        desk.wait(lambda: desk.one("dialog.camera video"), "shows what the camera sees")
+        self.picture(desk, "first-camera")
+        desk.wait(is_read, "reads the code before the camera")
+        desk.wait(lambda: not desk.all("dialog"), "puts the camera away")
+
+    def first_start(self, driver, language, name, invitation=None, script=True, picture=None):
         """A home is made on pages, and the same window goes on to the rooms of its node."""
-        home = f"{self.folder}/first-{language}"
+        called = f"first-{language}" + ("-scanned" if picture else "")
+        home = f"{self.folder}/{called}"
         log = open(f"{home}.log", "w+")
         process = subprocess.Popen(
             [self.zhijian.talea, "open", "--json", "--home", home, "--lang", language, "--listen", "127.0.0.1:0"],
@@ -349,6 +395,8 @@ class Trade(Story):
             desk.base = address.split("/open/")[0]
             driver.get(address)
             desk.wait(lambda: driver.current_url == desk.base + "/" and desk.all("form"), "asks who is there")
+            if picture:
+                self.scans(desk, invitation, picture)
             secret = "墨 韵 and 4 more words"
             def begin(passphrase, again):
                 form = desk.one("form")
@@ -356,21 +404,21 @@ class Trade(Story):
                     one = form.find_element("name", field)
                     one.clear()
                     one.send_keys(value)
-                if invitation:
+                if invitation and not picture:
                     form.find_element("css selector", "[value=join]").send_keys(" ")
                     form.find_element("name", "invitation").clear()
                     form.find_element("name", "invitation").send_keys(invitation)
-                else:
+                elif not invitation:
                     form.find_element("name", "alliance").clear()
                     form.find_element("name", "alliance").send_keys("Ovens")
-                form.find_element("css selector", "button").send_keys("\n")
+                form.find_element("css selector", "button.primary").send_keys("\n")
             begin(secret, "other")
             desk.wait(lambda: desk.one(".notice.bad"), "says that the passphrases differ")
             hold(secret not in driver.page_source, "a passphrase is never written into a page")
             # The checker is a script itself.
             if script:
                 reads_well(driver, "the first page")
-            self.picture(desk, f"first-{language}")
+            self.picture(desk, called)
             begin(secret, secret)
             code = desk.wait(lambda: desk.one("pre code").text, "shows the recovery code")
             groups = code.split("-")
@@ -399,6 +447,9 @@ class Trade(Story):
                 return json.loads(done.stdout)
             hold(ask("status")["name"].startswith(name), "the node runs")
             hold([ask("id")[key] for key in ("role", "place")] == ["bakery", "杭州"], f"the profile says what was typed: {ask('id')}")
+            if picture:
+                until(lambda: self.zhijian.did in [peer["did"] for peer in ask("status")["peers"]],
+                      "the newcomer connects to whoever invited it")
             hold("protection none" not in open(f"{home}/key").read(), "the key is encrypted")
             process.terminate()
             hold(process.wait(20) == 0, f"the node ends well: {open(log.name).read()}")
@@ -471,7 +522,10 @@ def main():
         try:
             story.open_the_network()
             with browser(language="en") as driver:
+                text, picture, film = story.invitation(driver)
                 story.first_start(driver, "en", "Inkwell Pastry")
+            with browser(language="en", film=film) as driver:
+                story.first_start(driver, "en", "Inkwell Second", invitation=text, picture=picture)
                 contract = story.trade(driver, "en", 3)
                 story.proves(driver, contract)
                 story.wishes(driver)

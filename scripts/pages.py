@@ -13,8 +13,9 @@ from journal_story import Broken, hold, until
 
 
 @contextlib.contextmanager
-def browser(width=1280, height=900, dark=False, script=True, language="en", trusting=False):
-    """A fresh headless Chromium with a profile of its own; `trusting`, as whoever goes on after a warning."""
+def browser(width=1280, height=900, dark=False, script=True, language="en", trusting=False, film=None):
+    """A fresh headless Chromium with a profile of its own; `trusting`, as whoever goes on after a warning; its camera
+    sees `film`."""
     options = Options()
     options.binary_location = shutil.which("chromium")
     for argument in ("--headless=new", "--disable-gpu", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars",
@@ -23,6 +24,10 @@ def browser(width=1280, height=900, dark=False, script=True, language="en", trus
         options.add_argument(argument)
     if dark:
         options.add_argument("--force-dark-mode")
+    if film:
+        for argument in ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+                         f"--use-file-for-fake-video-capture={film}"):
+            options.add_argument(argument)
     options.accept_insecure_certs = trusting
     preferences = {"intl.accept_languages": language}
     if not script:

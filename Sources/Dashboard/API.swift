@@ -171,6 +171,16 @@ enum Problem {
         "measures": Localized(en: "the node is stopping", zh: "节点正在停止"),
         "readers": Localized(
             en: "too many read the events at once", zh: "同时读取事件者过多"),
+        "picture_type": Localized(
+            en: "wanted a JPEG, PNG, GIF or WebP", zh: "应为 JPEG、PNG、GIF 或 WebP 图片"),
+        "picture_size": Localized(
+            en: "the picture is larger than \(Scan.bytesMax >> 20) MiB",
+            zh: "图片大于 \(Scan.bytesMax >> 20) MiB"),
+        "picture_busy": Localized(
+            en: "another picture is being read; send it again", zh: "正在读取另一张图片；请重新发送"),
+        "code_unseen": Localized(
+            en: "no code is seen in it; come closer, and let light fall on it",
+            zh: "其中未见二维码；请靠近一些，并让光线充足"),
     ]
 }
 

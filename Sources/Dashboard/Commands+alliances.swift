@@ -4,6 +4,7 @@ public import Entries
 import Identity
 import Market
 public import NodeCore
+import Replication
 
 extension Commands {
     static func foundAlliance(_ node: inout Node, _ options: inout Options) throws -> Done {
@@ -77,12 +78,24 @@ extension Commands {
                 zh: "我离开联盟 \(name)。已发布的内容仍然有效。"))
     }
 
+    /// Where partners reach this node: as it announces, else where it listens, and at every address of this
+    /// computer the one that its network knows it by.
+    static func address(of node: Node, listening: String) -> String {
+        if let announced = node.book[node.own.did]?.profile?.addresses.first { return announced }
+        guard let address = PeerAddress(listening), Host(address.host)?.reach == nil else {
+            return listening
+        }
+        return Phone.addresses.first.map {
+            PeerAddress(host: $0, port: address.port, did: nil).text
+        } ?? ""
+    }
+
     static func invite(
         _ node: inout Node, _ options: inout Options, listening: String, isTrial: Bool
     ) throws -> Done {
         let topic = try options.alliance(of: node) ?? node.alliance.topic
         let days = try options.number("days", atLeast: 1) ?? 7
-        let address = try options.one("address") ?? listening
+        let address = try options.one("address") ?? self.address(of: node, listening: listening)
         try options.finish()
         guard days <= 366 else {
             throw Options.wrong("days", "\(days)", "1 to 366", "1 至 366")

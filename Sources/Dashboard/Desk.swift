@@ -113,7 +113,14 @@ struct Desk: Sendable {
         case ("ledger", 1):
             return try await show(visit, "ledger", "ledger") { $0.ledger(after: after) }
         case ("partners", 1):
-            return try await show(visit, "partners", "partners") { $0.partners(after: after) }
+            let listening = await commands.door.status().listening
+            let alliance = visit.session.isReader ? nil : TopicID(hex: visit.value("invite"))
+            let seed = SHA256.hash(Array((visit.session.token + visit.value("invite")).utf8))
+            return try await show(visit, "partners", "partners") {
+                $0.partners(
+                    after: after, address: Commands.address(of: $0.node, listening: listening),
+                    ticket: alliance.map { ($0, seed) })
+            }
         case ("node", 1):
             let status = await commands.door.status()
             let lines = visit.session.isReader ? [] : commands.door.log.newestFirst

@@ -317,6 +317,10 @@ enum DeskWords {
         ("rename", "Name", "称呼"),
         ("invite", "Invite someone", "邀请"),
         ("invite_lead", "Give this code to whoever shall join", "把此码交给要加入的人，联盟："),
+        ("invite_make", "Make a code for one person", "为一人生成邀请码"),
+        ("invite_once", "It admits whoever shows it first, until", "仅接纳首个出示者，有效期至"),
+        ("join", "Join", "加入"),
+        ("join_title", "Join another alliance", "加入另一个联盟"),
         ("connect_title", "Connect to a partner’s node", "连接伙伴的节点"),
         ("mark_completed", "completed", "已完成"),
         ("mark_in_time", "in time", "按时"),
@@ -505,8 +509,8 @@ enum DeskWords {
         ("first_invitation", "Invitation", "邀请码"),
         (
             "first_invitation_help",
-            "The text that begins with talea-invite:. A picture of it can be read with a telephone and pasted here.",
-            "以 talea-invite: 开头的文字。若收到二维码，可用手机扫描后粘贴到这里。"
+            "The text that begins with talea-invite:, pasted, or its code before the camera.",
+            "粘贴以 talea-invite: 开头的文字，或用摄像头扫描二维码。"
         ),
         ("first_found", "I begin a new one", "我要新建一个"),
         ("first_alliance_name", "Its name", "联盟名称"),

@@ -18,6 +18,7 @@ public struct DoorServer: Sendable {
     private let port: Int
     private let token: String
     private let reader: String?
+    private let scan: Scan?
     private let logger: Logger
 
     public static let bodyBytesMax = 256 * 1024
@@ -28,13 +29,14 @@ public struct DoorServer: Sendable {
     /// Port 0: any free one; `run` tells which.
     /// `reader`: the token of whoever may look and do nothing.
     public init(
-        _ door: any NodeDoor, port: Int, token: String, reader: String? = nil,
+        _ door: any NodeDoor, port: Int, token: String, reader: String? = nil, scan: Scan? = nil,
         logger: Logger? = nil
     ) {
         commands = Commands(door: door)
         self.port = port
         self.token = token
         self.reader = reader
+        self.scan = scan
         self.logger = logger ?? Self.quiet
     }
 
@@ -61,7 +63,7 @@ public struct DoorServer: Sendable {
     /// Serves until cancelled or, under ServiceLifecycle, asked to shut down; `onRunning` gets the port
     /// once connections are taken.
     public func run(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
-        let gate = Gate(commands: commands, token: token, reader: reader)
+        let gate = Gate(commands: commands, token: token, reader: reader, scan: scan)
         try await Self.serve(gate, port: port, logger: logger) { port in
             gate.site.withLock { $0 = .loopback(port) }
             await onRunning(port)

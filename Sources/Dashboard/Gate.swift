@@ -21,17 +21,20 @@ final class Gate: HTTPResponder {
     private let token: String?
     private let reader: String?
     private let phone: Phone?
+    private let scan: Scan?
     let site = Mutex(Site.loopback(0))
 
     /// Without a token no program is heard, as at the phone's door.
     init(
-        commands: Commands, token: String?, reader: String?, sessions: Sessions = Sessions()
+        commands: Commands, token: String?, reader: String?, scan: Scan? = nil,
+        sessions: Sessions = Sessions()
     ) {
         self.commands = commands
         self.token = token
         self.reader = reader
         self.sessions = sessions
-        phone = token == nil ? nil : Phone(commands: commands)
+        self.scan = scan
+        phone = token == nil ? nil : Phone(commands: commands, scan: scan)
         let repeats = Repeats()
         api = API(commands: commands, repeats: repeats)
         desk = Desk(commands: commands, repeats: repeats, sessions: sessions, phone: phone)
@@ -206,6 +209,9 @@ final class Gate: HTTPResponder {
             seen: commands.door.feed.newest, isRefresh: !request.all("x-refresh").isEmpty)
         switch (request.method, bare) {
         case (.post, "/act"): return await act(visit, request, no)
+        case (.post, Scan.path):
+            guard let scan, !session.isReader else { return no(.forbidden, "read_only") }
+            return await scan.respond(to: request, token: session.token, language)
         case (.post, "/backup"), (.post, "/phone"):
             guard !site.isPhone else { return no(.forbidden, "at_the_computer") }
             return await act(visit, request, no)

@@ -38,11 +38,15 @@ actor Phone {
     static let connectionsMax = 64
 
     private let commands: Commands
+    private let scan: Scan?
     /// Being opened, or open; the number tells one from the next.
     private var door: (number: Int, opening: Task<Door, any Error>)?
     private var doors = 0
 
-    init(commands: Commands) { self.commands = commands }
+    init(commands: Commands, scan: Scan? = nil) {
+        self.commands = commands
+        self.scan = scan
+    }
 
     /// IPv4 addresses of this computer that a phone may reach, private ones first.
     static var addresses: [String] {
@@ -128,7 +132,7 @@ actor Phone {
             ],
             privateKey: .privateKey(try NIOSSLPrivateKey(bytes: certificate.key, format: .pem)))
         tls.minimumTLSVersion = .tlsv13
-        let gate = Gate(commands: commands, token: nil, reader: nil, sessions: Sessions())
+        let gate = Gate(commands: commands, token: nil, reader: nil, scan: scan)
         let (ports, bound) = AsyncStream<Int>.makeStream()
         let application = Application(
             responder: gate,

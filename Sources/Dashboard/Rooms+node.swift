@@ -10,7 +10,10 @@ import NodeCore
 extension Rooms {
     // MARK: Partners
 
-    func partners(after: Int) -> JSON {
+    /// `address`: where partners reach this node; `ticket`: the alliance to which one newcomer is to be invited.
+    func partners(after: Int, address: String, ticket: (alliance: TopicID, seed: Hash32)? = nil)
+        -> JSON
+    {
         let connected = Set(node.connections.values.map(\.did))
         let people = others
         let part = people.dropFirst(after).prefix(Self.pageSize)
@@ -50,11 +53,17 @@ extension Rooms {
                 }),
             "more": more("/partners", after + part.count, of: people.count),
             "empty": .bool(people.isEmpty), "picture": .string(network(people, connected)),
-            "alliance": .string(node.alliance.founding.name),
-            "invitation": .string(Invitation(foundingBody: node.alliance.foundingBody).code),
-            "invitation_code": .string(
-                QR(Invitation(foundingBody: node.alliance.foundingBody).code)?
-                    .svg(says: word("invite")) ?? ""),
+            "invitations": .array(
+                node.alliances.compactMap { invitation(to: $0, address, ticket) }),
+            "join": DeskAct(
+                verb: "alliance join", button: word("join"),
+                fields: [
+                    DeskField(
+                        name: "o.code", label: word("first_invitation"), help: "talea-invite:…",
+                        scan: Invitation.lead
+                    ).json
+                ], back: "/partners"
+            ).json,
             "add": [
                 DeskAct(
                     verb: "peer add", button: word("connect"),
@@ -71,6 +80,33 @@ extension Rooms {
                 ).json
             ],
         ]
+    }
+
+    /// Good for a week from the day it is looked at.
+    private static let ticketDays: Int64 = 8
+
+    /// A code to hand on; of an alliance that admits by one-time codes, only where it is asked for.
+    private func invitation(
+        to alliance: Alliance, _ address: String, _ ticket: (alliance: TopicID, seed: Hash32)?
+    ) -> JSON? {
+        let isOpen = alliance.rules.admission == .anyone
+        guard isOpen || node.memberships[alliance.topic]?.mayAdmit(me) == true else { return nil }
+        var json: [JSON.Field] = [
+            .init("name", .string(alliance.founding.name)),
+            .init("href", .string("/partners?invite=\(alliance.topic.hex)")),
+        ]
+        guard isOpen || ticket?.alliance == alliance.topic else { return .object(json) }
+        // Looking again shows the same code: it hangs on the session and the day.
+        var copy = node
+        copy.begin(at: now, seed: ticket?.seed ?? .zero)
+        let day: Int64 = 86_400_000
+        let until = now.advanced(by: Self.ticketDays * day - now.milliseconds % day)
+        guard let made = try? copy.invite(to: alliance.topic, until: until, address: address)
+        else { return nil }
+        json.append(.init("code", .string(made.code)))
+        json.append(.init("qr", .string(QR(made.code)?.svg(says: word("invite")) ?? "")))
+        if made.ticket != nil { json.append(.init("once", .string(figures.date(until)))) }
+        return .object(json)
     }
 
     private func mark(_ name: String, _ count: Int, _ shown: some Sequence<Reputation.Step>) -> JSON

@@ -230,6 +230,8 @@ struct DeskField: Sendable {
     var times: [String]?
     /// A file whose hash is signed; the file stays where it is.
     var isEvidence = false
+    /// How a code begins that a camera may read into it.
+    var scan: String?
 
     var json: JSON {
         [
@@ -237,6 +239,7 @@ struct DeskField: Sendable {
             "mode": .string(mode), "value": .string(value), "help": .string(help),
             "required": .bool(isRequired), "is_choice": .bool(choices != nil),
             "many": .bool(isMany), "evidence": .bool(isEvidence),
+            "scan": .text(scan),
             "is_times": .bool(times != nil),
             "times": .array(
                 (times ?? []).enumerated().map {

@@ -40,6 +40,7 @@ public final class Welcome: Sendable {
     private let gate = Mutex<Gate?>(nil)
     private let port = Mutex(0)
     private let sessions = Sessions()
+    private let scan: Scan?
     private let make: @Sendable (Beginning) throws -> Void
     private let opens: @Sendable (String) -> Bool
     private let told: AsyncStream<String?>.Continuation
@@ -47,7 +48,8 @@ public final class Welcome: Sendable {
     public let passphrases: AsyncStream<String?>
 
     /// Where no home is: `make` makes it, or throws a `DoorRefusal`.
-    public init(make: @escaping @Sendable (Beginning) throws -> Void) {
+    public init(scan: Scan? = nil, make: @escaping @Sendable (Beginning) throws -> Void) {
+        self.scan = scan
         self.make = make
         opens = { _ in false }
         stage = Mutex(.asking)
@@ -55,7 +57,8 @@ public final class Welcome: Sendable {
     }
 
     /// Where the home is there and its node asleep. `opens` tries a passphrase; `nil`: none is needed.
-    public init(opens: (@Sendable (String) -> Bool)?) {
+    public init(scan: Scan? = nil, opens: (@Sendable (String) -> Bool)?) {
+        self.scan = scan
         make = { _ in }
         self.opens = opens ?? { _ in false }
         stage = Mutex(opens == nil ? .made : .locked)
@@ -84,7 +87,8 @@ public final class Welcome: Sendable {
     public func hand(over door: any NodeDoor, token: String, reader: String?) -> Int {
         let port = port.withLock { $0 }
         let next = Gate(
-            commands: Commands(door: door), token: token, reader: reader, sessions: sessions)
+            commands: Commands(door: door), token: token, reader: reader, scan: scan,
+            sessions: sessions)
         next.site.withLock { $0 = .loopback(port) }
         gate.withLock { $0 = next }
         return port
@@ -119,6 +123,9 @@ public final class Welcome: Sendable {
         case .get where path == "/language":
             return Gate.choose(FormData.read(query) ?? [], site)
         case .get: return shown(page, path)
+        case .post where path == Scan.path:
+            guard let scan else { return Problem.response(.notFound, "path", language) }
+            return await scan.respond(to: request, token: session.token, language)
         case .post:
             // A form of ours comes from our own origin and carries its session's token.
             guard !request.all("origin").isEmpty else {

@@ -157,8 +157,10 @@ private struct DoorService: Service {
             try await gracefulShutdown()
             return
         }
-        try await DoorServer(door, port: port, token: token, reader: reader, logger: logger).run {
-            port in
+        let server = DoorServer(
+            door, port: port, token: token, reader: reader, scan: Scan(Photo.codes(in:)),
+            logger: logger)
+        try await server.run { port in
             try? DoorKey(port: port, token: token).write(home: home)
             onRunning(port)
         }

@@ -5,6 +5,7 @@ import Entries
 import FoundationEssentials
 import Glibc
 import Identity
+import NodeDaemon
 
 /// The commands that need no running node.
 enum Local {
@@ -271,6 +272,19 @@ struct Run: ParsableCommand {
 }
 
 struct VerifyFile: ParsableCommand {
+    /// What the first code of ours says that is seen in a photograph.
+    private static func proof(inPicture file: String) throws -> String {
+        guard let text = try Photo.codes(inFile: file).first(where: { $0.contains("TALEA1") })
+        else {
+            throw DoorRefusal(
+                "qr_unseen", field: "image", value: file,
+                en:
+                    "--image “\(file)”: no code of ours is seen in it; try a sharper picture, straight from above",
+                zh: "--image “\(file)”：其中未见本程序的二维码；请从正上方拍得更清晰些")
+        }
+        return text
+    }
+
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check an exported contract or step offline.")
 
@@ -281,7 +295,7 @@ struct VerifyFile: ParsableCommand {
     @Option(help: "A picture with the QR code in it.") var image: String?
 
     func act(_ line: Line) throws -> Int32 {
-        let said = try text ?? image.map { try Photo.text(of: $0) }
+        let said = try text ?? image.map(Self.proof(inPicture:))
         let place = said.flatMap { VerifyProof.place(in: $0) }
         guard text == nil || image == nil, said == nil || place != nil || file == nil else {
             throw DoorRefusal(

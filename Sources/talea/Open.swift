@@ -2,6 +2,7 @@ import Contracts
 import Dashboard
 import FoundationEssentials
 import Glibc
+import NodeDaemon
 
 /// `talea open`: a link to the owner's pages, good once, and the browser where there is one. Where no home is
 /// yet the pages make one, and this process goes on as its node; so it does with `--wake` where the node is asleep.
@@ -115,15 +116,17 @@ enum Open {
             let home = line.home
             let isSealed = try Daemon.needsPassphrase(home: home)
             let opens: @Sendable (String) -> Bool = { Daemon.opens(home: home, with: $0) }
-            return await serve(Welcome(opens: isSealed ? opens : nil), line)
+            return await serve(Welcome(scan: scan, opens: isSealed ? opens : nil), line)
         } catch {
             Terminal.complain((error as? Daemon.Failure)?.message[line.language] ?? "\(error)")
             return Main.Exit.refused
         }
     }
 
+    private static let scan = Scan(Photo.codes(in:))
+
     private static func welcome(_ line: Line) -> Welcome {
-        Welcome { beginning in
+        Welcome(scan: scan) { beginning in
             do {
                 _ = try Daemon.initialise(
                     .init(

@@ -1,6 +1,7 @@
 import Contracts
 import Dashboard
 import FoundationEssentials
+import NodeDaemon
 import Glibc
 import Identity
 
@@ -134,7 +135,7 @@ struct Remote {
                 : answer["text"]?.string ?? answer["text"]?[language.rawValue]?.string
             do {
                 if answer["format"]?.string == "paper", file.hasSuffix(".pdf") {
-                    try Child.print(text ?? "", to: file)
+                    try Tool.print(text ?? "", to: file)
                     print(file)
                     return 0
                 }

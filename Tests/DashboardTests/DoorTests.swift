@@ -82,7 +82,7 @@ import Testing
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await DoorServer.serve(
-                    gate, port: 0, logger: DoorServer.quiet, idle: .milliseconds(200)
+                    gate, port: 0, logger: DoorServer.quiet, idle: .seconds(1)
                 ) { running.yield($0) }
                 running.finish()
             }

@@ -11,7 +11,14 @@ struct Peer: Sendable {
     let key: SigningKey
     var did: DID { DID(key.publicKey) }
 
-    init(_ seed: UInt8, _ limits: TransportLimits = TransportLimits()) throws {
+    /// Nobody here falls silent by itself, however long other tests hold the processors.
+    static var patient: TransportLimits {
+        var limits = TransportLimits()
+        limits.idle = .seconds(3600)
+        return limits
+    }
+
+    init(_ seed: UInt8, _ limits: TransportLimits = Self.patient) throws {
         try #require(Sodium.start())
         key = try Peer.key(seed)
         transport = try Transport(
@@ -72,7 +79,9 @@ struct Pair: Sendable {
     let toRight: ConnectionID
     let toLeft: ConnectionID
 
-    init(_ leftLimits: TransportLimits = .init(), _ rightLimits: TransportLimits = .init())
+    init(
+        _ leftLimits: TransportLimits = Peer.patient, _ rightLimits: TransportLimits = Peer.patient
+    )
         async throws
     {
         left = try Peer(1, leftLimits)

@@ -158,7 +158,7 @@ import Testing
     }
 
     @Test func `a handshake has its time and no more`() async throws {
-        var limits = TransportLimits()
+        var limits = Peer.patient
         limits.handshake = .milliseconds(200)
         let node = try Peer(1, limits)
         let server = try await Raw.listenSilently()
@@ -205,7 +205,7 @@ import Testing
     }
 
     @Test func `a net group has its places and loopback counts only if told`() async throws {
-        var limits = TransportLimits()
+        var limits = Peer.patient
         limits.inboundPerNetGroup = 1
         limits.loopbackIsNetGroup = true
         let (left, other, right) = (try Peer(1), try Peer(3), try Peer(2, limits))
@@ -223,7 +223,7 @@ import Testing
     }
 
     @Test func `a place is free again when its end was taken`() async throws {
-        var limits = TransportLimits()
+        var limits = Peer.patient
         limits.dialedConnections = 1
         let (left, right) = (try Peer(1, limits), try Peer(2))
         let port = try await right.listen()
@@ -301,9 +301,9 @@ import Testing
     }
 
     @Test func `a large frame that nobody allows is refused in the end`() async throws {
-        var limits = TransportLimits()
+        var limits = Peer.patient
         limits.handshake = .seconds(1)
-        let pair = try await Pair(TransportLimits(), limits)
+        let pair = try await Pair(Peer.patient, limits)
         pair.left.transport.send(Frame(type: 1, payload: []), to: pair.toRight)
         pair.left.transport.send(.sized(5000), to: pair.toRight)
         _ = try await pair.right.frame()
@@ -343,7 +343,7 @@ import Testing
     }
 
     @Test func `a frame that has begun must be whole in time`() async throws {
-        var limits = TransportLimits()
+        var limits = Peer.patient
         limits.frame = .milliseconds(200)
         let node = try Peer(1, limits)
         let raw = try await Raw.dial(
@@ -355,9 +355,9 @@ import Testing
     }
 
     @Test func `a silent peer is let go`() async throws {
-        var limits = TransportLimits()
+        var limits = Peer.patient
         limits.idle = .milliseconds(200)
-        let pair = try await Pair(TransportLimits(), limits)
+        let pair = try await Pair(Peer.patient, limits)
         #expect(try await pair.right.closed() == .idle)
         await pair.end()
     }
@@ -367,7 +367,7 @@ import Testing
     @Test func `a consumer that lags slows the peer and loses nothing`() async throws {
         let pair = try await Pair()
         pair.right.transport.allowLargeFrames(pair.toLeft)
-        let (count, limits) = (400, TransportLimits())
+        let (count, limits) = (400, Peer.patient)
         for number in 0..<count {
             let payload = [UInt8](repeating: UInt8(number % 251), count: number * 13)
             pair.left.transport.send(Frame(type: 7, payload: payload), to: pair.toRight)

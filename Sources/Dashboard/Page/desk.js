@@ -1,4 +1,6 @@
 // What makes the pages quick: they work without any of it.
+import { dressScan } from "./scan.js";
+
 const words = document.documentElement.lang.startsWith("zh")
   ? {
     fresh: "有新内容", away: "节点没有应答。本页显示的是最后所知。", file: "选择文件",
@@ -297,6 +299,10 @@ function dress(root = document) {
   for (const input of root.querySelectorAll("input[data-evidence]:not([data-dressed])")) {
     input.dataset.dressed = "yes";
     dressEvidence(input);
+  }
+  for (const field of root.querySelectorAll("[data-scan]:not([data-dressed])")) {
+    field.dataset.dressed = "yes";
+    dressScan(field);
   }
   for (const label of root.querySelectorAll("[data-add]:not([data-dressed])")) {
     label.dataset.dressed = "yes";

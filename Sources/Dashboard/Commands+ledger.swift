@@ -50,7 +50,7 @@ extension Commands {
         let journal = Journal(
             of: node.own.did, in: node.ledger,
             names: { did in
-                node.petnames[did] ?? node.book[did]?.profile?.name ?? did.shortDID
+                node.petnames[did] ?? node.profileName(did) ?? did.shortDID
             },
             dateOf: { CivilTime(view.time($0), offsetMinutes: 0).date })
         let text: String

@@ -42,7 +42,9 @@ extension Commands {
         let what = says(total, terms)
         return Done(
             value: View(node: node, now: node.now).line(log),
-            says: Localized(en: "I declare \(what.en).", zh: "我申报 \(what.zh)。"))
+            says: Localized(en: "I declare \(what.en).", zh: "我申报 \(what.zh)。"),
+            about: terms.window.end <= node.now
+                ? [Localized(en: "This window is over already.", zh: "此时间段已经结束。")] : [])
     }
 
     static func adjustLine(_ node: inout Node, _ options: inout Options) throws -> Done {
@@ -58,7 +60,8 @@ extension Commands {
         return Done(
             value: View(node: node, now: node.now).line(log),
             says: Localized(
-                en: "I set the total to \(total): \(reason)", zh: "我把总量改为 \(total)：\(reason)"))
+                en: "I set the total to \(total): \(reason)", zh: "我把总量改为 \(total)：\(reason)"),
+            about: View(node: node, now: node.now).about(log))
     }
 
     static func showLines(_ view: View, _ options: inout Options) throws -> JSON {
@@ -134,7 +137,8 @@ extension Commands {
             says: Localized(
                 en:
                     "I offer up to \(maxUnits) in lots of \(lot) until \(until.iso), as \(template.title.en).",
-                zh: "我发布报价：\(template.title.zh)，至多 \(maxUnits)，每批 \(lot)，至 \(until.iso)。"))
+                zh: "我发布报价：\(template.title.zh)，至多 \(maxUnits)，每批 \(lot)，至 \(until.iso)。"),
+            about: line.map(view.about) ?? [])
     }
 
     static func currency(_ options: inout Options) throws -> Currency {

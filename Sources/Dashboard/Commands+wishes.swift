@@ -93,8 +93,10 @@ extension Commands {
         }
         let before = profile
         if let name = try short("name", try options.one("name"), profileFieldMax) {
-            guard !name.isEmpty else {
-                throw Options.wrong("name", name, "a name", "名称")
+            guard !name.isEmpty, name.isLegible else {
+                throw Options.wrong(
+                    "name", name, "a name of visible letters that turns no line",
+                    "由可见文字组成、不改变书写方向的名称")
             }
             profile.name = name
         }

@@ -165,6 +165,8 @@ public struct Commands: Sendable {
         var value: JSON
         var moves: JSON = .array([])
         var says: Localized?
+        /// Which lines, and which record of several, it is about.
+        var about: [Localized] = []
         var worst: JSON = .null
         var mayLose: JSON = .null
         /// What waits until when afterwards.
@@ -204,7 +206,8 @@ public struct Commands: Sendable {
         }
         return [
             "dry_run": true, "would": done.value, "would_move": done.moves,
-            "says": done.says?.json ?? .null, "worst": done.worst,
+            "says": done.says?.json ?? .null, "about": .array(done.about.map(\.json)),
+            "worst": done.worst,
             "may_lose": done.mayLose, "deadlines": done.deadlines,
             "again": done.again?.json ?? .null,
         ]
@@ -314,11 +317,9 @@ public struct Commands: Sendable {
             field: "did")
         let name = try options.need("name", Localized(en: "a name of your own", zh: "您起的名称"))
         try options.finish()
-        let lawful = name.unicodeScalars.allSatisfy {
-            !$0.properties.isDefaultIgnorableCodePoint
-                && $0.properties.generalCategory != .control
-        }
-        guard lawful, name.utf8.count <= 64, name != "me", !name.hasPrefix("did:") else {
+        guard !name.unicodeScalars.contains(where: \.isHidden), name.utf8.count <= 64, name != "me",
+            !name.hasPrefix("did:")
+        else {
             throw Options.wrong(
                 "name", name, "a visible name of at most 64 bytes, not “me”, not a did",
                 "可见的名称，至多 64 字节，不是“me”或 did")

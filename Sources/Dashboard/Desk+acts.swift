@@ -38,8 +38,8 @@ extension Desk {
                 visit, Self.words("at_the_computer", "at_the_computer"), back: back, again: nil,
                 status: .forbidden)
         }
-        let zone = Figures(visit.language, now: commands.clock()).zone
-        var request = CommandRequest(verb: verb, options: Self.options(form, zone: zone))
+        let figures = Figures(visit.language, now: commands.clock())
+        var request = CommandRequest(verb: verb, options: Self.options(form, figures))
         let signs = Manual.action(of: verb) == .signs
         if signs, one("sign") != "yes" {
             request.dryRun = true
@@ -77,13 +77,10 @@ extension Desk {
 
     /// `o.`: as typed; `e.`: as typed, and emptied is said too; `m.`: money, however people write it; `t.`: a time of this machine's zone; `i.`: a list of
     /// such times, those filled in.
-    static func options(_ form: [(String, String)], zone: Int) -> [String: [String]] {
+    static func options(_ form: [(String, String)], _ figures: Figures) -> [String: [String]] {
         var options: [String: [String]] = [:]
-        let sign = zone < 0 ? "-" : "+"
-        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let offset = "\(sign)\(two(abs(zone) / 60)):\(two(abs(zone) % 60))"
         func time(_ text: String) -> String {
-            text.contains("T") && !text.hasSuffix("Z") ? text + offset : text
+            text.contains("T") && !text.hasSuffix("Z") ? figures.zoned(text) : text
         }
         for (name, value) in form {
             let text = String(value.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
@@ -92,8 +89,7 @@ extension Desk {
             switch name.prefix(2) {
             case "o.", "e.": options[option, default: []].append(text)
             case "m.":
-                options[option, default: []].append(
-                    String(text.filter { !"¥￥, ，".contains($0) }))
+                options[option, default: []].append(Self.sum(text))
             case "t.": options[option, default: []].append(time(text))
             case "i.":
                 let before = options[option]?.first.map { $0.dropLast() + ", " } ?? "["
@@ -102,6 +98,19 @@ extension Desk {
             }
         }
         return options
+    }
+
+    /// `¥1,000.50` as programs write it.
+    static func sum(_ text: String) -> String { String(text.filter { !"¥￥, ，".contains($0) }) }
+
+    /// The same in hundredths; `nil` where it is no sum of at most two decimals.
+    static func minor(_ text: String) -> Int64? {
+        let parts = sum(text).split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count <= 2, parts.allSatisfy({ $0.utf8.allSatisfy { (48...57).contains($0) } }),
+            (1...15).contains(parts[0].count), parts.count == 1 || (1...2).contains(parts[1].count)
+        else { return nil }
+        let cents = parts.count == 1 ? "00" : parts[1].count == 1 ? parts[1] + "0" : parts[1][...]
+        return Int64(parts[0] + cents)
     }
 
     func preview(
@@ -117,16 +126,7 @@ extension Desk {
         let (cast, given): (String, [JSON]) =
             (try? await rooms(visit) { rooms in
                 let held = contract.flatMap { rooms.node.contracts[$0] }
-                let rows = shown.compactMap { name, value -> JSON? in
-                    let option = String(name.dropFirst(2))
-                    guard !Self.fixed.contains(option)
-                    else { return nil }
-                    return [
-                        "label": .string(rooms.label(option)),
-                        "value": .string(value.isEmpty ? "–" : rooms.readable(value)),
-                    ]
-                }
-                return (held.map(rooms.cast) ?? "", rows)
+                return (held.map(rooms.cast) ?? "", rooms.given(verb, shown))
             }) ?? ("", [])
         // A contract before it is signed: also what nobody typed.
         let would = answer["would"]
@@ -159,10 +159,13 @@ extension Desk {
             return figures.money(Int128(minor), currency)
         }
         let data: JSON = [
-            "says": .string(says(answer["says"])), "cast": .string(cast),
+            "says": .string(says(answer["says"])),
+            "about": .array((answer["about"]?.array ?? []).map { .string(says($0)) }),
+            "cast": .string(cast),
             "given": given.isEmpty ? .null : ["rows": .array(given)],
             "agreed": agreed.isEmpty ? .null : ["rows": .array(agreed)],
             "clock": .string(isNew ? says(would?["clock"]) : ""),
+            "still": .bool(!isNew),
             "moves": .array(
                 (answer["would_move"]?.array ?? []).map { .string(says($0["says"])) }),
             "again": .string(says(answer["again"])),

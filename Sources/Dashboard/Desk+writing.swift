@@ -23,9 +23,11 @@ extension Desk {
     }
 
     /// For whoever came without a session.
-    static func alone(_ language: Language, _ site: Site) -> Response {
+    static func alone(_ language: Language, _ site: Site, unsigned: Bool = false) -> Response {
         standing(
-            language, "enter_title", paragraphs: [site.isPhone ? "enter_phone" : "enter_says"],
+            language, "enter_title",
+            paragraphs: (unsigned ? ["enter_unsigned"] : [])
+                + [site.isPhone ? "enter_phone" : "enter_says"],
             forward: false, command: site.isPhone ? "talea open --phone" : "talea open",
             status: .unauthorized, after: ["enter_why"])
     }

@@ -89,7 +89,7 @@ struct Desk: Sendable {
             return try await show(visit, "today", "today") { $0.today() }
         case ("market", 1):
             return try await show(visit, "market", "market") { rooms in
-                rooms.market(Self.filter(visit))
+                rooms.market(self.filter(visit))
             }
         case ("market", 2): return try await marketForm(visit, parts[1])
         case ("capacity", 1):
@@ -175,16 +175,24 @@ struct Desk: Sendable {
         return try await commands.door.read { try body(Rooms($0, language, now: now)) }
     }
 
-    static func filter(_ visit: Visit) -> Rooms.MarketFilter {
+    func filter(_ visit: Visit) -> Rooms.MarketFilter {
         var filter = Rooms.MarketFilter()
         filter.resource = visit.value("resource")
         filter.template = visit.value("template")
         filter.place = String(visit.value("place").prefix(64))
-        filter.units = Int64(visit.value("units"))
-        filter.most = Int64(visit.value("most").split(separator: ".").first ?? "").map {
-            $0.multipliedReportingOverflow(by: 100).partialValue
+        let figures = Figures(visit.language, now: commands.clock())
+        filter.typed = Dictionary(visit.query) { _, last in last }
+        filter.units = Int64(Self.sum(filter.typed["units"] ?? ""))
+        filter.most = Self.minor(filter.typed["most"] ?? "")
+        filter.from =
+            CivilTime.read(figures.zoned((filter.typed["from"] ?? "") + "T00:00"))?.instant
+        let read: [(String, Bool)] = [
+            ("units", filter.units != nil), ("most", filter.most != nil),
+            ("from", filter.from != nil),
+        ]
+        filter.unread = read.compactMap { name, isRead in
+            isRead || filter.typed[name]?.isEmpty != false ? nil : filter.typed[name]
         }
-        filter.from = CivilTime.read(visit.value("from") + "T00:00Z")?.instant
         filter.completed = Int64(visit.value("completed"))
         return filter
     }

@@ -398,6 +398,10 @@ enum DeskWords {
         ("check_title", "Check before you sign", "签署前请确认"),
         ("you_said", "You said", "您填写的"),
         ("moves", "What it moves", "将会移动"),
+        ("filter_unread", "Left out of the choice, as it cannot be read:", "无法识别，未用于筛选："),
+        ("choice_american", "any day until it expires", "到期前任何一天"),
+        ("choice_european", "only in the last days before it expires", "仅在到期前的最后几天"),
+        ("moves_none", "No money and no capacity.", "不移动款项或产能。"),
         ("moves_nothing", "Nothing yet: it takes effect once everyone has signed.", "暂无：各方签署后生效。"),
         ("then", "What then waits", "之后等待"),
         ("sign", "Sign", "签署"),
@@ -418,6 +422,11 @@ enum DeskWords {
         (
             "lost_says", "The address is wrong, or what stood here is gone. Nothing was changed.",
             "地址有误，或内容已不在。没有更改任何内容。"
+        ),
+        (
+            "enter_unsigned",
+            "Nothing was signed: this page was left open for too long, or the node was started anew.",
+            "没有签署任何内容：此页打开过久，或节点已重新启动。"
         ),
         ("enter_title", "Open your pages from the node itself", "请从节点打开您的页面"),
         (

@@ -8,18 +8,22 @@ import Ledger
 struct Figures: Sendable {
     let language: Language
     let now: Instant
-    /// Minutes east of Greenwich, of this machine at this moment.
-    let zone: Int
+    /// Minutes east of Greenwich, at this time: it may differ in summer and winter.
+    let zone: @Sendable (Instant) -> Int
     /// What is printed is read in other years too.
     var isPrinted = false
 
-    init(_ language: Language, now: Instant, zone: Int? = nil) {
+    init(
+        _ language: Language, now: Instant,
+        zone: @escaping @Sendable (Instant) -> Int = { Figures.local(at: $0) }
+    ) {
         self.language = language
         self.now = now
-        self.zone = zone ?? Self.zone(at: now)
+        self.zone = zone
     }
 
-    static func zone(at instant: Instant) -> Int {
+    /// As this machine has it.
+    static func local(at instant: Instant) -> Int {
         var seconds = time_t(instant.milliseconds / 1000)
         var local = tm()
         localtime_r(&seconds, &local)
@@ -100,7 +104,11 @@ struct Figures: Sendable {
             } else if words[index + 1].hasPrefix("CNY"), let start = Self.numberStart(words[index])
             {
                 let tail = words[index + 1].dropFirst(3)
-                words[index].insert("¥", at: start)
+                let number = words[index][start...]
+                let whole = number.prefix { $0 != "." }
+                let read = Int128(whole).map(grouped) ?? String(whole)
+                words[index].replaceSubrange(
+                    start..., with: "¥" + read + number.dropFirst(whole.count))
                 words[index] += tail
                 words.remove(at: index + 1)
             } else if index + 2 < words.count {
@@ -151,7 +159,19 @@ struct Figures: Sendable {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
-    func civil(_ instant: Instant) -> CivilTime { CivilTime(instant, offsetMinutes: zone) }
+    func civil(_ instant: Instant) -> CivilTime {
+        CivilTime(instant, offsetMinutes: zone(instant))
+    }
+
+    /// `2027-07-05T00:00` on this reader's clock, with the zone of that day: `…+02:00`.
+    func zoned(_ local: String) -> String {
+        guard let read = CivilTime.read(local + "Z")?.instant else { return local }
+        // Where the clock stands then, looked up where it nearly is.
+        let near = read.advanced(by: -Int64(zone(read)) * 60_000)
+        let zone = zone(near)
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return local + (zone < 0 ? "-" : "+") + "\(two(abs(zone) / 60)):\(two(abs(zone) % 60))"
+    }
 
     /// `21 Nov 2026`, `2026年11月21日`; the year only where it is another.
     func date(_ instant: Instant) -> String {
@@ -214,12 +234,19 @@ struct Figures: Sendable {
 
     /// The Monday, at midnight here, of the week in which `instant` lies.
     func monday(of instant: Instant) -> Instant {
-        let shift = Int64(zone) * 60_000
+        let shift = Int64(zone(instant)) * 60_000
         let local = instant.milliseconds + shift
         // The first of January 1970 was a Thursday.
         let days = local / 86_400_000 + 3
         let start = (days / 7 * 7 - 3) * 86_400_000 - shift
-        return (try? Instant(milliseconds: start)) ?? instant
+        guard let monday = try? Instant(milliseconds: start) else { return instant }
+        // The clock may have been changed in between.
+        return monday.advanced(by: shift - Int64(zone(monday)) * 60_000)
+    }
+
+    /// The Monday so many weeks after this one, at midnight here.
+    func monday(_ weeks: Int, after monday: Instant) -> Instant {
+        self.monday(of: monday.advanced(by: Int64(weeks) * Self.week + Self.week / 2))
     }
 
     func weekName(_ monday: Instant) -> String {

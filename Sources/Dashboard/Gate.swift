@@ -91,10 +91,13 @@ final class Gate: HTTPResponder {
         if let session = Self.session(request, sessions, site) {
             return await browser(session, request, path, language, site, no)
         }
+        // A form that is sent by a person is answered to a person.
+        let wantsPage =
+            request.method == .get || request.all("accept").contains { $0.contains("text/html") }
         let isPage =
-            request.method == .get && !path.hasPrefix("/api/")
-            && !["/openapi.json", "/metrics"].contains(path)
-        return isPage ? Desk.alone(language, site) : no(.unauthorized, "token")
+            wantsPage && !path.hasPrefix("/api/") && !["/openapi.json", "/metrics"].contains(path)
+        guard isPage else { return no(.unauthorized, "token") }
+        return Desk.alone(language, site, unsigned: request.method != .get)
     }
 
     /// The part of a request that names another place than ours: its host, or where it comes from.
@@ -203,9 +206,11 @@ final class Gate: HTTPResponder {
             return answer
         }
         let (bare, query) = Self.split(path)
-        guard let pairs = FormData.read(query) else { return no(.badRequest, "query") }
+        let pairs = FormData.read(query)
+        guard pairs != nil || request.method == .get else { return no(.badRequest, "query") }
         let visit = Desk.Visit(
-            session: session, language: language, isPhone: site.isPhone, path: bare, query: pairs,
+            session: session, language: language, isPhone: site.isPhone, path: bare,
+            query: pairs ?? [],
             seen: commands.door.feed.newest, isRefresh: !request.all("x-refresh").isEmpty)
         switch (request.method, bare) {
         case (.post, "/act"): return await act(visit, request, no)
@@ -215,7 +220,8 @@ final class Gate: HTTPResponder {
         case (.post, "/backup"), (.post, "/phone"):
             guard !site.isPhone else { return no(.forbidden, "at_the_computer") }
             return await act(visit, request, no)
-        case (.get, "/language"): return Self.choose(pairs, site)
+        case (.get, _) where pairs == nil: return await desk.lost(visit)
+        case (.get, "/language"): return Self.choose(pairs ?? [], site)
         case (.get, _):
             if let answer = await desk.file(visit) { return answer }
             if let answer = await desk.get(visit) { return answer }

@@ -48,7 +48,7 @@ extension Rooms {
         ]
     }
 
-    private var declareAct: DeskAct {
+    var declareAct: DeskAct {
         DeskAct(
             verb: "line declare", button: word("review"),
             fields: lineFields(

@@ -190,7 +190,7 @@ extension Rooms {
 
     private func steps(_ held: HeldContract, _ pictures: Set<Hash32>) -> [JSON] {
         guard let fold = held.fold else { return [] }
-        let told = view.told(held)
+        let told = view.replay(held).says
         return fold.steps.reversed().map { step in
             var void = ""
             if let refusal = step.void {

@@ -10,6 +10,9 @@ import NodeCore
 extension Rooms {
     /// What a reader of the market asked for.
     struct MarketFilter: Sendable {
+        /// As it was typed, and what of it could not be read.
+        var typed: [String: String] = [:]
+        var unread: [String] = []
         var resource = ""
         var template = ""
         var units: Int64?
@@ -94,9 +97,11 @@ extension Rooms {
                         "selected": .bool($0.name == filter.template),
                     ]
                 }),
-            "units": .string(filter.units.map { "\($0)" } ?? ""),
-            "most": .string(filter.most.map { "\($0 / 100)" } ?? ""),
-            "from": .string(filter.from.map { CivilTime($0, offsetMinutes: 0).date } ?? ""),
+            "units": .text(filter.typed["units"]), "most": .text(filter.typed["most"]),
+            "from": .text(filter.typed["from"]),
+            "unread": .string(
+                filter.unread.map { "“\($0.prefix(32))”" }.joined(
+                    separator: figures.pick(", ", "、"))),
             "place": .string(filter.place), "wishes": .array(wishes(filter, isSeasoned)),
             "completed": .bool(filter.completed != nil),
             "kinds": .array(
@@ -253,7 +258,7 @@ extension Rooms {
             fields.append(field.json)
         }
         let lines = node.lines.values.filter { $0.fault == nil && $0.terms.window.end > now }
-            .sorted { ($0.terms.resource, $0.log) < ($1.terms.resource, $1.log) }
+            .sorted(by: Self.comesFirst)
         if offer == nil, !template.lines.isEmpty {
             var field = DeskField(name: "o.line", label: word("capacity_line"))
             field.choices = lines.map { ($0.log.hex, lineName($0)) }
@@ -291,6 +296,12 @@ extension Rooms {
         ]
     }
 
+    /// By what it is of, then by when.
+    private static func comesFirst(_ one: LineLog, _ other: LineLog) -> Bool {
+        (one.terms.resource, one.terms.window.start, one.log)
+            < (other.terms.resource, other.terms.window.start, other.log)
+    }
+
     func lineName(_ line: LineLog) -> String {
         line.terms.resource.path + " · " + figures.date(line.terms.window.start) + " – "
             + figures.date(line.terms.window.end) + " · " + name(line.issuer)
@@ -300,7 +311,7 @@ extension Rooms {
     func offerForm(_ template: Template) -> JSON {
         var line = DeskField(name: "o.line", label: word("capacity_line"))
         line.choices = node.lines.values.filter { $0.issuer == me && $0.terms.window.end > now }
-            .sorted { ($0.terms.resource, $0.log) < ($1.terms.resource, $1.log) }
+            .sorted(by: Self.comesFirst)
             .map { ($0.log.hex, lineName($0)) }
         let noLine = line.choices?.isEmpty == true
         var fields = [

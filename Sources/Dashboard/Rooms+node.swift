@@ -35,7 +35,8 @@ extension Rooms {
                     }
                     return [
                         "name": .string(view.name(did)), "did": .string(did.did),
-                        "short": .string(did.shortDID), "role": .string(profile?.role ?? ""),
+                        "short": .string(did.shortDID),
+                        "role": .string((profile?.role ?? "").legible),
                         "connected": .bool(connected.contains(did)),
                         "record": .array(marks), "no_record": .bool(marks.isEmpty),
                         "acts": [
@@ -44,7 +45,7 @@ extension Rooms {
                                 fields: [
                                     DeskField(
                                         name: "o.name", label: word("field_petname"),
-                                        value: node.petnames[did] ?? profile?.name ?? ""
+                                        value: node.petnames[did] ?? node.profileName(did) ?? ""
                                     ).json
                                 ], back: "/partners"
                             ).json.merging([.init("says", .string(word("rename")))])
@@ -143,7 +144,7 @@ extension Rooms {
             picture.dot(
                 isHere ? "fill-done" : "fill-open", x: x, y: y, radius: 7,
                 tip: view.name(did) + " · " + word(isHere ? "connected" : "away"))
-            let name = node.petnames[did] ?? node.book[did]?.profile?.name ?? did.shortDID
+            let name = node.petnames[did] ?? node.profileName(did) ?? did.shortDID
             picture.text(
                 String(name.prefix(14)), x: x, y: y < 150 ? y - 14 : y + 24, anchor: "middle")
         }

@@ -40,7 +40,7 @@ extension Rooms {
             }
             return item(
                 held, until: until, kind, first["says"]?.string ?? "", [first],
-                others: acts.count > 1, otherwise: otherwise ?? "")
+                about: first["about"]?.string, others: acts.count > 1, otherwise: otherwise ?? "")
         case .request(let request):
             let says = held.requests[request].flatMap { asked in
                 held.fold.map { figures.local($0.state.says(Act(asked.act), language)) }
@@ -52,10 +52,10 @@ extension Rooms {
 
     private func item(
         _ held: HeldContract, until: Instant, _ kind: String, _ says: String, _ acts: [JSON],
-        others: Bool = false, otherwise: String = ""
+        about: String? = nil, others: Bool = false, otherwise: String = ""
     ) -> JSON {
         [
-            "kind": .string(word(kind)), "says": .string(says),
+            "about": .text(about), "kind": .string(word(kind)), "says": .string(says),
             "title": .string(title(held)), "cast": .string(cast(held)),
             "href": .string(page(held)), "urgency": .string(urgency(until)),
             "left": .string(until == .latest ? "" : figures.left(until: until)),
@@ -100,47 +100,60 @@ extension Rooms {
             steps += last.filter { $0.actor != me }.map { ($0.time, one.contract, $0) }
         }
         steps.sort { ($0.time, $0.id, $0.step.sequence) > ($1.time, $1.id, $1.step.sequence) }
-        var told: [ContractID: [Int64: Localized]] = [:]
+        var told: [ContractID: View.Replay] = [:]
         return steps.prefix(Overview.newsMax).compactMap { time, id, step in
             guard let held = node.contracts[id] else { return nil }
-            let sentences = told[held.id] ?? view.told(held)
-            told[held.id] = sentences
+            let past = told[held.id] ?? view.replay(held)
+            told[held.id] = past
             return [
                 "who": .string(name(step.actor)), "ago": .string(figures.ago(time)),
                 "at": .string(figures.moment(time)), "title": .string(title(held)),
                 "href": .string(page(held)),
-                "says": .string(sentences[step.sequence].map(sentence) ?? step.act.transition),
+                "says": .string(past.says[step.sequence].map(sentence) ?? step.act.transition),
             ]
         }
     }
 }
 
 extension View {
-    /// What each effective step said when it was taken: the contract played again from its opening.
-    func told(_ held: HeldContract) -> [Int64: Localized] {
+    /// A contract played again from its opening.
+    struct Replay {
+        /// What each effective step said when it was taken.
+        var says: [Int64: Localized] = [:]
+        /// Which step made each record.
+        var maker: [Int64: Int64] = [:]
+    }
+
+    func replay(_ held: HeldContract) -> Replay {
+        var past = Replay()
         guard let fold = held.fold,
             var state = try? ContractState(template: fold.template, terms: fold.state.terms)
-        else { return [:] }
-        var sentences: [Int64: Localized] = [:]
+        else { return past }
         for step in fold.steps where step.void == nil {
             let act = Act(step.act)
             let outcome: Outcome?
             if state.records.isEmpty {
-                sentences[step.sequence] = Localized(
+                past.says[step.sequence] = Localized(
                     en: "In force: all have signed.", zh: "合同生效：各方均已签署。")
                 outcome = try? state.opening(at: step.time, sequence: step.sequence)
             } else {
-                sentences[step.sequence] = Localized(
+                past.says[step.sequence] = Localized(
                     en: state.says(act, .en), zh: state.says(act, .zh))
                 outcome = try? state.decide(
                     act, by: step.actor, consents: state.consentsNeeded(for: act), at: step.time,
                     sequence: step.sequence, free: fold.freeTimes)
             }
             // Where something outside the state decided, the rest is told as it stands now.
-            guard let outcome else { return sentences.merging(now(fold)) { one, _ in one } }
+            guard let outcome else {
+                past.says.merge(now(fold)) { one, _ in one }
+                return past
+            }
             state.apply(outcome)
+            for record in state.records where past.maker[record.number] == nil {
+                past.maker[record.number] = step.sequence
+            }
         }
-        return sentences
+        return past
     }
 
     private func now(_ fold: Fold) -> [Int64: Localized] {

@@ -127,37 +127,6 @@ struct Rooms: Sendable {
         return words
     }
 
-    /// The fields of a form once more, as they were filled in.
-    func again(_ verb: String, _ form: [(String, String)], back: String) -> JSON {
-        var act = DeskAct(verb: verb, button: word("review"), back: back, isPrimary: true)
-        var listed: Set<String> = []
-        for (name, value) in form where Desk.isOption(name) && !listed.contains(name) {
-            let option = String(name.dropFirst(2))
-            if Desk.fixed.contains(option) {
-                act.hidden.append((option, value))
-                continue
-            }
-            var field = DeskField(
-                name: name, label: label(option), value: value, isRequired: false)
-            if name.hasPrefix("t.") { field.type = "datetime-local" }
-            if name.hasPrefix("i.") {
-                field.times = form.filter { $0.0 == name }.map(\.1)
-                listed.insert(name)
-            }
-            if DID(did: value) != nil { field.choices = choices([me] + others) }
-            act.fields.append(field.json)
-        }
-        return act.json
-    }
-
-    /// A typed value: people by name, times as they are read.
-    func readable(_ value: String) -> String {
-        if let did = DID(did: value) { return view.name(did) }
-        let parts = value.split(separator: "T")
-        return parts.count == 2 && parts[0].count == 10 && parts[1].count <= 8
-            ? parts.joined(separator: " ") : value
-    }
-
     func badge(_ word: String, _ tone: String) -> JSON {
         ["text": .string(self.word(word)), "tone": .string(tone)]
     }
@@ -277,7 +246,7 @@ extension Rooms {
         case .list(.instant):
             field.name = "i." + option
             field.times = Array(repeating: "", count: DeskField.timesMax)
-        case .choice(let words): field.choices = words.map { ($0, $0) }
+        case .choice(let words): field.choices = words.map { ($0, choice($0)) }
         case .party: field.choices = choices(people)
         case .hash:
             field.isEvidence = parameter.name == "evidence"
@@ -288,7 +257,7 @@ extension Rooms {
         default: field.help = pick(kindWords(parameter))
         }
         if let text = parameter.defaultText {
-            let short = text.filter { !"[]".contains($0) }
+            let short = choice(text.filter { !"[]".contains($0) })
             field.help +=
                 (field.help.isEmpty ? "" : figures.pick("; ", "；")) + word("otherwise_value") + " "
                 + short
@@ -313,7 +282,9 @@ extension Rooms {
 
     /// The forms of what I may do now in a contract.
     func acts(_ held: HeldContract, record: Int64? = nil) -> [JSON] {
-        view.myChoices(held).filter { record == nil || $0.act.record == record }.map { choice in
+        let past = view.replay(held)
+        return view.myChoices(held).filter { record == nil || $0.act.record == record }.map {
+            choice in
             var hidden = [
                 ("contract", held.id.hex), ("record", "\(choice.act.record)"),
                 ("transition", choice.act.transition),
@@ -345,7 +316,11 @@ extension Rooms {
                 back: page(held), isPrimary: !choice.isDefault)
             return act.json.merging([
                 .init("says", .string(sentence(choice.says))),
-                .init("record", .number(choice.act.record)),
+                .init(
+                    "about",
+                    .text(
+                        view.origin(of: choice.act.record, past).map { pick($0) }.map(figures.local)
+                    )),
                 .init("is_default", .bool(choice.isDefault)),
             ])
         }

@@ -19,10 +19,24 @@ extension String {
         "<": "&lt;", ">": "&gt;", "&": "&amp;", "\"": "&quot;", "'": "&#39;",
     ]
 
+    /// Turns what stands beside it, however far: embeddings, overrides and marks of direction (UAX #9, §2).
+    /// Isolates end where they should, or with their paragraph.
+    private static func turns(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x202a...0x202e, 0x200e...0x200f, 0x61c: true
+        default: false
+        }
+    }
+
     /// With no mark of HTML inside a larger character: the template library escapes characters whole, and
-    /// would not see it there.
+    /// would not see it there; and with nothing that turns the line.
     var parted: String {
         guard !utf8.allSatisfy({ $0 < 128 }) else { return self }
+        if unicodeScalars.contains(where: Self.turns) {
+            var straight = UnicodeScalarView()
+            straight.append(contentsOf: unicodeScalars.lazy.filter { !Self.turns($0) })
+            return String(straight).parted
+        }
         var text = ""
         text.reserveCapacity(utf8.count)
         for character in self {

@@ -50,7 +50,7 @@ extension View {
             "notes", "claims", "pending",
         ]
         var fields = contract(held).fields.filter { same.contains($0.name) }
-        let told = told(held)
+        let told = replay(held).says
         if let index = fields.firstIndex(where: { $0.name == "steps" }) {
             let steps = fields[index].value.array.map { step in
                 let says = step["sequence"]?.number.flatMap { told[$0] }

@@ -223,6 +223,39 @@ extension View {
         }
     }
 
+    /// The lines it is over, each with its window and whose it is.
+    func lines(of held: HeldContract) -> [Localized] {
+        let template = template(of: held)
+        return zip(held.proposal.lines, template?.lines ?? []).map { terms, rule in
+            let role = rule.issuer.split(separator: ".").first.map(String.init)
+            let issuer = held.proposal.roles.first { $0.role == role }?.identities.first
+            return about(terms, of: issuer)
+        }
+    }
+
+    func about(_ line: LogID) -> [Localized] {
+        node.lines[line].map { [about($0.terms, of: $0.issuer)] } ?? []
+    }
+
+    private func about(_ terms: LineTerms, of issuer: DID?) -> Localized {
+        let (path, window) = (terms.resource.path, terms.window)
+        let whose = issuer.map { $0 == node.own.did ? "" : name($0) } ?? ""
+        return Localized(
+            en: "\(path), \(window.start.iso) to \(window.end.iso)"
+                + (whose.isEmpty ? "" : ", of \(whose)"),
+            zh: (whose.isEmpty ? "" : whose + " 的 ")
+                + "\(path)，自 \(window.start.iso) 至 \(window.end.iso)")
+    }
+
+    /// Of a record that a later step made: which one, and what was said then.
+    func origin(of record: Int64, _ past: Replay) -> Localized? {
+        guard let step = past.maker[record], step > 1, let says = past.says[step] else {
+            return nil
+        }
+        return Localized(
+            en: "About step \(step): “\(says.en)”", zh: "事关第 \(step) 步：“\(says.zh)”")
+    }
+
     private func declined(_ held: HeldContract) -> JSON {
         guard let declined = held.declined else { return .null }
         return [

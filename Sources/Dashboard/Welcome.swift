@@ -27,6 +27,9 @@ public final class Welcome: Sendable {
         public let code: RecoveryCode
     }
 
+    /// Characters. Whoever copies the key file may try as many as a computer can.
+    static let passphraseMin = 8
+
     private enum Stage {
         case asking
         /// The home is there, and its key under a passphrase.
@@ -194,7 +197,7 @@ public final class Welcome: Sendable {
             guard typed == asked.map({ groups[$0] }) else { return page.check(asked, wrong: true) }
             do { try make(beginning) } catch {
                 let refusal = error as? DoorRefusal ?? DoorRefusal(any: error)
-                return page.form(form, refusal: refusal.message[page.language])
+                return page.form(Form(beginning), refusal: refusal.message[page.language])
             }
             stage = .made
             ready(beginning.passphrase)
@@ -218,6 +221,16 @@ private struct Form {
 
     init(_ pairs: [(String, String)]) { self.pairs = pairs }
 
+    /// As it was typed, but for the passphrase.
+    init(_ beginning: Welcome.Beginning) {
+        pairs = [
+            ("name", beginning.name), ("role", beginning.role), ("place", beginning.place),
+            ("alliance", beginning.alliance),
+            ("way", beginning.invitation == nil ? "found" : "join"),
+            ("invitation", beginning.invitation?.code ?? ""),
+        ]
+    }
+
     subscript(_ name: String) -> String { pairs.last { $0.0 == name }?.1 ?? "" }
 
     private func plain(_ name: String) -> String {
@@ -231,6 +244,11 @@ private struct Form {
             throw DoorRefusal(
                 "name_length", en: "A name has 1 to 64 bytes: up to 21 Chinese characters.",
                 zh: "名称应为 1 至 64 字节，即至多 21 个汉字。")
+        }
+        guard name.isLegible, joins || alliance.isLegible else {
+            throw DoorRefusal(
+                "name_illegible", en: "A name has visible letters alone, and turns no line.",
+                zh: "名称只能由可见文字组成，不能改变书写方向。")
         }
         guard plain("role").utf8.count <= 64 else {
             throw DoorRefusal(
@@ -256,6 +274,13 @@ private struct Form {
             throw DoorRefusal(
                 "passphrase_empty", en: "Choose a passphrase, or tick that you want none.",
                 zh: "请设置口令，或勾选不设口令。")
+        }
+        guard isNone || self["passphrase"].count >= Welcome.passphraseMin else {
+            throw DoorRefusal(
+                "passphrase_short",
+                en:
+                    "A passphrase has at least \(Welcome.passphraseMin) letters; several words are best.",
+                zh: "口令至少 \(Welcome.passphraseMin) 个字符，最好由几个词组成。")
         }
         guard isNone || self["passphrase"] == self["again"] else {
             throw DoorRefusal(

@@ -467,11 +467,20 @@ extension Node {
         changes.append(.peer(address, added: false))
     }
 
+    /// What the profile suggests, as it may stand beside other words.
+    public func profileName(_ did: DID) -> String? {
+        let name = book[did]?.profile?.name.legible ?? ""
+        // What stands behind it in brackets is ours alone to write.
+        var own = name.prefix { $0 != "…" }
+        while own.last == "(" || own.last == " " { own.removeLast() }
+        return own.isEmpty ? nil : String(own)
+    }
+
     /// The petname, else what the profile suggests with the short did, else the short did.
     public func displayName(_ did: DID) -> String {
         if let petname = petnames[did] { return petname }
-        if let profile = book[did]?.profile { return "\(profile.name) (\(did.shortDID))" }
-        return did.shortDID
+        guard let name = profileName(did) else { return did.shortDID }
+        return "\(name) (\(did.shortDID))"
     }
 }
 

@@ -158,10 +158,11 @@ struct Init: ParsableCommand {
                 zh: "请给 --invitation 邀请码（加入）或 --alliance 名称（创建）之一")
         }
         for (field, text) in [("name", name), ("alliance", alliance)] {
-            guard let text, !(1...64).contains(text.utf8.count) else { continue }
+            guard let text, !(1...64).contains(text.utf8.count) || !text.isLegible else { continue }
             throw DoorRefusal(
                 "value_unreadable", field: field, value: text,
-                en: "--\(field): wanted 1 to 64 bytes", zh: "--\(field)：应为 1 至 64 字节")
+                en: "--\(field): wanted 1 to 64 bytes of visible letters",
+                zh: "--\(field)：应为 1 至 64 字节的可见文字")
         }
         for (field, text) in [("role", role), ("place", place)] where text.utf8.count > 64 {
             throw DoorRefusal(

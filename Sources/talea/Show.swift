@@ -123,6 +123,7 @@ enum Show {
         let en = language == .en
         var lines: [String] = []
         if let says = json["says"], says != .null { lines.append(words(says, language)) }
+        lines += (json["about"]?.array ?? []).map { words($0, language) }
         // A contract before it is signed: who, and all that would hold.
         if let would = json["would"], would["terms"] != nil, would["records"]?.array.isEmpty == true
         {

@@ -3,6 +3,7 @@ import Contracts
 import Entries
 import FoundationEssentials
 import Identity
+import NodeCore
 import Testing
 
 @testable import Dashboard
@@ -242,6 +243,28 @@ func inForce() async throws -> (World, contract: String) {
         #expect(check["equal"]?.bool == false)
     }
 
+    @Test func `a partner's name neither hides nor turns what stands beside it`() async throws {
+        let world = try World(["alice", "bob"], templates: [])
+        for name in ["abc\u{202e}", "\u{200b}", "\u{2800}", ""] {
+            let refused = refusal(await ask(world, "bob", "profile set", ["name": [name]]))
+            #expect(refused?.field == "name", "\(name.debugDescription)")
+        }
+        // Whose program does not ask says it all the same.
+        let bob = await world.did("bob")
+        var shown: [String] = []
+        for name in ["abc\u{202e}\u{1b}[2J", "\u{2800}\u{200b}", "zhi (…8xcLFu6n)", "אבג"] {
+            _ = try await world.perform("bob", dryRun: false) {
+                try $0.publish(Profile(name: name))
+            }
+            shown.append(try await world.read("alice") { $0.displayName(bob) })
+        }
+        let short = bob.shortDID
+        #expect(
+            shown == [
+                "abc[2J (\(short))", short, "zhi (\(short))", "\u{2068}אבג\u{2069} (\(short))",
+            ])
+    }
+
     /// The shipped option, where its file stands beside this package.
     @Test(.enabled(if: shipped("capacity-option") != nil))
     func `a part of an option is passed on and both parts are exercised`() async throws {
@@ -272,6 +295,11 @@ func inForce() async throws -> (World, contract: String) {
             ]
         ).get()
         let contract = try #require(bought["id"]?.string)
+        let preview1 = try await ask(
+            world, "judge", "contract accept", ["contract": [contract]], dryRun: true
+        ).get()
+        let week = try #require(preview1["about"]?.array.first?["zh"]?.string)
+        #expect(week.contains("print/notebook/a5，自 "), "\(week)")
         for who in ["printer", "judge"] {
             _ = try await ask(world, who, "contract accept", ["contract": [contract]]).get()
         }
@@ -307,6 +335,16 @@ func inForce() async throws -> (World, contract: String) {
             world, "maker", "option exercise", ["contract": [contract], "units": ["60"]]
         ).get()
         #expect(exercised["asked"]?.string == "requested")
+        let opened = try await ask(
+            world, "printer", "delivery state",
+            [
+                "contract": [contract], "units": ["60"],
+                "evidence": [String(repeating: "ab", count: 32)],
+            ], dryRun: true
+        ).get()
+        // Of several exercises this one: it is named by the step that asked for it.
+        let about = try #require(opened["about"]?.array.first?["en"]?.string)
+        #expect(about.contains("About step") && about.contains("60"), "\(about)")
         let stated = try await ask(
             world, "printer", "delivery state",
             [

@@ -66,8 +66,8 @@ import Testing
 
     @Test func `figures are written as their reader writes them`() throws {
         let now = try #require(CivilTime.read("2026-11-21T09:00+08:00")?.instant)
-        let english = Figures(.en, now: now, zone: 480)
-        let chinese = Figures(.zh, now: now, zone: 480)
+        let english = Figures(.en, now: now, zone: { _ in 480 })
+        let chinese = Figures(.zh, now: now, zone: { _ in 480 })
         let yuan = try Currency("CNY")
         #expect(english.money(123_450, yuan) == "¥1,234.50")
         #expect(english.money(-1_900, yuan) == "−¥19.00")
@@ -89,7 +89,43 @@ import Testing
         #expect(
             chinese.local("我申报 pen 300 C62，自 2026-11-22T01:30:00Z 至 2026-11-22T01:30:00.000Z。")
                 == "我申报 pen 300 件，自 11月22日 09:30 至 11月22日 09:30。")
+        #expect(english.local("3500.00 CNY, 12.5 CNY") == "¥3,500.00, ¥12.5")
         #expect(english.local("C62 of T and Z, 7 HUR.") == "C62 of T and Z, 7 h.")
+    }
+
+    @Test func `a time is typed and read on the clock of its own day, in summer and in winter`()
+        throws
+    {
+        func read(_ text: String) throws -> Instant {
+            try #require(CivilTime.read(text)?.instant)
+        }
+        let (spring, autumn) = (try read("2027-03-28T01:00Z"), try read("2027-10-31T01:00Z"))
+        let berlin = Figures(.en, now: try read("2026-11-21T09:00Z")) {
+            $0 >= spring && $0 < autumn ? 120 : 60
+        }
+        let options = Desk.options(
+            [("t.start", "2027-07-05T00:00"), ("t.end", "2027-12-05T00:00")], berlin)
+        #expect(options["start"] == ["2027-07-05T00:00+02:00"])
+        #expect(options["end"] == ["2027-12-05T00:00+01:00"])
+        #expect(berlin.moment(try read("2027-07-04T22:00Z")) == "5 Jul 2027 00:00")
+        // Every week begins on a Monday at midnight, also that in which the clock was changed.
+        var monday = berlin.monday(of: try read("2027-03-10T12:00Z"))
+        for _ in 0..<40 {
+            let time = berlin.civil(monday)
+            #expect(time.hour == 0 && time.minute == 0, "\(time)")
+            let next = berlin.monday(1, after: monday)
+            #expect(berlin.monday(of: next.advanced(by: -1)) == monday)
+            monday = next
+        }
+    }
+
+    @Test func `a price is read with its decimals or not at all`() {
+        let cases: [(String, Int64?)] = [
+            ("19.50", 1_950), ("20.5", 2_050), ("¥1,234", 123_400), ("0.95", 95), ("200 x", nil),
+            ("1.234", nil), ("", nil), (".5", nil), ("-3", nil), ("1.", nil),
+            (String(repeating: "9", count: 17), nil),
+        ]
+        for (text, minor) in cases { #expect(Desk.minor(text) == minor, "\(text)") }
     }
 
     @Test func `a refusal on a page speaks of fields, not of options and commands`() async throws {
@@ -115,7 +151,7 @@ import Testing
                 ("o.units", " 10 "), ("m.premium", "¥1,234.50"), ("t.until", "2026-11-21T09:00"),
                 ("o.empty", ""), ("verb", "x"), ("o.line", "a"), ("o.line", "b"),
                 ("i.dates", "2026-12-01T09:00"), ("i.dates", ""), ("i.dates", "2026-12-08T09:00"),
-            ], zone: 480)
+            ], Figures(.en, now: World.clock, zone: { _ in 480 }))
         #expect(
             options == [
                 "units": ["10"], "premium": ["1234.50"], "until": ["2026-11-21T09:00+08:00"],
@@ -123,9 +159,11 @@ import Testing
                 "dates": ["[2026-12-01T09:00+08:00, 2026-12-08T09:00+08:00]"],
             ])
         #expect(
-            Desk.options([("t.x", "2026-11-21T09:00")], zone: -210)["x"] == [
-                "2026-11-21T09:00-03:30"
-            ])
+            Desk.options(
+                [("t.x", "2026-11-21T09:00")], Figures(.en, now: World.clock, zone: { _ in -210 }))[
+                    "x"] == [
+                    "2026-11-21T09:00-03:30"
+                ])
         for path in ["//evil.example", "https://evil.example", "/\\evil", "", "/a\r\nb"] {
             #expect(Desk.local(path) == "/")
         }

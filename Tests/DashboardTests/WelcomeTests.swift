@@ -72,8 +72,8 @@ import Testing
     }
 
     private let filled = [
-        ("name", "Inkwell"), ("way", "found"), ("alliance", "Ovens"), ("passphrase", "a b c"),
-        ("again", "a b c"),
+        ("name", "Inkwell"), ("way", "found"), ("alliance", "Ovens"), ("passphrase", "a b c d e"),
+        ("again", "a b c d e"),
     ]
 
     @Test func `strangers, other places and forms without their token make nothing`() async throws {
@@ -117,13 +117,16 @@ import Testing
             }
             // Each of these is refused with words, and writes no passphrase back.
             for change in [
-                ("name", ""), ("alliance", ""), ("again", "x"), ("passphrase", ""),
+                ("name", ""), ("name", "abc\u{202e}"), ("alliance", ""), ("again", "x"),
+                ("passphrase", ""),
+                ("passphrase", "a b c"),
                 ("way", "join"), ("name", String(repeating: "墨", count: 22)),
             ] {
                 let refused = try await post("/", filled + [change])
                 #expect(refused.status == 422, "\(change)")
                 #expect(refused.text.contains("role=\"alert\""))
                 #expect(!refused.text.contains("a b c"))
+                #expect(change.0 == "name" || refused.text.contains("value=\"Inkwell\""))
             }
             #expect(try await post("/", filled).status == 303)
             let shown = try await ask(port, "/code", cookie: cookie)
@@ -146,6 +149,47 @@ import Testing
             _ = try await post("/", filled)
             #expect(!(try await ask(port, "/code", cookie: cookie).text.contains(code)))
             #expect(made.names.withLock { $0 } == ["Inkwell"])
+        }
+    }
+
+    @Test func `a picture is read for a page of ours alone, and only a picture`() async throws {
+        let read = Mutex(0)
+        let welcome = Welcome(
+            scan: Scan { picture in
+                read.withLock { $0 += 1 }
+                return picture.count > 16 ? ["talea-invite:abc"] : []
+            }
+        ) { _ in }
+        try await serving(welcome) { port, link in
+            let ours = "http://127.0.0.1:\(port)"
+            let opened = try await ask(port, link)
+            let mine = String(
+                try #require(opened.value("set-cookie")?.split(separator: ";").first))
+            let page = try await ask(port, "/", cookie: mine)
+            let token = page.first(/name="form-token" value="([0-9a-f]+)"/) ?? ""
+            func send(
+                _ picture: String, token: String = token, origin: String? = ours,
+                cookie: String = mine, type: String = "image/gif"
+            ) async throws -> Answer {
+                let lines = [
+                    "POST /scan HTTP/1.1", "Host: 127.0.0.1:\(port)", "Connection: close",
+                    "Cookie: \(cookie)", "X-Form-Token: \(token)", "Content-Type: \(type)",
+                    "Content-Length: \(picture.utf8.count)",
+                ]
+                let origin = origin.map { ["Origin: \($0)"] } ?? []
+                let head = (lines + origin).joined(separator: "\r\n") + "\r\n\r\n"
+                return Answer(try await DoorTests.raw(port, head + picture))
+            }
+            let picture = "GIF89a with a code in it"
+            #expect(try await send(picture, origin: nil).status == 403)
+            #expect(try await send(picture, origin: "http://evil.example").status == 403)
+            #expect(try await send(picture, token: "0").status == 403)
+            #expect(try await send(picture, cookie: "talea-\(port)=00").status == 401)
+            #expect(try await send(picture, type: "text/plain").status == 415)
+            #expect(try await send("push graphic-context url(http://x)").status == 415)
+            #expect(read.withLock { $0 } == 0)
+            #expect(try await send("GIF89a").text.contains("code_unseen"))
+            #expect(try await send(picture).text.contains(#"{"texts":["talea-invite:abc"]}"#))
         }
     }
 

@@ -1,4 +1,5 @@
 import Capacity
+import Contracts
 import FoundationEssentials
 import Identity
 import Testing
@@ -82,7 +83,7 @@ import Testing
         #expect(refusal(long)?.field == "place")
         // Emptied on the page is emptied; what a form does not ask for is not.
         let form = [("e.place", " "), ("e.role", "paper"), ("o.name", ""), ("back", "/node")]
-        let options = Desk.options(form, zone: 0)
+        let options = Desk.options(form, Figures(.en, now: World.clock, zone: { _ in 0 }))
         #expect(options == ["place": [""], "role": ["paper"]])
         _ = try await ask(world, "bob", "profile set", options).get()
         let emptied = try await ask(world, "bob", "id").get()

@@ -402,7 +402,7 @@ extension Commands {
             sequence: fold.head.sequence + 1, free: fold.freeTimes)
         done.moves = view.moves(outcome?.transfers ?? [])
         done.says = Localized(en: fold.state.says(act, .en), zh: fold.state.says(act, .zh))
-        done.about = view.origin(of: act.record, view.replay(held)).map { [$0] } ?? []
+        done.record = (held.id, act.record)
         done.worst = view.worst(held, fold)
         done.mayLose = view.mayLose(held, fold)
         done.deadlines = view.deadlines(after(outcome, fold.state))

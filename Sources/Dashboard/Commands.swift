@@ -165,8 +165,9 @@ public struct Commands: Sendable {
         var value: JSON
         var moves: JSON = .array([])
         var says: Localized?
-        /// Which lines, and which record of several, it is about.
+        /// Which lines it is about; in a trial also which record of several.
         var about: [Localized] = []
+        var record: (contract: ContractID, number: Int64)?
         var worst: JSON = .null
         var mayLose: JSON = .null
         /// What waits until when afterwards.
@@ -222,7 +223,14 @@ public struct Commands: Sendable {
         try await door.perform(dryRun: request.dryRun) { node in
             var options = Options(request.options, now: node.now)
             do {
-                return try body(&node, &options)
+                var done = try body(&node, &options)
+                guard request.dryRun, let (id, number) = done.record, let held = node.contracts[id]
+                else { return done }
+                let view = View(node: node, now: node.now)
+                if let origin = view.origin(of: number, view.replay(held)) {
+                    done.about.append(origin)
+                }
+                return done
             } catch {
                 let node = node
                 throw DoorRefusal(any: error, name: node.displayName)

@@ -282,9 +282,10 @@ extension Rooms {
 
     /// The forms of what I may do now in a contract.
     func acts(_ held: HeldContract, record: Int64? = nil) -> [JSON] {
-        let past = view.replay(held)
-        return view.myChoices(held).filter { record == nil || $0.act.record == record }.map {
-            choice in
+        let choices = view.myChoices(held).filter { record == nil || $0.act.record == record }
+        let past =
+            choices.contains { $0.act.record > 1 } ? view.replay(held) : View.Replay()
+        return choices.map { choice in
             var hidden = [
                 ("contract", held.id.hex), ("record", "\(choice.act.record)"),
                 ("transition", choice.act.transition),

@@ -78,6 +78,19 @@ import Testing
                 let other = try await Self.ask(port, reads ? "POST" : "GET", path, body: "{}")
                 #expect(other.status == 405)
             }
+            // Whoever is called something is no number.
+            for path in ["name", "profile/set", "alliance/found"] {
+                let post = described["paths"]?["/api/v1/" + path]?["post"]
+                let body = post?["requestBody"]?["content"]?["application/json"]?["schema"]
+                #expect(body?["properties"]?["name"]?["type"]?.string == "string", "\(path)")
+            }
+            // Both tokens are told of, and which does what.
+            let schemes = described["components"]?["securitySchemes"]?.fields.map(\.name)
+            #expect(schemes == ["owner", "reader"])
+            for path in paths.map(\.value) {
+                guard let get = path["get"], get["operationId"] != "events" else { continue }
+                #expect(get["security"]?.array.count == 2)
+            }
             // And what the template here adds.
             #expect(paths.contains { $0.name == "/api/v1/hours/buy" })
         }

@@ -442,6 +442,9 @@ enum Show {
                 lines.append("! " + words(problem["message"], language))
             }
         }
+        for one in json["untold"]?.array ?? [] {
+            lines.append("! " + words(one["message"], language))
+        }
         for fork in json["forks"]?.array ?? [] {
             lines.append("! " + words(fork["says"], language))
         }

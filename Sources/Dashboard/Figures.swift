@@ -12,6 +12,8 @@ struct Figures: Sendable {
     let zone: Int
     /// What is printed is read in other years too.
     var isPrinted = false
+    /// Where no page says whose clock it is, each time shows the minutes from Greenwich that held then.
+    var zoneShown: (@Sendable (Instant) -> Int)?
 
     init(_ language: Language, now: Instant, zone: Int? = nil) {
         self.language = language
@@ -176,8 +178,13 @@ struct Figures: Sendable {
     }
 
     func moment(_ instant: Instant) -> String {
+        func two(_ number: some BinaryInteger) -> String { (number < 10 ? "0" : "") + "\(number)" }
+        if let zone = zoneShown?(instant) {
+            let time = CivilTime(instant, offsetMinutes: zone)
+            return "\(time.date) \(two(time.hour)):\(two(time.minute)) " + (zone < 0 ? "-" : "+")
+                + two(abs(zone) / 60) + ":" + two(abs(zone) % 60)
+        }
         let time = civil(instant)
-        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
         return date(instant) + " " + two(time.hour) + ":" + two(time.minute)
     }
 

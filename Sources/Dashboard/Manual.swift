@@ -210,7 +210,10 @@ public enum Manual {
                     "contract paper", "--contract ID [-o FILE]",
                     "to print: prose, terms, signatures, a code to check; FILE.html, or FILE.pdf by way of chromium",
                     "供打印：正文、参数、签名与可验证的二维码；FILE.html，或经 chromium 写 FILE.pdf"),
-                Page("contract list", "[--template NAME] [--grade proposed|agreed|sequenced|witnessed|settled]", "all of yours", "全部合同"),
+                Page(
+                    "contract list",
+                    "[--template NAME] [--grade proposed|agreed|sequenced|witnessed|settled]",
+                    "all of yours", "全部合同"),
                 Page("template list", "", "templates here", "此处的模板"),
                 Page("template show", "--template NAME", "one in full", "查看模板"),
                 Page(

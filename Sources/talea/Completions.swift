@@ -37,7 +37,9 @@ struct Completions: ParsableCommand {
             let words = page.verb.split(separator: " ").map(String.init)
             if !found.contains(where: { $0.first == words[0] }) { found.append((words[0], [])) }
             if words.count > 1, let index = found.firstIndex(where: { $0.first == words[0] }) {
-                if !found[index].seconds.contains(words[1]) { found[index].seconds.append(words[1]) }
+                if !found[index].seconds.contains(words[1]) {
+                    found[index].seconds.append(words[1])
+                }
             }
         }
         return found

@@ -130,7 +130,8 @@ func inForce() async throws -> (World, contract: String) {
     ) async throws {
         let world = try World(["alice"], templates: [studioHours])
         let long = String(repeating: "x", count: 10_000)
-        for (verb, option, value) in [(verb, option, long), (verb, long, "1"), (long, option, "1")] {
+        for (verb, option, value) in [(verb, option, long), (verb, long, "1"), (long, option, "1")]
+        {
             let refused = try #require(
                 refusal(await ask(world, "alice", verb, [option: [value]])))
             for words in [refused.message.en, refused.message.zh] {

@@ -48,7 +48,13 @@ struct Notifier {
     }
 
     /// What could not be told is to be tried again now.
-    func isDue(at now: Instant) -> Bool { failures.values.contains { $0.next <= now } }
+    func isDue(at now: Instant) -> Bool {
+        !isQuiet(at: now) && failures.values.contains { $0.next <= now }
+    }
+
+    private func isQuiet(at now: Instant) -> Bool {
+        settings?.quiet?.holds(Self.minute(of: now)) ?? false
+    }
 
     /// Of ways that fail now.
     var untold: [DoorStatus.Untold] {
@@ -61,7 +67,7 @@ struct Notifier {
     ) async {
         if settings != self.settings { failures = [:] }
         self.settings = settings
-        if let quiet = settings.quiet, quiet.holds(Self.minute(of: now)) { return }
+        if isQuiet(at: now) { return }
         for way in Way.allCases where settings.uses(way) {
             if let wait = failures[way], now < wait.next { continue }
             let before = Set(told[way] ?? [])

@@ -20,11 +20,14 @@ import Testing
     }
 
     /// Alice's door, a line and an offer of hers behind it, while `body` runs.
-    static func serving(_ body: @escaping @Sendable (Int, World) async throws -> Void) async throws
-    {
+    static func serving(
+        untold: [DoorStatus.Untold] = [],
+        _ body: @escaping @Sendable (Int, World) async throws -> Void
+    ) async throws {
         let (world, _) = try await offered()
         let server = DoorServer(
-            Door(world: world, name: "alice"), port: 0, token: token, reader: reader)
+            Door(world: world, name: "alice", untold: untold), port: 0, token: token, reader: reader
+        )
         let (ports, running) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -17,4 +17,20 @@ import Testing
             #expect(notice.full.contains(paid), "\(notice.full)")
         }
     }
+
+    @Test func `room Node names a way that fails, with what the other side said`() async throws {
+        let untold = DoorStatus.Untold(
+            way: "mail", since: World.clock, tries: 7, complaint: "curl ended with 67")
+        try await APITests.serving(untold: [untold]) { port, _ in
+            let (cookie, _) = try await APITests.enter(port)
+            for (language, words) in [
+                ("en", "cannot be told by e-mail, after 7 tries: curl ended with 67"),
+                ("zh-CN", "无法通过邮件提醒您，已试 7 次：curl ended with 67"),
+            ] {
+                let page = try await APITests.ask(
+                    port, "GET", "/node", ["Cookie: \(cookie)", "Accept-Language: \(language)"])
+                #expect(page.body.contains(words), "\(page.body)")
+            }
+        }
+    }
 }

@@ -84,6 +84,10 @@ public struct Template: Sendable {
         transitions.first { $0.name == name }
     }
 
+    /// Verbs of every contract, whatever its template, and what they ask for.
+    public static let everywhere = BuiltIn.allCases.filter { !$0.isDefault && $0 != .settle }
+        .map { (verb: $0.verb, arguments: $0.arguments) }
+
     func family(_ name: String) -> Family? { families.first { $0.name == name } }
 }
 

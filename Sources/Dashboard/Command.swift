@@ -52,10 +52,21 @@ public struct DoorRefusal: Error, Hashable, Sendable {
     public var value: String
     public var message: Localized
 
+    /// Of what was given, more is not repeated.
+    private static let lettersMax = 80
+
+    /// A long `field` or `value` is cut, also where the words quote it.
     public init(_ code: String, field: String = "", value: String = "", en: String, zh: String) {
+        var (en, zh) = (en, zh)
+        func cut(_ given: String) -> String {
+            guard given.count > Self.lettersMax else { return given }
+            let shown = String(given.prefix(Self.lettersMax)) + "…"
+            (en, zh) = (en.putting(shown, for: given), zh.putting(shown, for: given))
+            return shown
+        }
         self.code = code
-        self.field = field
-        self.value = value
+        self.value = cut(value)
+        self.field = cut(field)
         message = Localized(en: en, zh: zh)
     }
 

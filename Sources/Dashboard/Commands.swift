@@ -414,6 +414,14 @@ extension View {
             } ?? .null,
             "backup_due": backupDue(status).map(\.json) ?? .null,
             "read_only": readOnly, "recovery": recovery, "ledger_fault": fault,
+            "untold": .array(
+                status.untold.map { one in
+                    [
+                        "way": .string(one.way), "since": instant(one.since),
+                        "tries": .number(one.tries), "complaint": .string(one.complaint),
+                        "message": one.says.json,
+                    ]
+                }),
             "peers": .array(
                 node.connections.filter { $0.value.isProven }.sorted { $0.key < $1.key }.map {
                     id, connection in

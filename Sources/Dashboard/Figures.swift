@@ -12,6 +12,8 @@ struct Figures: Sendable {
     let zone: @Sendable (Instant) -> Int
     /// What is printed is read in other years too.
     var isPrinted = false
+    /// Where no page says whose clock it is, each time shows where that stood.
+    var showsZone = false
 
     init(
         _ language: Language, now: Instant,
@@ -166,11 +168,9 @@ struct Figures: Sendable {
     /// `2027-07-05T00:00` on this reader's clock, with the zone of that day: `…+02:00`.
     func zoned(_ local: String) -> String {
         guard let read = CivilTime.read(local + "Z")?.instant else { return local }
-        // Where the clock stands then, looked up where it nearly is.
+        // Where the clock stands then, looked up about then.
         let near = read.advanced(by: -Int64(zone(read)) * 60_000)
-        let zone = zone(near)
-        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return local + (zone < 0 ? "-" : "+") + "\(two(abs(zone) / 60)):\(two(abs(zone) % 60))"
+        return local + Self.text(zone: zone(near))
     }
 
     /// `21 Nov 2026`, `2026年11月21日`; the year only where it is another.
@@ -197,8 +197,18 @@ struct Figures: Sendable {
 
     func moment(_ instant: Instant) -> String {
         let time = civil(instant)
-        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return date(instant) + " " + two(time.hour) + ":" + two(time.minute)
+        let clock = Self.two(time.hour) + ":" + Self.two(time.minute)
+        guard showsZone else { return date(instant) + " " + clock }
+        return "\(time.date) \(clock) \(Self.text(zone: zone(instant)))"
+    }
+
+    private static func two(_ number: some BinaryInteger) -> String {
+        (number < 10 ? "0" : "") + "\(number)"
+    }
+
+    /// `+08:00`
+    private static func text(zone: Int) -> String {
+        (zone < 0 ? "-" : "+") + two(abs(zone) / 60) + ":" + two(abs(zone) % 60)
     }
 
     /// In the one unit that says most.

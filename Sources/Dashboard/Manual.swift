@@ -66,7 +66,7 @@ public enum Manual {
             [
                 Page(
                     "init",
-                    "--name N [--role TEXT] [--place TEXT] (--invitation CODE | --alliance NAME) [--passphrase-file F | --no-passphrase] [--contracts DIR]",
+                    "--name TEXT [--role TEXT] [--place TEXT] (--invitation CODE | --alliance NAME) [--passphrase-file F | --no-passphrase] [--contracts DIR]",
                     "make an identity", "创建身份"),
                 Page(
                     "run",
@@ -119,10 +119,10 @@ public enum Manual {
                 Page("peer add", "--address HOST:PORT [--did DID]", "connect to a node", "连接节点"),
                 Page("peer list", "", "nodes you fixed and nodes found", "固定的节点与自动发现的节点"),
                 Page("peer remove", "--address HOST:PORT", "forget one", "移除节点"),
-                Page("name", "--did DID --name N", "your own name for someone", "给某人起备注名"),
+                Page("name", "--did DID --name TEXT", "your own name for someone", "给某人起备注名"),
                 Page("name list", "", "everyone known", "已知的人"),
                 Page(
-                    "profile set", "[--name N] [--role TEXT] [--place TEXT] [--terms TEXT]",
+                    "profile set", "[--name TEXT] [--role TEXT] [--place TEXT] [--terms TEXT]",
                     "what everyone reads of you", "所有人看到的您的资料"),
             ]
         ),
@@ -131,7 +131,7 @@ public enum Manual {
             [
                 Page(
                     "alliance found",
-                    "--name N [--admission anyone|invitation|steward] [--steward WHO …] [--entries-per-day N] [--open-offers N] [--expelled-by N]",
+                    "--name TEXT [--admission anyone|invitation|steward] [--steward WHO …] [--entries-per-day N] [--open-offers N] [--expelled-by N]",
                     "begin one; its rules are for ever", "创建联盟；规则不可更改"),
                 Page("alliance join", "--code CODE", "take part in another one", "加入另一个联盟"),
                 Page("alliance list", "", "yours, their rules and people", "您的联盟及其规则与成员"),
@@ -185,7 +185,7 @@ public enum Manual {
             [
                 Page(
                     "contract propose",
-                    "(--template NAME | --offer ID) [--ROLE WHO …] [--PARAM V …] [--line ID …] [--currency C] [--accept-by I] [--grant-by I] [--witness WHO … --threshold M]",
+                    "(--template NAME | --offer ID) [--ROLE WHO …] [--PARAM V …] [--line ID …] [--currency C] [--accept-by I] [--grant-by I] [--witness WHO … --threshold N]",
                     "propose", "提议"),
                 Page(
                     "contract accept", "--contract ID [--request ID] [--despite-fork yes]",
@@ -210,7 +210,10 @@ public enum Manual {
                     "contract paper", "--contract ID [-o FILE]",
                     "to print: prose, terms, signatures, a code to check; FILE.html, or FILE.pdf by way of chromium",
                     "供打印：正文、参数、签名与可验证的二维码；FILE.html，或经 chromium 写 FILE.pdf"),
-                Page("contract list", "[--template NAME] [--grade G]", "all of yours", "全部合同"),
+                Page(
+                    "contract list",
+                    "[--template NAME] [--grade proposed|agreed|sequenced|witnessed|settled]",
+                    "all of yours", "全部合同"),
                 Page("template list", "", "templates here", "此处的模板"),
                 Page("template show", "--template NAME", "one in full", "查看模板"),
                 Page(
@@ -267,7 +270,7 @@ public enum Manual {
                 Page("attachment list", "--contract ID", "what is held, and how far", "已有文件与进度"),
                 Page(
                     "attachment put",
-                    "--contract ID --hash SHA256 --size BYTES --index N --chunk BASE64",
+                    "--contract ID --hash SHA256 --size N --index N --chunk BASE64",
                     "for programs: part N of a file, each but the last of 65,536 bytes, in order",
                     "供程序使用：文件的第 N 部分，除末部分外各 65,536 字节，按序存放"),
                 Page(

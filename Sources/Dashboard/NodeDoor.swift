@@ -113,6 +113,36 @@ public struct DoorStatus: Hashable, Sendable {
         }
     }
 
+    /// Ways by which the owner asked to be told of things, and that fail.
+    public var untold: [Untold] = []
+
+    public struct Untold: Hashable, Sendable {
+        /// `desktop`, `webhook`, `mail`.
+        public let way: String
+        public let since: Instant
+        public let tries: Int
+        /// What the program said that failed.
+        public let complaint: String
+
+        public init(way: String, since: Instant, tries: Int, complaint: String) {
+            self.way = way
+            self.since = since
+            self.tries = tries
+            self.complaint = complaint
+        }
+
+        var says: Localized {
+            let ways = [
+                "desktop": ("the desktop", "桌面"), "webhook": ("webhook", "webhook"),
+                "mail": ("e-mail", "邮件"),
+            ]
+            let (en, zh) = ways[way] ?? (way, way)
+            return Localized(
+                en: "What waits cannot be told by \(en), after \(tries) tries: \(complaint)",
+                zh: "无法通过\(zh)提醒您，已试 \(tries) 次：\(complaint)")
+        }
+    }
+
     /// The last copy of the home; `nil` where none was made.
     public var backup: Backup?
 

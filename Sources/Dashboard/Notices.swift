@@ -50,13 +50,19 @@ extension Rooms {
             let says = acts(held, record: number).first?["says"]?.string ?? ""
             return told(
                 held, "record \(number) \(record.version)",
-                record.isStated ? .payment : .waiting, until: until, says, hours)
+                record.isStated ? .payment : .waiting, until: until,
+                toDo(record.waitsAs, says), hours)
         case .request(let id):
             guard let state = held.fold?.state, let request = held.requests[id] else { return [] }
             return told(
                 held, "request \(id.hex)", .waiting, until: until,
-                figures.local(state.says(Act(request.act), language)), hours)
+                toDo("wait_consent", figures.local(state.says(Act(request.act), language))), hours)
         }
+    }
+
+    /// The sentence of a step, which reads as if it were done, behind what is still to be done.
+    private func toDo(_ kind: String, _ says: String) -> String {
+        word(kind) + figures.pick(": ", "：") + says
     }
 
     /// The thing itself, and once its deadline is near that too.

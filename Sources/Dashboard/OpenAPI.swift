@@ -51,7 +51,16 @@ enum OpenAPI {
             "security": [["owner": []]],
             "paths": .object(paths),
             "components": [
-                "securitySchemes": ["owner": ["type": "http", "scheme": "bearer"]],
+                "securitySchemes": [
+                    "owner": [
+                        "type": "http", "scheme": "bearer",
+                        "description": "the token in the home's api.json: does everything",
+                    ],
+                    "reader": [
+                        "type": "http", "scheme": "bearer",
+                        "description": "the token in the home's reader.json: looks, does nothing",
+                    ],
+                ],
                 "responses": [
                     "Problem": [
                         "description": "what went wrong (RFC 9457)",
@@ -91,6 +100,7 @@ enum OpenAPI {
             .init("summary", .string(page.says.en)),
         ]
         let reads = action == .reads
+        if reads { fields.append(.init("security", [["owner": []], ["reader": []]])) }
         fields.append(.init("parameters", reads ? query(page) : [key]))
         if !reads { fields.append(.init("requestBody", body(page, required: required))) }
         fields.append(

@@ -351,4 +351,7 @@ extension Rooms {
 extension Record {
     /// Of a payment: its payer said that it was made.
     var isStated: Bool { state.hasSuffix(".stated") }
+
+    /// The word for what it waits for.
+    var waitsAs: String { pay == nil ? "wait_move" : isStated ? "wait_confirm" : "wait_pay" }
 }

@@ -215,6 +215,7 @@ extension Rooms {
                     ).json.merging([.init("says", .string(word("accept_risk")))])
                 ])
         }
+        for one in status.untold { tell(one.says[language]) }
         if let scrub = status.scrub, scrub.bad > 0 {
             tell(word("scrub_bad"))
         }

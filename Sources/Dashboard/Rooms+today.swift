@@ -33,13 +33,11 @@ extension Rooms {
             guard let state = held.fold?.state, let record = state.record(number),
                 let first = acts.first
             else { return nil }
-            let kind =
-                record.pay == nil ? "wait_move" : record.isStated ? "wait_confirm" : "wait_pay"
             let otherwise = state.defaultAct(number).map { act in
                 sentence { state.says(act, $0) }
             }
             return item(
-                held, until: until, kind, first["says"]?.string ?? "", [first],
+                held, until: until, record.waitsAs, first["says"]?.string ?? "", [first],
                 about: first["about"]?.string, others: acts.count > 1, otherwise: otherwise ?? "")
         case .request(let request):
             let says = held.requests[request].flatMap { asked in

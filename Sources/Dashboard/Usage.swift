@@ -1,3 +1,5 @@
+public import Contracts
+
 /// One option of a verb, as its page in the manual writes it.
 struct Usage: Hashable, Sendable {
     let name: String
@@ -51,6 +53,13 @@ extension Manual.Page {
         return usages.filter { !Self.isLocal($0.name) && $0.name.first?.isUppercase != true }
     }
 
+    /// By option, the words that it must be one of.
+    var choices: [String: [String]] {
+        Dictionary(
+            usages.filter { !$0.choices.isEmpty }.map { ($0.name, $0.choices) },
+            uniquingKeysWith: { one, _ in one })
+    }
+
     /// It also takes what a template calls its roles, parameters and arguments.
     var takesMore: Bool {
         words.contains { $0.hasPrefix("--") && $0.dropFirst(2).first?.isUppercase == true }
@@ -84,5 +93,69 @@ extension Manual {
 
     static func action(of verb: String) -> Action {
         changing.contains(verb) ? .keeps : unsigned.contains(verb) ? .reads : .signs
+    }
+}
+
+extension Manual {
+    /// What may be typed behind a verb of one or two words: its options, and the words that some must be one of.
+    public struct Offered: Sendable {
+        public let verb: String
+        public fileprivate(set) var options: [String]
+        public fileprivate(set) var choices: [String: [String]] = [:]
+
+        fileprivate static let everywhere = ["home", "json", "lang", "yes"]
+    }
+
+    /// Every verb once, those that `templates` bring with them.
+    public static func offered(with templates: [Template]) -> [Offered] {
+        var found: [Offered] = []
+        func add(_ one: Offered) {
+            guard let index = found.firstIndex(where: { $0.verb == one.verb }) else {
+                return found.append(one)
+            }
+            found[index].options += one.options.filter { !found[index].options.contains($0) }
+            found[index].choices.merge(one.choices) { one, _ in one }
+        }
+        for page in groups.flatMap(\.1) where page.verb != anyTemplateVerb {
+            let signs = !unsigned.contains(page.verb) && !alone.contains(page.verb)
+            add(
+                Offered(
+                    verb: page.verb,
+                    options: page.options.matches(of: /--([a-z-]+)/).map { String($0.1) }
+                        + Offered.everywhere + (signs ? ["dry-run"] : []),
+                    choices: page.choices))
+        }
+        for template in templates { offered(by: template).forEach(add) }
+        for (verb, arguments) in Template.everywhere { add(offered(verb, contract, arguments)) }
+        return found
+    }
+
+    private static let contract = ["contract", "record", "wait"]
+
+    private static func offered(_ verb: String, _ options: [String], _ values: [Parameter])
+        -> Offered
+    {
+        var one = Offered(verb: verb, options: options + Offered.everywhere + ["dry-run"])
+        for value in values {
+            let name = String(Options.typed(value.name).dropFirst(2))
+            if !one.options.contains(name) { one.options.append(name) }
+            if case .choice(let words) = value.kind { one.choices[name] = words }
+        }
+        return one
+    }
+
+    /// The verb that proposes, and those of its steps.
+    private static func offered(by template: Template) -> [Offered] {
+        let proposing = template.verb.map { verb in
+            offered(
+                verb,
+                ["offer", "line", "currency", "accept-by", "grant-by"]
+                    + template.roles.map { Options.plain($0.name) },
+                template.parameters + template.terms)
+        }
+        let steps = template.transitions.filter { !$0.isDefault }.map {
+            offered($0.verb, contract, $0.arguments)
+        }
+        return [proposing].compactMap { $0 } + steps
     }
 }

@@ -45,6 +45,7 @@ extension View {
         let same: Set = [
             "id", "template", "template_hash", "title", "grade", "outcome", "parent",
             "state_digest", "proposal", "proposed", "log", "sequencer", "currency", "roles",
+            "role_titles",
             "parameters", "terms", "declined", "problem", "clock", "forks", "records", "steps",
             "prose",
             "notes", "claims", "pending",

@@ -26,11 +26,17 @@ extension View {
             JSON.Field(holders.role, .array(holders.identities.map { .string(name($0)) }))
         }
         let choices = myChoices(held).map { JSON.string($0.verb) }
+        let template = template(of: held)
+        let titles = held.proposal.roles.compactMap { holders in
+            template?.role(holders.role).map { JSON.Field(holders.role, $0.title.json) }
+        }
         return [
-            "id": .string(held.id.hex), "template": .text(template(of: held)?.name),
+            "id": .string(held.id.hex), "template": .text(template?.name),
             "template_hash": .string(held.proposal.template.hex),
+            "title": template?.title.json ?? .null,
             "grade": .string(held.grade.rawValue), "outcome": .string(held.outcome.rawValue),
-            "roles": .object(roles), "my_roles": .array(myRoles(held).map { .string($0) }),
+            "roles": .object(roles), "role_titles": .object(titles),
+            "my_roles": .array(myRoles(held).map { .string($0) }),
             "proposed": instant(held.proposalEntry.header.time),
             "parent": .text(held.proposal.parent?.contract.hex),
             "children": .array(node.contracts.children(of: held.id).map { .string($0.hex) }),
@@ -75,7 +81,6 @@ extension View {
         let template = template(of: held)
         var fields = contractLine(held).fields.filter { $0.name != "roles" && $0.name != "steps" }
         func add(_ name: String, _ value: JSON) { fields.append(.init(name, value)) }
-        add("title", template?.title.json ?? .null)
         add("forks", forks(touching: held.id))
         add("proposal", .string(held.proposalEntry.id.hex))
         add("log", .string(held.log.hex))

@@ -46,13 +46,15 @@ public enum ProofWords {
             lines.append((language == .en ? en : zh) + value)
         }
         func text(_ json: JSON?) -> String { json?.string ?? json?.number.map { "\($0)" } ?? "–" }
+        let phrases = Phrases(language)
+        let told = phrases.readable(told)
         func list(_ json: JSON?) -> String {
-            (json?.fields ?? []).map { "\($0.name) = \(text($0.value))" }.joined(separator: ", ")
+            (json?.fields ?? []).map { "\(phrases.field($0.name)) = \(text($0.value))" }
+                .joined(separator: ", ")
         }
         say("Contract   ", "合同      ", text(told["contract"]))
-        let act = text(told["transition"])
-        let words = acts[act].map { " (\($0[language]))" } ?? ""
-        say("What       ", "内容      ", act + words + " · " + text(told["record"]))
+        let act = act(text(told["transition"]), language)
+        say("What       ", "内容      ", act + " · " + text(told["record"]))
         let given = list(told["arguments"])
         if !given.isEmpty { lines.append("           " + given) }
         if let sequencer = told["sequencer"]?.string { say("Sequencer  ", "排序方    ", sequencer) }
@@ -69,6 +71,11 @@ public enum ProofWords {
                     + (fields.isEmpty ? "" : " (\(fields))"))
         }
         return lines
+    }
+
+    /// A move as programs name it, with plain words where there are some.
+    public static func act(_ name: String, _ language: Language) -> String {
+        name + (acts[name].map { " (\($0[language]))" } ?? "")
     }
 
     /// Times are the words of whoever signed, and a proof is silent about the rest of its contract.

@@ -84,12 +84,13 @@ struct View: Sendable {
     func arguments(_ arguments: [Argument], _ parameters: [Parameter]) -> JSON {
         .object(
             arguments.map { argument in
-                let kind = parameters.first { $0.name == argument.name }?.kind
+                let parameter = parameters.first { $0.name == argument.name }
                 return JSON.Field(
                     argument.name,
                     [
                         "value": raw(argument.value),
-                        "text": .string(text(argument.value, kind)),
+                        "text": .string(text(argument.value, parameter?.kind)),
+                        "title": parameter?.title.json ?? .null,
                     ])
             })
     }

@@ -2,11 +2,11 @@ import Capacity
 import Identity
 
 extension Journal {
-    /// One line per transfer, voided ones included, RFC 4180 (comma, CRLF). Amounts in the
-    /// currency's decimals; a text that a spreadsheet would run as a formula is led by an
-    /// apostrophe.
+    /// One line per transfer, voided ones included, RFC 4180 (comma, CRLF), led by the mark by which
+    /// spreadsheets know UTF-8. Amounts in the currency's decimals; a text that a spreadsheet would run
+    /// as a formula is led by an apostrophe.
     public func csv() -> String {
-        var text = Self.columns.joined(separator: ",") + "\r\n"
+        var text = "\u{FEFF}" + Self.columns.joined(separator: ",") + "\r\n"
         for item in items {
             let row = item.row
             let transfer = row.transfer

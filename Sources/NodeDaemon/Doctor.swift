@@ -17,7 +17,7 @@ public enum Doctor {
     }
 
     public enum Subject: String, Sendable {
-        case home, key, disk, ledger, mark, versions, backup, node, port, clock, recovery
+        case home, key, disk, ledger, mark, versions, backup, node, port, clock, recovery, notify
     }
 
     /// `act`: something is or will be lost, or does not work, until the owner does something.
@@ -44,6 +44,13 @@ public enum Doctor {
         var findings = [permissions(home), key(home), disk(home)]
         findings += ledger(home, version)
         findings.append(backup(home))
+        if home.notifySettings?.desktop == true, !Tool.isHere(NotifySettings.desktopTool) {
+            findings.append(
+                Finding(
+                    .notify, .attention, NotifySettings.desktopMissing.en,
+                    NotifySettings.desktopMissing.zh, NotifySettings.desktopAdvice.en,
+                    NotifySettings.desktopAdvice.zh))
+        }
         findings += await node(home)
         return findings
     }
@@ -247,6 +254,14 @@ public enum Doctor {
             if let message = status[name]?["message"], let en = message["en"]?.string {
                 findings.append(Finding(.recovery, .act, en, message["zh"]?.string ?? en))
             }
+        }
+        for one in status["untold"]?.array ?? [] {
+            guard let en = one["message"]?["en"]?.string else { continue }
+            findings.append(
+                Finding(
+                    .notify, .attention, en, one["message"]?["zh"]?.string ?? en,
+                    "it is tried again as long as something waits; look at: talea notify show",
+                    "只要仍有事项就会再试；请看：talea notify show"))
         }
         let waiting = status["recovery"]?["logs"]?.array.count ?? 0
         if waiting > 0 {

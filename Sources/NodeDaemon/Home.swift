@@ -162,6 +162,13 @@ extension Home {
     }
 }
 
+extension Home {
+    /// The template files that the program ships.
+    public static func shippedTemplates() throws -> [[UInt8]] {
+        try Templates.shipped(nil).map(\.bytes)
+    }
+}
+
 /// Template files: those the program ships, and those of a home.
 enum Templates {
     struct File: Sendable {

@@ -118,6 +118,7 @@ final class LocalDoor: NodeDoor {
             listening: listening, dataBytes: home.dataBytes, started: started,
             scrub: runtime.lastScrub, backup: home.lastBackup)
         (status.traffic, status.farewells) = runtime.seen
+        status.untold = runtime.untold
         return status
     }
 

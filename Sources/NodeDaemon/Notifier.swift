@@ -10,22 +10,25 @@ internal import NodeCore
 
 /// Tells the owner what waits, once by each way, outside the quiet hours.
 ///
-/// Nothing here is on the node's own way: what cannot be told is tried again later, and given up in the end.
+/// Nothing here is on the node's own way: what cannot be told is tried again, ever more rarely, as long as it
+/// waits.
 struct Notifier {
     private let home: Home
     private let logger: Logger
     private let sign: @Sendable ([UInt8]) -> (key: String, signature: String)
-    /// By way: what was told, and when a way that failed is tried again.
+    /// By way: what was told, and why one fails and when it is tried again.
     private var told: [Way: [String]] = [:]
-    private var failures: [Way: (count: Int, next: Instant)] = [:]
+    private var failures: [Way: (untold: DoorStatus.Untold, next: Instant)] = [:]
+    /// Those under which ways failed: others may do.
+    private var settings: NotifySettings?
 
     enum Way: String, CaseIterable { case desktop, webhook, mail }
 
     /// Signed over as DSSE: a notice is no entry, and no entry is a notice.
     static let payloadType = "application/vnd.talea.notice.v1+json"
-    /// Tries before the same news is given up on one way; each waits five times as long as the one before.
-    static let triesMax = 4
-    private static let firstWait: Int64 = 10_000
+    /// After a failure; each wait is twice as long as the one before.
+    private static let waitMin: Int64 = 2_000
+    private static let waitMax: Int64 = 3_600_000
     /// In one message; the rest is counted.
     private static let noticesMax = 20
     /// Kept of what was told by one way, the oldest forgotten.
@@ -45,27 +48,46 @@ struct Notifier {
     }
 
     /// What could not be told is to be tried again now.
-    func isDue(at now: Instant) -> Bool { failures.values.contains { $0.next <= now } }
+    func isDue(at now: Instant) -> Bool {
+        !isQuiet(at: now) && failures.values.contains { $0.next <= now }
+    }
+
+    private func isQuiet(at now: Instant) -> Bool {
+        settings?.quiet?.holds(Self.minute(of: now)) ?? false
+    }
+
+    /// Of ways that fail now.
+    var untold: [DoorStatus.Untold] {
+        Way.allCases.compactMap { failures[$0]?.untold }
+    }
 
     /// Tells what is new of `notices`, as `settings` have it.
     mutating func tell(
         _ notices: [Notice], _ settings: NotifySettings, of did: DID, at now: Instant
     ) async {
-        failures = failures.filter { settings.uses($0.key) }
-        if let quiet = settings.quiet, quiet.holds(Self.minute(of: now)) { return }
+        if settings != self.settings { failures = [:] }
+        self.settings = settings
+        if isQuiet(at: now) { return }
         for way in Way.allCases where settings.uses(way) {
             if let wait = failures[way], now < wait.next { continue }
             let before = Set(told[way] ?? [])
             let new = notices.filter { !before.contains($0.key) }
-            guard !new.isEmpty else { continue }
+            guard !new.isEmpty else {
+                failures[way] = nil
+                continue
+            }
             if let wrong = await send(new, way, settings, of: did, at: now) {
-                let count = (failures[way]?.count ?? 0) + 1
-                logger.error("notices could not be told by \(way.rawValue), try \(count): \(wrong)")
-                if count < Self.triesMax {
-                    let wait = (1..<count).reduce(Self.firstWait) { wait, _ in wait * 5 }
-                    failures[way] = (count, now.advanced(by: wait))
-                    continue
+                let last = failures[way]?.untold
+                let untold = DoorStatus.Untold(
+                    way: way.rawValue, since: last?.since ?? now, tries: (last?.tries ?? 0) + 1,
+                    complaint: wrong)
+                logger.error(
+                    "notices could not be told by \(way.rawValue), try \(untold.tries): \(wrong)")
+                let wait = (1..<untold.tries).reduce(Self.waitMin) { wait, _ in
+                    min(wait * 2, Self.waitMax)
                 }
+                failures[way] = (untold, now.advanced(by: wait))
+                continue
             }
             failures[way] = nil
             let keys = new.map(\.key).suffix(Self.toldMax)
@@ -109,7 +131,7 @@ struct Notifier {
         case .desktop:
             return await Self.run(
                 [
-                    "notify-send", "--app-name=Talea", "--", "Talea",
+                    NotifySettings.desktopTool, "--app-name=Talea", "--", "Talea",
                     lines.joined(separator: "\n").writing(["<": "‹", ">": "›", "&": "＆"]),
                 ], "")
         case .webhook: return await post(Array(shown), settings, of: did, at: now)
@@ -215,6 +237,7 @@ struct Notifier {
         let said = try? complaints.fileHandleForReading.readToEnd()
         return "\(words[0]) ended with \(status): "
             + String(decoding: (said ?? Data()).prefix(300), as: UTF8.self)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }
 

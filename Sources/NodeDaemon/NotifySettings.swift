@@ -69,6 +69,16 @@ public struct NotifySettings: Hashable, Sendable {
 
     public init() {}
 
+    // MARK: - The desktop
+
+    public static let desktopTool = "notify-send"
+    public static let desktopMissing = Localized(
+        en: "the desktop cannot be reached: notify-send is not installed",
+        zh: "无法发出桌面提醒：未安装 notify-send")
+    public static let desktopAdvice = Localized(
+        en: "run: sudo apt install libnotify-bin (elsewhere the package is called libnotify)",
+        zh: "请运行：sudo apt install libnotify-bin（其他系统的软件包名为 libnotify）")
+
     // MARK: - Addresses
 
     /// Whether nothing leaves this machine in clear by this address.

@@ -32,6 +32,7 @@ extension Runtime {
             let notices = Notice.all(
                 of: node, at: time, hours: settings.hours, settings.language)
             await notifier.tell(notices, settings, of: node.own.did, at: time)
+            note(untold: notifier.untold)
         }
     }
 }

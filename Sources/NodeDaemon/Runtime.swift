@@ -41,6 +41,7 @@ final class Runtime: Service {
     private let start: Node
     private let trouble = Mutex(Trouble())
     private let scrubbed = Mutex<DoorStatus.Scrub?>(nil)
+    private let unheard = Mutex<[DoorStatus.Untold]>([])
 
     /// Connections by the two names they have: the transport's and the node's.
     private struct Links {
@@ -546,6 +547,8 @@ final class Runtime: Service {
 
     // MARK: - For notices
 
+    func note(untold: [DoorStatus.Untold]) { unheard.withLock { $0 = untold } }
+
     /// By the key in force; the key's name and the signature in base64.
     func sign(_ bytes: [UInt8]) -> (key: String, signature: String) {
         secrets.withLock { secrets in
@@ -579,6 +582,7 @@ final class Runtime: Service {
     }
 
     var lastScrub: DoorStatus.Scrub? { scrubbed.withLock { $0 } }
+    var untold: [DoorStatus.Untold] { unheard.withLock { $0 } }
     func dial(_ address: PeerAddress) { dialer.add(address) }
     func forget(_ address: PeerAddress) { dialer.remove(address) }
 }

@@ -29,6 +29,13 @@ public enum Tool {
         return (process.terminationStatus, output)
     }
 
+    /// Whether the shell would find it.
+    public static func isHere(_ program: String) -> Bool {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
+            FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
+        }
+    }
+
     /// Does `work` with a folder that nobody else may look into, and that is gone afterwards.
     public static func withFolder<Result>(_ work: (URL) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appending(

@@ -62,7 +62,7 @@ struct Restore: ParsableCommand {
                 ] as JSON).text(pretty: true))
             return
         }
-        let made = Show.cell(.string(backup.made.iso))
+        let made = Phrases(line.language).sentence(backup.made.iso)
         switch line.language {
         case .en:
             print("\(backup.did.did) is back in \(line.home), as it was on \(made).")

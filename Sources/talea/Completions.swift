@@ -1,9 +1,10 @@
 import ArgumentParser
 import Contracts
 import Dashboard
+import NodeDaemon
 
-/// What a shell offers after `talea` and a tab: the verbs and options of the manual. A template's own verbs only
-/// its node knows; they are left out.
+/// What a shell offers after `talea` and a tab: the verbs, options and choices of the manual, and those of the
+/// templates that the program ships.
 struct Completions: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "completions", abstract: "Words for the tab key of a shell.")
@@ -22,19 +23,9 @@ struct Completions: ParsableCommand {
         }
     }
 
-    /// Verbs of one or two words, and the options of each.
-    private static let pages: [(verb: String, options: [String], says: Localized)] = {
-        let everywhere = ["home", "json", "lang", "yes"]
-        var found: [(verb: String, options: [String], says: Localized)] = []
-        for page in Manual.groups.flatMap(\.1) where page.verb != Manual.anyTemplateVerb {
-            let options = page.options.matches(of: /--([a-z-]+)/).map { String($0.1) } + everywhere
-            if let index = found.firstIndex(where: { $0.verb == page.verb }) {
-                found[index].options += options.filter { !found[index].options.contains($0) }
-            } else {
-                found.append((page.verb, options, page.says))
-            }
-        }
-        return found
+    private static let pages: [Manual.Offered] = {
+        let files = (try? Home.shippedTemplates()) ?? []
+        return Manual.offered(with: files.compactMap { try? Template.read($0) })
     }()
 
     private static var firstWords: [String] { seconds.map(\.first) }
@@ -46,7 +37,9 @@ struct Completions: ParsableCommand {
             let words = page.verb.split(separator: " ").map(String.init)
             if !found.contains(where: { $0.first == words[0] }) { found.append((words[0], [])) }
             if words.count > 1, let index = found.firstIndex(where: { $0.first == words[0] }) {
-                found[index].seconds.append(words[1])
+                if !found[index].seconds.contains(words[1]) {
+                    found[index].seconds.append(words[1])
+                }
             }
         }
         return found
@@ -59,9 +52,15 @@ struct Completions: ParsableCommand {
         let options = pages.map { page in
             "        \"\(page.verb)\") options=\"\(page.options.map { "--" + $0 }.joined(separator: " "))\" ;;"
         }
+        let choices = pages.flatMap { page in
+            page.choices.sorted { $0.key < $1.key }.map {
+                "        \"\(page.verb) --\($0.key)\") words=\"\($0.value.joined(separator: " "))\" ;;"
+            }
+        }
         return """
             _talea_words() {
-                local word="${COMP_WORDS[COMP_CWORD]}" words="" options="" verb=""
+                local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}"
+                local words="" options="" verb=""
                 local first="${COMP_WORDS[1]}" second="${COMP_WORDS[2]}"
                 if [ "$COMP_CWORD" -eq 1 ]; then
                     words="\(firstWords.joined(separator: " "))"
@@ -73,6 +72,10 @@ struct Completions: ParsableCommand {
                 for verb in "$first $second" "$first"; do
                 case "$verb" in
             \(options.joined(separator: "\n"))
+                esac
+                case "$verb $before" in
+            \(choices.joined(separator: "\n"))
+                *" --lang") words="en zh" ;;
                 esac
                 [ -z "$options" ] || break
                 done
@@ -99,7 +102,9 @@ struct Completions: ParsableCommand {
             let words = page.verb.split(separator: " ")
             let seen = words.map { "__fish_seen_subcommand_from \($0)" }.joined(separator: "; and ")
             for option in page.options {
-                lines.append("complete -c talea -n '\(seen)' -l \(option)")
+                let choices = page.choices[option] ?? (option == "lang" ? ["en", "zh"] : [])
+                let values = choices.isEmpty ? "" : " -x -a '\(choices.joined(separator: " "))'"
+                lines.append("complete -c talea -n '\(seen)' -l \(option)\(values)")
             }
         }
         return lines.joined(separator: "\n")

@@ -97,7 +97,8 @@ enum Daemon {
     /// Runs until SIGTERM or SIGINT. `http` 0: any free port.
     static func run(
         home: String, listen: String, http: Int, passphrase: String?, asHub: Bool,
-        announcing: String? = nil, onLan: Bool = false, welcome: Welcome? = nil
+        announcing: String? = nil, onLan: Bool = false, welcome: Welcome? = nil,
+        language: Language
     ) async throws {
         do {
             try await NodeDaemon.Daemon.run(
@@ -105,8 +106,19 @@ enum Daemon {
                 announcing: announcing, onLan: onLan, verbose: false, welcome: welcome
             ) { did, peers, door in
                 Terminal.tell(
-                    "\(did)\npeers    \(peers)\ndoor     \(door)\n"
-                        + "pages    http://\(door)/   (talea open --home \(home))")
+                    language == .en
+                        ? """
+                        \(did)
+                        peers    \(peers)
+                        door     \(door)
+                        pages    http://\(door)/   (talea open --home \(home))
+                        """
+                        : """
+                        \(did)
+                        节点     \(peers)
+                        命令口   \(door)
+                        页面     http://\(door)/   (talea open --home \(home))
+                        """)
             }
         } catch {
             throw failure(error)

@@ -59,6 +59,7 @@ struct Examine: ParsableCommand {
         case .port: "端口"
         case .clock: "时钟"
         case .recovery: "恢复"
+        case .notify: "提醒"
         }
     }
 }

@@ -268,7 +268,7 @@ struct Run: ParsableCommand {
         }
         try await Daemon.run(
             home: line.home, listen: listen, http: http, passphrase: passphrase, asHub: hub,
-            announcing: announce, onLan: lan)
+            announcing: announce, onLan: lan, language: line.language)
     }
 }
 

@@ -49,6 +49,12 @@ struct SetNotify: ParsableCommand {
         try setMail(&settings)
         try Daemon.set(settings, home: line.home)
         ShowNotify.show(settings, json: common.json, line.language)
+        if settings.desktop, !Tool.isHere(NotifySettings.desktopTool) {
+            let stop = line.language == .en ? "; " : "；"
+            Terminal.complain(
+                NotifySettings.desktopMissing[line.language] + stop
+                    + NotifySettings.desktopAdvice[line.language])
+        }
     }
 
     private func setMail(_ settings: inout NotifySettings) throws {

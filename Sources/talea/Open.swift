@@ -156,7 +156,8 @@ enum Open {
             do {
                 try await Daemon.run(
                     home: line.home, listen: line.options["listen"]?.last ?? listenDefault,
-                    http: http, passphrase: passphrase, asHub: false, welcome: welcome)
+                    http: http, passphrase: passphrase, asHub: false, welcome: welcome,
+                    language: line.language)
             } catch let failure as Daemon.Failure {
                 Terminal.complain(failure.message[line.language])
                 return failure.exit

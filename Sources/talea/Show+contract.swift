@@ -10,7 +10,7 @@ extension Show {
         let en = language == .en
         var lines = [
             "\(json["id"]?.string ?? "")",
-            "\(words(json["title"], language))  \(cell(json["grade"])), \(cell(json["outcome"]))",
+            "\(words(json["title"], language))  \(grade(json, language))",
         ]
         if let prose = json["prose"] { lines.append(words(prose, language)) }
         func section(_ title: String, _ rows: [String]) {
@@ -22,7 +22,7 @@ extension Show {
         if let since = json["silent_since"], since != .null {
             lines.append((en ? "! the sequencer is silent since " : "! 排序方失联，自 ") + cell(since))
         }
-        section(en ? "People" : "各方", people(json))
+        section(en ? "People" : "各方", people(json, language))
         section(en ? "Terms" : "条款", terms(json, language))
         section(
             en ? "Records" : "记录",
@@ -48,10 +48,12 @@ extension Show {
                     $0 == .null ? nil : words($0["message"], language)
                 }
                 let says = words(step["says"], language)
+                let given = arguments(step["arguments"], language)
                 return
                     "\(cell(step["sequence"])) \(cell(step["time"])) \(cell(step["actor_name"])): "
-                    + "\(cell(step["transition"])) \(arguments(step["arguments"]))"
-                    + (says.isEmpty ? "" : "— " + says)
+                    + ProofWords.act(cell(step["transition"]), language)
+                    + (given.isEmpty ? "" : " " + given)
+                    + (says.isEmpty ? "" : " — " + says)
                     + (void.map { (en ? " (no effect: " : "（未生效：") + $0 + ")" } ?? "")
             })
         section(
@@ -62,7 +64,8 @@ extension Show {
         section(
             en ? "Refused requests" : "被拒请求",
             (json["refused"]?.array ?? []).map {
-                "\(cell($0["request"])) \(cell($0["transition"])): \(words($0["reason"], language))"
+                "\(cell($0["request"])) \(ProofWords.act(cell($0["transition"]), language)): "
+                    + words($0["reason"], language)
             })
         section(
             en ? "Notes" : "附注", (json["notes"]?.array ?? []).map { words($0, language) })
@@ -93,13 +96,14 @@ extension Show {
         return lines.joined(separator: "\n")
     }
 
-    static func people(_ json: JSON) -> [String] {
+    static func people(_ json: JSON, _ language: Language) -> [String] {
         (json["roles"]?.fields ?? []).map { role in
             let people = role.value.array.map { person in
                 person.string
                     ?? (cell(person["name"]) + (person["accepted"]?.bool == true ? " ✓" : ""))
             }
-            return "\(role.name): " + people.joined(separator: ", ")
+            let title = words(json["role_titles"]?[role.name], language)
+            return "\(title.isEmpty ? role.name : title): " + people.joined(separator: ", ")
         }
     }
 
@@ -122,10 +126,8 @@ extension Show {
             guard let minor = field.value.number, let currency = try? Currency(field.name),
                 let money = try? Money(minor: minor, currency)
             else { return nil }
-            let sum = Value.money(money).digits
+            let sum = Phrases(language).sentence(Value.money(money).digits)
             return language == .en ? "You may lose up to \(sum)." : "您至多可能损失 \(sum)。"
         }
     }
-
-    /// Whatever has no form of its own.
 }

@@ -3,16 +3,24 @@ import Dashboard
 
 /// The node's JSON as people read it. Lists are tables, the rest short lines.
 enum Show {
+    /// Texts for other programs, or of a file: not a letter of them is put otherwise.
+    private static let verbatim: Set<String> = [
+        "template show", "contract paper", "ledger export", "proof",
+    ]
+
     static func text(_ json: JSON, verb: String, _ language: Language) -> String {
         let en = language == .en
+        if json["envelope"] != nil || json["bundle"] != nil { return json.text(pretty: true) }
+        let json = verbatim.contains(verb) ? json : Phrases(language).readable(json)
         if json["asked"] != nil { return asked(json, language) }
         switch verb {
         case "line show": return lines(json["lines"]?.array ?? [], en)
         case "line declare", "line adjust": return lines([json], en)
         case "alliance found", "alliance join", "alliance admit", "alliance expel":
-            return alliances([json], en)
-        case "alliance list", "alliance leave": return alliances(json["alliances"]?.array ?? [], en)
-        case "offer list": return offers(json["offers"]?.array ?? [], en)
+            return alliances([json], language)
+        case "alliance list", "alliance leave":
+            return alliances(json["alliances"]?.array ?? [], language)
+        case "offer list": return offers(json["offers"]?.array ?? [], language)
         case "wish list":
             let wishes = json["wishes"]?.array ?? []
             return table(
@@ -24,7 +32,7 @@ enum Show {
                     (en ? "to" : "至", "end"), (en ? "at most, each" : "单价不超过", "most"),
                     (en ? "until" : "有效至", "until"),
                 ] + alliance(wishes, en), en)
-        case "contract list": return contracts(json["contracts"]?.array ?? [], en)
+        case "contract list": return contracts(json["contracts"]?.array ?? [], language)
         case "template list":
             let list = table(
                 json["templates"]?.array ?? [],
@@ -101,11 +109,11 @@ enum Show {
                             ? en ? "found" : "自动发现" : en ? "fixed" : "固定"
                     }
                 ))
-        case "ledger balance": return balance(json, en)
+        case "ledger balance": return balance(json, language)
         case "ledger statement": return statement(json, language)
         case "ledger export": return json["text"]?.string ?? ""
         case "ledger rebuild": return rebuild(json, en)
-        case "reputation show": return people(json["people"]?.array ?? [], en)
+        case "reputation show": return people(json["people"]?.array ?? [], language)
         case "status": return status(json, language)
         default: break
         }
@@ -115,19 +123,19 @@ enum Show {
                 en ? ["contract", "units"] : ["合同", "数量"],
                 shares.map { [cell($0["contract"]?["id"]), cell($0["units"])] })
         }
-        if json["envelope"] != nil || json["bundle"] != nil { return json.text(pretty: true) }
         return plain(json, language)
     }
 
     static func preview(_ json: JSON, _ language: Language) -> String {
         let en = language == .en
+        let json = Phrases(language).readable(json)
         var lines: [String] = []
         if let says = json["says"], says != .null { lines.append(words(says, language)) }
         lines += (json["about"]?.array ?? []).map { words($0, language) }
         // A contract before it is signed: who, and all that would hold.
         if let would = json["would"], would["terms"] != nil, would["records"]?.array.isEmpty == true
         {
-            lines += [en ? "People:" : "各方："] + people(would).map { "  " + $0 }
+            lines += [en ? "People:" : "各方："] + people(would, language).map { "  " + $0 }
             lines += [en ? "Terms:" : "条款："] + terms(would, language).map { "  " + $0 }
             lines.append(words(would["clock"], language))
         }
@@ -163,7 +171,7 @@ enum Show {
     static func cell(_ json: JSON?) -> String {
         switch json {
         case .string(let text):
-            text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : time(text)
+            text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : text
         case .number(let number): "\(number)"
         case .bool(let truth): truth ? "✓" : ""
         case .array(let items): items.map { cell($0) }.joined(separator: ", ")
@@ -175,15 +183,27 @@ enum Show {
         text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
     }
 
-    /// `2026-11-21T09:00:00.000Z` without its fraction.
-    private static func time(_ text: String) -> String {
-        guard text.utf8.count == 24, text.hasSuffix("Z"), text.dropFirst(10).first == "T" else {
-            return text
+    /// These rows with the pages' words in the place of codes; `kinds` says what the code of a field is of.
+    static func worded(_ rows: [JSON], _ kinds: [String: String], _ language: Language) -> [JSON] {
+        let phrases = Phrases(language)
+        return rows.map { row in
+            .object(
+                row.fields.map { field in
+                    guard let kind = kinds[field.name], let code = field.value.string else {
+                        return field
+                    }
+                    return .init(field.name, .string(phrases.word(code, of: kind)))
+                })
         }
-        return text.prefix(10) + " " + text.dropFirst(11).prefix(8) + "Z"
     }
 
-    private static func table(
+    static func grade(_ json: JSON, _ language: Language) -> String {
+        let phrases = Phrases(language)
+        return phrases.word(cell(json["grade"]), of: "grade") + (language == .en ? ", " : "，")
+            + phrases.word(cell(json["outcome"]), of: "outcome")
+    }
+
+    static func table(
         _ items: [JSON], _ columns: [(String, String)], _ en: Bool,
         extra: (String, (JSON) -> String)? = nil
     ) -> String {
@@ -202,7 +222,7 @@ enum Show {
 
     private static func lines(_ items: [JSON], _ en: Bool) -> String {
         table(
-            items,
+            worded(items, ["unit": "unit"], en ? .en : .zh),
             en
                 ? [
                     ("line", "id"), ("issuer", "issuer_name"), ("resource", "resource"),
@@ -230,8 +250,9 @@ enum Show {
     }
 
     /// Each alliance with its rules in a line, then whom it is made of.
-    private static func alliances(_ items: [JSON], _ en: Bool) -> String {
-        items.map { one in
+    private static func alliances(_ items: [JSON], _ language: Language) -> String {
+        let en = language == .en
+        return items.map { one in
             var head = (one["name"]?.string ?? "") + " " + cell(one["topic"])
             let admission = one["admission"]?.string ?? ""
             switch admission {
@@ -253,7 +274,13 @@ enum Show {
                     : " · 您在等待接纳；此前他人看不到您发布的内容"
             }
             let people = table(
-                one["people"]?.array ?? [],
+                (one["people"]?.array ?? []).map { person in
+                    .object(
+                        person.fields.map {
+                            $0.name == "standing"
+                                ? .init($0.name, .string(standing(cell($0.value), en))) : $0
+                        })
+                },
                 [
                     (en ? "name" : "名称", "name"), (en ? "standing" : "身份", "standing"),
                     (en ? "stands up to" : "有效至第", "stands_up_to"),
@@ -263,8 +290,14 @@ enum Show {
         }.joined(separator: "\n\n")
     }
 
-    private static func offers(_ items: [JSON], _ en: Bool) -> String {
-        table(
+    private static func standing(_ code: String, _ en: Bool) -> String {
+        let chinese = ["steward": "管理人", "member": "成员", "expelled": "已除名", "outsider": "待接纳"]
+        return en ? code : chinese[code] ?? code
+    }
+
+    private static func offers(_ items: [JSON], _ language: Language) -> String {
+        let en = language == .en
+        return table(
             items,
             en
                 ? [
@@ -276,31 +309,52 @@ enum Show {
                     ("报价", "id"), ("发布者", "issuer_name"), ("模板", "template"), ("资源", "resource"),
                     ("至多", "max_units"), ("每批", "lot"), ("有效至", "until"),
                 ] + alliance(items, en), en,
-            extra: (en ? "terms" : "条款", { arguments($0["parameters"]) }))
+            extra: (en ? "terms" : "条款", { arguments($0["parameters"], language) }))
     }
 
-    static func arguments(_ json: JSON?) -> String {
-        (json?.fields ?? []).map { "\($0.name) \(cell($0.value["text"]))" }.joined(separator: ", ")
+    /// By title where the template is here; what has words of its own is chosen by these.
+    static func arguments(_ json: JSON?, _ language: Language) -> String {
+        let phrases = Phrases(language)
+        return (json?.fields ?? []).map { field in
+            let title = words(field.value["title"], language)
+            let isNamed = !title.isEmpty && title != field.name
+            let text = phrases.word(cell(field.value["text"]), of: field.name)
+            return "\(isNamed ? title : phrases.field(field.name)) \(text)"
+        }.joined(separator: language == .en ? ", " : "，")
     }
 
-    private static func contracts(_ items: [JSON], _ en: Bool) -> String {
-        table(
-            items,
+    private static func contracts(_ items: [JSON], _ language: Language) -> String {
+        let en = language == .en
+        let rows = worded(items, ["grade": "grade", "outcome": "outcome"], language).map { row in
+            let roles = (row["my_roles"]?.array ?? []).map { role in
+                let title = words(row["role_titles"]?[cell(role)], language)
+                return JSON.string(title.isEmpty ? cell(role) : title)
+            }
+            let title = words(row["title"], language)
+            return JSON.object(
+                row.fields.filter { !["my_roles", "title"].contains($0.name) } + [
+                    .init("my_roles", .array(roles)),
+                    .init("title", title.isEmpty ? row["template"] ?? .null : .string(title)),
+                ])
+        }
+        return table(
+            rows,
             en
                 ? [
-                    ("contract", "id"), ("template", "template"), ("grade", "grade"),
+                    ("contract", "id"), ("kind", "title"), ("grade", "grade"),
                     ("outcome", "outcome"), ("my part", "my_roles"), ("child of", "parent"),
                     ("you may", "verbs"),
                 ]
                 : [
-                    ("合同", "id"), ("模板", "template"), ("等级", "grade"), ("结果", "outcome"),
+                    ("合同", "id"), ("种类", "title"), ("等级", "grade"), ("结果", "outcome"),
                     ("我的角色", "my_roles"), ("母合同", "parent"), ("您可以", "verbs"),
                 ], en)
     }
 
-    private static func balance(_ json: JSON, _ en: Bool) -> String {
+    private static func balance(_ json: JSON, _ language: Language) -> String {
+        let en = language == .en
         var text = table(
-            json["positions"]?.array ?? [],
+            worded(json["positions"]?.array ?? [], ["kind": "account"], language),
             en
                 ? [
                     ("with", "counterparty_name"), ("kind", "kind"), ("commodity", "commodity"),
@@ -316,7 +370,8 @@ enum Show {
     }
 
     /// Of one person also the entries behind each number.
-    private static func people(_ items: [JSON], _ en: Bool) -> String {
+    private static func people(_ items: [JSON], _ language: Language) -> String {
+        let en = language == .en
         var text = table(
             items,
             en
@@ -335,9 +390,10 @@ enum Show {
                 ], en)
         guard items.count == 1 else { return text }
         for field in items[0]["entries"]?.fields ?? [] where !field.value.array.isEmpty {
-            text += "\n\n\(field.name)"
+            text += "\n\n" + Phrases(language).word(field.name, of: "mark")
             for link in field.value.array {
-                let contract = link["contract"] == .null ? "log" : "contract"
+                let contract =
+                    link["contract"] == .null ? en ? "log" : "日志" : en ? "contract" : "合同"
                 text +=
                     "\n  \(contract) \(cell(link["contract"] == .null ? link["log"] : link["contract"]))"
                     + " \(cell(link["step"])) \(link["entry"]?.string ?? "")"
@@ -348,23 +404,36 @@ enum Show {
 
     private static func statement(_ json: JSON, _ language: Language) -> String {
         let en = language == .en
+        let rows = (json["rows"]?.array ?? []).map { row in
+            // Posted without a signature is by silence.
+            let isSilent = row["state"]?.string == "posted" && row["signed"]?.bool == false
+            return JSON.object(
+                row.fields.map { field in
+                    switch field.name {
+                    case "state" where isSilent: .init("state", "silent")
+                    case "reason":
+                        .init("reason", .string(ProofWords.act(cell(field.value), language)))
+                    default: field
+                    }
+                })
+        }
         var text = table(
-            json["rows"]?.array ?? [],
+            worded(rows, ["kind": "kind", "direction": "direction", "state": "row"], language),
             en
                 ? [
-                    ("date", "date"), ("contract", "contract"), ("what", "kind"), ("", "direction"),
+                    ("when", "time"), ("contract", "contract"), ("what", "kind"), ("", "direction"),
                     ("who", "who"), ("commodity", "commodity"), ("amount", "text"),
-                    ("state", "state"), ("signed", "signed"), ("reason", "reason"),
+                    ("state", "state"), ("reason", "reason"),
                 ]
                 : [
-                    ("日期", "date"), ("合同", "contract"), ("事项", "kind"), ("", "direction"),
+                    ("时间", "time"), ("合同", "contract"), ("事项", "kind"), ("", "direction"),
                     ("对方", "who"), ("物", "commodity"), ("数额", "text"), ("状态", "state"),
-                    ("已签", "signed"), ("理由", "reason"),
+                    ("理由", "reason"),
                 ], en)
         for contract in json["contracts"]?.array ?? [] {
             text +=
-                "\n\n\(cell(contract["id"]))  \(words(contract["title"], language)): "
-                + "\(cell(contract["grade"])), \(cell(contract["outcome"]))"
+                "\n\n\(cell(contract["id"]))  \(words(contract["title"], language))"
+                + (en ? ": " : "：") + grade(contract, language)
             text += "\n  " + words(contract["prose"], language)
             for note in contract["notes"]?.array ?? [] { text += "\n  " + words(note, language) }
         }
@@ -419,133 +488,9 @@ enum Show {
                 : [("不符", "name"), ("存储", "stored"), ("重建", "rebuilt")], en)
     }
 
-    private static func status(_ json: JSON, _ language: Language) -> String {
-        let en = language == .en
-        var lines = [
-            (en ? "node       " : "节点   ") + "\(cell(json["name"])) \(cell(json["did"]))",
-            (en ? "listening  " : "监听   ") + cell(json["listening"]),
-            (en ? "since      " : "自     ") + cell(json["started"]),
-            (en ? "data       " : "数据   ") + cell(json["data_bytes"]) + " B",
-        ]
-        if let scrub = json["last_scrub"], scrub != .null {
-            let counts = "\(cell(scrub["entries"])) / \(cell(scrub["bad"]))"
-            lines.append(
-                (en ? "scrubbed   " : "巡检   ") + cell(scrub["time"])
-                    + (en ? " (entries / bad: \(counts))" : "（条目 / 损坏：\(counts)）"))
-        }
-        let backup = json["last_backup"]?["time"]
-        lines.append(
-            (en ? "backup     " : "备份   ")
-                + (backup.map(cell) ?? (en ? "none yet" : "尚无")))
-        if let due = json["backup_due"], due != .null { lines.append("  " + words(due, language)) }
-        for name in ["read_only", "ledger_fault"] {
-            if let problem = json[name], problem != .null {
-                lines.append("! " + words(problem["message"], language))
-            }
-        }
-        for fork in json["forks"]?.array ?? [] {
-            lines.append("! " + words(fork["says"], language))
-        }
-        lines += recovery(json["recovery"] ?? .null, language)
-        let grades = (json["contracts"]?.fields ?? []).filter { $0.value != .number(0) }
-            .map { "\($0.name) \(cell($0.value))" }
-        lines.append((en ? "contracts  " : "合同   ") + grades.joined(separator: ", "))
-        lines.append("")
-        lines.append(
-            table(
-                json["peers"]?.array ?? [],
-                en
-                    ? [
-                        ("peer", "name"), ("clock ms", "skew_ms"), ("waiting", "lag"),
-                        ("behind", "entries_behind"), ("bytes in", "received_bytes"),
-                        ("bytes out", "sent_bytes"), ("agent", "agent"),
-                        ("key changed on", "key_changed"),
-                    ]
-                    : [
-                        ("对端", "name"), ("时钟差 ms", "skew_ms"), ("待送", "lag"),
-                        ("落后", "entries_behind"), ("收字节", "received_bytes"),
-                        ("发字节", "sent_bytes"), ("程序", "agent"), ("换钥于", "key_changed"),
-                    ], en))
-        lines += heldBack(json["peers"]?.array ?? [], en)
-        let behind = json["behind"]?.array ?? []
-        if !behind.isEmpty {
-            lines.append("")
-            let columns = [
-                (en ? "behind in alliance" : "落后的联盟", "alliance"),
-                (en ? "or contract" : "或合同", "contract"), (en ? "logs" : "日志", "logs"),
-                (en ? "entries" : "条目", "entries"),
-            ]
-            lines.append(table(behind, columns, en))
-        }
-        let farewells = (json["farewells"]?.array ?? []).prefix(10)
-        if !farewells.isEmpty {
-            lines.append("")
-            let columns = [
-                (en ? "not connected" : "未连接", "address"), (en ? "who" : "对端", "name"),
-                (en ? "since" : "自", "time"), (en ? "times" : "次数", "times"),
-            ]
-            lines.append(
-                table(
-                    Array(farewells), columns, en,
-                    extra: (en ? "why" : "原因", { words($0["message"], language) })))
-        }
-        let outbox = json["outbox"]?.array ?? []
-        if !outbox.isEmpty {
-            lines.append("")
-            lines.append(
-                table(
-                    outbox,
-                    en
-                        ? [("to send", "kind"), ("to", "to_name"), ("age ms", "age_ms")]
-                        : [("待送", "kind"), ("收件人", "to_name"), ("已等 ms", "age_ms")], en))
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    /// What is not taken yet of what a peer offered, and why: it is slowed down, not dropped.
-    private static func heldBack(_ peers: [JSON], _ en: Bool) -> [String] {
-        let reasons = [
-            ("another", "another log must come first", "须先有另一日志"),
-            ("time", "ahead of the alliance's limits or of our clock", "超出联盟限额，或早于本机时钟"),
-            ("admission", "of nobody here yet", "作者尚未被接纳"),
-        ]
-        return peers.flatMap { peer in
-            reasons.compactMap { code, english, chinese -> String? in
-                guard let count = peer["held_back"]?[code]?.number, count > 0 else { return nil }
-                let name = cell(peer["name"])
-                return en
-                    ? "\(name): \(count) logs wait, \(english)"
-                    : "\(name)：\(count) 份日志等待，\(chinese)"
-            }
-        }
-    }
-
-    /// Which of our logs wait, and for whom.
-    private static func recovery(_ json: JSON, _ language: Language) -> [String] {
-        guard json != .null else { return [] }
-        let en = language == .en
-        var lines: [String] = []
-        if let message = json["message"], message != .null {
-            lines.append("! " + words(message, language))
-        }
-        let logs = json["logs"]?.array ?? []
-        if logs.isEmpty {
-            lines.append(
-                en
-                    ? "signing    every log is whole again"
-                    : "签署   所有日志均已补全")
-        }
-        for log in logs {
-            lines.append(
-                (en ? "waits      " : "等待   ")
-                    + "\(words(log["title"], language)): \(words(log["says"], language))")
-        }
-        return lines
-    }
-
     private static func asked(_ json: JSON, _ language: Language) -> String {
         let en = language == .en
-        let grade = cell(json["contract"]?["grade"])
+        let grade = Phrases(language).word(cell(json["contract"]?["grade"]), of: "grade")
         switch json["asked"]?.string {
         case "transfer_proposed":
             let child = cell(json["child"])
@@ -564,7 +509,7 @@ enum Show {
                 : "已请求 \(request)；等待排序方写步骤。") + (again.isEmpty ? "" : "\n" + again)
         default:
             return en
-                ? "Done: step \(cell(json["step"])), the contract is \(grade)."
+                ? "Done: step \(cell(json["step"])), the contract is \(grade.lowercased())."
                 : "完成：第 \(cell(json["step"])) 步，合同\(grade)。"
         }
     }
@@ -575,7 +520,7 @@ enum Show {
             switch field.value {
             case .object:
                 let put = words(field.value, language)
-                text = put.isEmpty ? arguments(field.value) : put
+                text = put.isEmpty ? arguments(field.value, language) : put
             case .null: return nil
             case .string(let whole): text = whole
             default: text = cell(field.value)

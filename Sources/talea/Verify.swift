@@ -143,6 +143,7 @@ struct Verify {
 
     func text(_ language: Language) -> String {
         var lines: [String] = []
+        let phrases = Phrases(language)
         func say(_ en: String, _ zh: String) { lines.append(language == .en ? en : zh) }
         if let entry, let signer {
             let header = entry.header
@@ -150,7 +151,8 @@ struct Verify {
             if signer.did != header.author.did {
                 say("  with key \(signer.did)", "  所用密钥 \(signer.did)")
             }
-            say("When       \(header.time) (the signer's clock)", "时间      \(header.time)（签署者时钟）")
+            let time = phrases.sentence(header.time.iso)
+            say("When       \(time) (the signer's clock)", "时间      \(time)（签署者时钟）")
             if let place = header.log {
                 say(
                     "Where      contract log \(place.log.hex), step \(place.sequence)",
@@ -158,11 +160,12 @@ struct Verify {
             }
         }
         if let act {
-            say(
-                "What       \(act.transition) on record \(act.record)",
-                "内容      \(act.transition)，记录 \(act.record)")
+            let move = ProofWords.act(act.transition, language)
+            say("What       \(move) on record \(act.record)", "内容      \(move)，记录 \(act.record)")
             for argument in act.arguments {
-                lines.append("             \(argument.name) = \(argument.value.digits)")
+                lines.append(
+                    "             \(phrases.field(argument.name)) = "
+                        + phrases.sentence(argument.value.digits))
             }
         }
         if let request = step?.request {

@@ -32,7 +32,9 @@ struct VerifyBundle {
         let en = language == .en
         switch told {
         case .success(let story):
-            let lines = isWhole ? Self.contract(story, language) : Self.steps(story, en)
+            let readable = Phrases(language).readable(story)
+            let lines =
+                isWhole ? Self.contract(readable, language) : Self.steps(readable, language)
             let verdict =
                 isWhole
                 ? (en
@@ -60,7 +62,7 @@ struct VerifyBundle {
         section(
             en ? "Evidence (SHA-256)" : "凭证（SHA-256）",
             (story["evidence"]?.array ?? []).map {
-                "\(text($0["step"])) \(text($0["name"])): \(text($0["hash"]))"
+                "\(text($0["step"])) \(Phrases(language).field(text($0["name"]))): \(text($0["hash"]))"
             })
         for balance in story["balances"]?.array ?? [] {
             let net = (balance["net_paid_text"]?.array ?? []).map {
@@ -68,7 +70,7 @@ struct VerifyBundle {
             }
             section(
                 text(balance["owner"]),
-                (balance["positions"]?.array ?? []).map {
+                Show.worded(balance["positions"]?.array ?? [], ["kind": "account"], language).map {
                     "\(text($0["counterparty_name"])): \(text($0["kind"])) \(text($0["text"]))"
                         + ($0["unit"] == .null ? "" : " \(text($0["commodity"]))")
                 } + net)
@@ -77,7 +79,9 @@ struct VerifyBundle {
         return lines
     }
 
-    private static func steps(_ story: JSON, _ en: Bool) -> [String] {
+    private static func steps(_ story: JSON, _ language: Language) -> [String] {
+        let en = language == .en
+        let phrases = Phrases(language)
         var lines = [text(story["id"])]
         for step in story["steps"]?.array ?? [] {
             var line = "\(text(step["sequence"])) \(text(step["time"])) "
@@ -85,9 +89,11 @@ struct VerifyBundle {
                 line += "\(text(step["author"])): " + (en ? "(hidden)" : "（未披露）")
             } else {
                 line += "\(text(step["actor"] == .null ? step["author"] : step["actor"])): "
-                line += text(step["transition"] == .null ? step["kind"] : step["transition"])
+                line +=
+                    step["transition"] == .null
+                    ? text(step["kind"]) : ProofWords.act(text(step["transition"]), language)
                 for argument in step["arguments"]?.fields ?? [] {
-                    line += "\n    \(argument.name) = \(text(argument.value))"
+                    line += "\n    \(phrases.field(argument.name)) = \(text(argument.value))"
                 }
             }
             lines.append(line)

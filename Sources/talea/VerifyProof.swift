@@ -37,7 +37,7 @@ struct VerifyProof {
 
     static func elsewhere(_ place: ProofPlace) -> DoorRefusal {
         DoorRefusal(
-            "proof_elsewhere", field: "FILE", value: place.address,
+            "proof_elsewhere", field: "FILE", value: place.hash.hex,
             en:
                 "this code holds no proof itself, it names one: \(place.bytes) bytes with SHA-256 \(place.hash.hex), at \(place.address); fetch it and give it as FILE beside the code",
             zh:

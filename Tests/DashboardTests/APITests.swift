@@ -20,11 +20,14 @@ import Testing
     }
 
     /// Alice's door, a line and an offer of hers behind it, while `body` runs.
-    static func serving(_ body: @escaping @Sendable (Int, World) async throws -> Void) async throws
-    {
+    static func serving(
+        untold: [DoorStatus.Untold] = [],
+        _ body: @escaping @Sendable (Int, World) async throws -> Void
+    ) async throws {
         let (world, _) = try await offered()
         let server = DoorServer(
-            Door(world: world, name: "alice"), port: 0, token: token, reader: reader)
+            Door(world: world, name: "alice", untold: untold), port: 0, token: token, reader: reader
+        )
         let (ports, running) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -77,6 +80,19 @@ import Testing
                 #expect(reply.json["code"]?.string != "verb_unknown")
                 let other = try await Self.ask(port, reads ? "POST" : "GET", path, body: "{}")
                 #expect(other.status == 405)
+            }
+            // Whoever is called something is no number.
+            for path in ["name", "profile/set", "alliance/found"] {
+                let post = described["paths"]?["/api/v1/" + path]?["post"]
+                let body = post?["requestBody"]?["content"]?["application/json"]?["schema"]
+                #expect(body?["properties"]?["name"]?["type"]?.string == "string", "\(path)")
+            }
+            // Both tokens are told of, and which does what.
+            let schemes = described["components"]?["securitySchemes"]?.fields.map(\.name)
+            #expect(schemes == ["owner", "reader"])
+            for path in paths.map(\.value) {
+                guard let get = path["get"], get["operationId"] != "events" else { continue }
+                #expect(get["security"]?.array.count == 2)
             }
             // And what the template here adds.
             #expect(paths.contains { $0.name == "/api/v1/hours/buy" })

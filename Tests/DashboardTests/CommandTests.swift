@@ -122,6 +122,26 @@ func inForce() async throws -> (World, contract: String) {
         #expect(list["contracts"]?.array.isEmpty == true)
     }
 
+    @Test(arguments: [
+        ("contract show", "contract"), ("line show", "issuer"), ("offer list", "template"),
+        ("ledger export", "format"), ("line declare", "resource"), ("nothing", "nothing"),
+    ])
+    func `a refusal repeats no more than the beginning of what is too long`(
+        _ verb: String, _ option: String
+    ) async throws {
+        let world = try World(["alice"], templates: [studioHours])
+        let long = String(repeating: "x", count: 10_000)
+        for (verb, option, value) in [(verb, option, long), (verb, long, "1"), (long, option, "1")]
+        {
+            let refused = try #require(
+                refusal(await ask(world, "alice", verb, [option: [value]])))
+            for words in [refused.message.en, refused.message.zh] {
+                #expect(words.count < 500, "\(words)")
+            }
+            #expect(refused.value.count <= 81 && refused.field.count <= 81)
+        }
+    }
+
     @Test func `a dry run says what would move and keeps nothing`() async throws {
         let (world, offer) = try await offered()
         let preview = try await ask(

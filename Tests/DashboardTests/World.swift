@@ -155,9 +155,10 @@ struct Door: NodeDoor {
     let feed = Feed()
     let measures = Exposition()
     let log: RecentLog
+    let untold: [DoorStatus.Untold]
 
-    init(world: World, name: String) {
-        (self.world, self.name) = (world, name)
+    init(world: World, name: String, untold: [DoorStatus.Untold] = []) {
+        (self.world, self.name, self.untold) = (world, name, untold)
         let log = RecentLog { World.clock }
         Logger(label: "test") { _ in log.handler }.info("a <Door> made")
         self.log = log
@@ -201,7 +202,10 @@ struct Door: NodeDoor {
     }
 
     func status() async -> DoorStatus {
-        DoorStatus(listening: "127.0.0.1:7001", dataBytes: 4096, started: World.clock)
+        var status = DoorStatus(
+            listening: "127.0.0.1:7001", dataBytes: 4096, started: World.clock)
+        status.untold = untold
+        return status
     }
 
     func backUp() async throws(DoorRefusal) -> (path: String, copy: DoorStatus.Backup) {

@@ -142,6 +142,8 @@ import Testing
             of: alice, in: books, names: { $0 == alice ? "Alice" : "Bob" },
             dateOf: { _ in "2026-11-21" })
         let contract = try Play.contract("k")
+        // Without it, spreadsheets take Chinese names for another encoding.
+        #expect(journal.csv().utf8.starts(with: [0xEF, 0xBB, 0xBF] + Array("date,".utf8)))
         #expect(
             journal.csv().split(separator: "\r\n").dropFirst().map(String.init) == [
                 "2026-11-21,\(contract),1,0,payment,\(alice.did),Alice,\(bob.did),Bob,CNY,,0.05,"

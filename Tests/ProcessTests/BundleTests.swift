@@ -48,7 +48,9 @@ extension ProcessTests {
                 #expect(balance["net_paid"] == paid[balance["owner"].text])
             }
             let evidence = try #require(story["evidence"].items.first?["hash"].text)
-            for (lang, words) in [("en", ["VALID", "settled", "deliver"]), ("zh", ["有效", "凭证"])] {
+            for (lang, words) in [
+                ("en", ["VALID", "Settled", "deliver"]), ("zh", ["有效", "凭证", "已结清", "持有方"]),
+            ] {
                 let told = try await Programs.run(
                     Programs.talea, ["verify", files[0], "--lang", lang], in: empty.path)
                 for word in words + [evidence, trade.press.did] {

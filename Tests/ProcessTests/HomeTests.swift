@@ -12,6 +12,17 @@ extension ProcessTests {
 
         static func expectDone(_ ended: Ended) { #expect(ended.status == 0, "\(ended)") }
 
+        @Test func `a node says in its owner's language where it is reached`() async throws {
+            for (language, words) in [("en", ["peers ", "pages "]), ("zh", ["节点 ", "页面 "])] {
+                let studio = Studio("anna", in: try Folder())
+                try await studio.make()
+                try await studio.start(["--lang", language])
+                let said = try String(contentsOfFile: studio.home + ".log", encoding: .utf8)
+                for word in words { #expect(said.contains("\n" + word), "\(said)") }
+                try await studio.stop()
+            }
+        }
+
         @Test func `one home, one process: the second is refused and told the first`() async throws
         {
             let folder = try Folder()

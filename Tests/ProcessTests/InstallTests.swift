@@ -47,9 +47,17 @@ extension ProcessTests {
             let words = folder.path + "/.local/share/bash-completion/completions/talea"
             for (typed, offered) in [
                 ("li", "line"), ("line de", "declare"), ("line declare --tot", "--total"),
-                ("backup some.file --ho", "--home"),
+                ("backup some.file --ho", "--home"), ("line declare --dry", "--dry-run"),
+                ("ledger export --format ", "hledger beancount csv"),
+                ("notify set --detail f", "full"),
+                ("contract list --grade se", "sequenced settled"),
+                ("option exer", "exercise"), ("option exercise --uni", "--units"),
+                ("pay st", "state"), ("option buy --style ame", "american"),
+                ("pay state --chan", "--channel"), ("status --lang z", "zh"),
             ] {
-                let all = ["talea"] + typed.split(separator: " ").map(String.init)
+                let all =
+                    ["talea"] + typed.split(separator: " ").map(String.init)
+                    + (typed.hasSuffix(" ") ? ["''"] : [])
                 let found = try await Programs.run(
                     "/bin/bash",
                     [

@@ -32,7 +32,7 @@ extension ProcessTests {
             let told = try await verify([text])
             #expect(told.status == 0, "\(told)")
             for part in [
-                trade.press.did, hash, "deliver", trade.option, "VALID", "amount = 540.00 CNY",
+                trade.press.did, hash, "deliver", trade.option, "VALID", "amount = ¥540.00",
             ] {
                 #expect(told.out.contains(part), "\(part): \(told.out)")
             }

@@ -27,7 +27,7 @@ extension ProcessTests {
             let hash = try #require(step["arguments"]["evidence"]["value"].text.nonEmpty)
             for text in [
                 trade.press.did, log, String(step["time"].text.prefix(10)), "deliver",
-                "30 C62", hash, "VALID",
+                "30 pcs", hash, "VALID",
             ] { #expect(good.out.contains(text), "\(text): \(good.out)") }
             let json = try await Programs.run(Programs.talea, ["verify", file, "--json"])
             #expect(try json.json["valid"].isTrue)

@@ -7,7 +7,9 @@ extension ProcessTests {
             try await Programs.run(
                 "/usr/bin/env",
                 [
-                    "-u", "XDG_DATA_HOME", "-u", "XDG_CONFIG_HOME", "HOME=\(folder.path)",
+                    "-u", "XDG_DATA_HOME", "-u", "XDG_CONFIG_HOME", "-u",
+                    "DBUS_SESSION_BUS_ADDRESS",
+                    "XDG_RUNTIME_DIR=\(folder.path)", "HOME=\(folder.path)",
                     Programs.checkout + "/scripts/install",
                 ] + arguments)
         }

@@ -100,7 +100,7 @@ extension ProcessTests {
                     balance["net_paid"]["CNY"].number
                         == (studio === trade.maker ? 104_000 : -104_000))
                 let human = try await studio.run(["ledger", "balance"])
-                #expect(human.out.contains("¥1040.00\n"), "\(human)")
+                #expect(human.out.contains("¥1,040.00\n"), "\(human)")
                 if let hledger = Programs.hledger {
                     let found = try await hledgerSums(hledger, studio)
                     try compare(found, studio, "hledger", balance)

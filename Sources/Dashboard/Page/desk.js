@@ -52,7 +52,7 @@ addEventListener("beforeunload", () => { leaving = true; setTimeout(() => { leav
 // What the node says to this, if it does and this session is not over; else the banner tells.
 async function reach(address, what = {}) {
   let answer;
-  try { answer = await fetch(address, { ...what, signal: AbortSignal.timeout(30000) }); } catch {
+  try { answer = await fetch(address, what); } catch {
     if (!leaving) tell(words.away);
     return null;
   }
@@ -63,7 +63,9 @@ async function reach(address, what = {}) {
 
 // What was said on this page once stays until another page is opened. Past the browser's own store, where whoever goes
 // to the same page meanwhile would wait for this answer.
-const newest = () => reach(location.href, { cache: "no-store", headers: { "X-Refresh": "yes" } });
+const newest = () => reach(location.href, {
+  cache: "no-store", headers: { "X-Refresh": "yes" }, signal: AbortSignal.timeout(30000),
+});
 
 // MARK: live updates
 
@@ -115,7 +117,7 @@ function remember(selector, what) {
 
 // Puts another state of a page in the place of this one.
 function show(page) {
-  for (const part of ["#room", ".side nav"]) {
+  for (const part of ["#room", ".side nav", ".foot"]) {
     const [old, now] = [document.querySelector(part), page.querySelector(part)];
     if (old && now) old.replaceWith(document.adoptNode(now));
   }
@@ -127,10 +129,10 @@ function show(page) {
 // The same, with what she opened open, what she scrolled where it was, and the focus where she had it.
 function renew(page) {
   const said = document.querySelector("#room > .notice[role=status]");
-  const had = document.activeElement?.closest("#room, .side nav");
+  const had = document.activeElement?.closest("#room, .side");
   const opened = remember("#room details", (one) => one.open);
   const scrolled = remember("#room .scroll", (one) => one.scrollLeft);
-  const focused = remember("#room :is(a, button, summary, [tabindex]), .side nav a", (one) => one === document.activeElement);
+  const focused = remember("#room :is(a, button, summary, [tabindex]), .side a", (one) => one === document.activeElement);
   show(page);
   if (said) document.querySelector("#room > h1").after(said);
   for (const [one, open] of opened()) one.open = open;
@@ -254,6 +256,8 @@ function openDialog(page, found, opener) {
   document.body.append(dialog);
   dress(dialog);
   dialog.showModal();
+  // The field that is to be changed rather than the way back before it.
+  dialog.querySelector("form :is(input:not([type=hidden]), select, textarea)")?.focus();
 }
 
 document.addEventListener("submit", (event) => {
@@ -452,6 +456,11 @@ function dress(root = document) {
     };
     list.addEventListener("input", grow);
     grow();
+  }
+  // What stands in its middle is seen first.
+  for (const one of root.querySelectorAll(".scroll[data-middle]:not([data-dressed])")) {
+    one.dataset.dressed = "yes";
+    one.scrollLeft = (one.scrollWidth - one.clientWidth) / 2;
   }
   for (const map of root.querySelectorAll("[data-monday] svg")) drag(map);
   if (location.hash === "#acts") document.querySelector("#acts details")?.setAttribute("open", "");

@@ -141,6 +141,14 @@ class Care:
         hold(urllib.parse.quote("/contracts/", "") in z.one(".foot a").get_attribute("href"), "its other language is of that page")
         driver.back()
         z.wait(lambda: "/market/propose" in driver.current_url and z.one("form.act [name='o.units']"), "goes back a page")
+        z.go("/node")
+        z.go("/partners")
+        form = z.act(self.zhongcai.did)
+        z.fill(form, o_name="arbiter")
+        form.find_element(By.CSS_SELECTOR, "button").click()
+        z.wait(lambda: z.one(".notice.good"), "says that it is kept")
+        driver.back()
+        z.wait(lambda: driver.current_url.endswith("/node") and z.one("#main[data-room=node]"), "goes back past what was kept")
         self.say("dialogs, refusals, the other language and the browser's own button lead back to where one was")
 
     # -- weeks by touch --------------------------------------------------------------------------------

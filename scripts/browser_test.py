@@ -9,6 +9,7 @@ import argparse, base64, hashlib, http.server, json, os, re, socket, ssl, struct
 import pages
 from journal_story import Broken, Story, hold, until
 from pages import ROOMS, Pages, browser, reads_well, shoot
+from pages_care import Care
 
 def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -19,7 +20,7 @@ PHOTO = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 
          + chunk(b"IDAT", zlib.compress(b"\0\x80\x40\x20")) + chunk(b"IEND", b""))
 
 
-class Trade(Story):
+class Trade(Care, Story):
     """Three nodes of the journal story."""
 
     def __init__(self, talea, folder):
@@ -539,6 +540,8 @@ def main():
                 story.trade(driver, "zh", 5, script=False)
             with browser(width=400, dark=True, language="zh-CN") as driver:
                 story.accessible(driver, contract, "zh-dark-phone")
+            with browser(language="en") as driver:
+                story.cares(driver, contract)
             print(f"Every rule held. {time.monotonic() - story.begun:.1f} s.")
             return 0
         except Broken as broken:

@@ -72,12 +72,12 @@ class Studio:
         self.did = made["did"]
         return made["invitation"]
 
-    def start(self):
+    def start(self, *options):
         log = open(f"{self.home}.log", "ab")
         listen = self.address or "127.0.0.1:0"
         self.process = subprocess.Popen(
             [self.talea, "--home", self.home, "run", "--listen", listen, "--passphrase-file",
-             self.passphrase], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+             self.passphrase, *options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
     def ready(self):
         def answers():

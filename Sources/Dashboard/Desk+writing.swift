@@ -122,7 +122,7 @@ extension Desk {
                 "/language?to=\(language == .en ? "zh" : "en")&back="
                     + FormData.encode(
                         ["preview", "refused"].contains(room)
-                            ? "/" : visit.path == "/phone" ? "/node" : visit.path)),
+                            ? "/" : visit.path == "/phone" ? "/node" : visit.address)),
             "rooms": .array(
                 Self.rooms.map { one in
                     let isHere = one.name == room || (one.name == "contracts" && room == "contract")

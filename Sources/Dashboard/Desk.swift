@@ -64,6 +64,14 @@ struct Desk: Sendable {
         var isRefresh = false
 
         func value(_ name: String) -> String { query.last { $0.0 == name }?.1 ?? "" }
+
+        /// Path and query, written anew from what was read.
+        var address: String {
+            let pairs = query.filter { !$0.1.isEmpty }.map {
+                FormData.encode($0.0) + "=" + FormData.encode($0.1)
+            }
+            return path + (pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&"))
+        }
     }
 
     // MARK: - Rooms

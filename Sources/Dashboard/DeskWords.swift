@@ -172,8 +172,8 @@ enum DeskWords {
         ("declare", "Declare capacity", "申报产能"),
         (
             "declare_lead",
-            "Drag over weeks of the calendar, or type. A total can be raised later, and lowered as far as nothing is promised.",
-            "可在日历上拖选几周，或直接填写。总量以后可增，也可降至已承诺数量。"
+            "Drag over weeks of the calendar, or tap the first and the last one, or type. A total can be raised later, and lowered as far as nothing is promised.",
+            "可在日历上拖选几周，或先后点按首周和末周，也可直接填写。总量以后可增，也可降至已承诺数量。"
         ),
         ("elasticity", "elasticity", "弹性系数"),
         ("elasticity_goal", "the goal is 150 %", "目标 150 %"),
@@ -275,6 +275,7 @@ enum DeskWords {
         ("net_received", "received more than paid", "净收"),
         ("due_by_week", "Due by week", "按周应收应付"),
         ("due_says", "What comes in, up, and what goes out, down, by week.", "每周应收向上，应付向下。"),
+        ("overdue", "overdue", "逾期"),
         ("comes_in", "comes in", "应收"),
         ("goes_out", "goes out", "应付"),
         ("by_partner", "By partner", "按伙伴"),
@@ -431,8 +432,8 @@ enum DeskWords {
         ("enter_title", "Open your pages from the node itself", "请从节点打开您的页面"),
         (
             "enter_says",
-            "For your safety these pages open only by a link that the node makes, once for each browser. It is printed where the node runs, by this command:",
-            "为安全起见，这些页面只能通过节点生成的链接打开，每个浏览器一次。请在节点所在的机器上运行此命令获得："
+            "For your safety these pages open only by a link that the node makes, once for each browser. At the computer where the node runs, choose Talea in the menu of programs; or run this command, which prints the link:",
+            "为安全起见，这些页面只能通过节点生成的链接打开，每个浏览器一次。请在运行节点的电脑上，从程序菜单中打开“符契”；或运行此命令，它会显示链接："
         ),
         (
             "enter_why",

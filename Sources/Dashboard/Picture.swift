@@ -33,6 +33,26 @@ struct Picture: Sendable {
             "<text class=\"\(style)\" x=\"\(x)\" y=\"\(y)\" text-anchor=\"\(anchor)\">\(Self.safe(text))</text>"
     }
 
+    /// Cut where it would run on into what stands beside it; the whole is under the pointer.
+    mutating func text(_ text: String, x: Int, y: Int, within width: Int) {
+        var left = width
+        let end = text.unicodeScalars.firstIndex { letter in
+            left -= Self.wide(letter)
+            return left < 0
+        }
+        // Room for the ellipsis: one letter less, and it is narrower than that.
+        let shown = end.map { String(text.unicodeScalars[..<$0].dropLast(2)) + "…" } ?? text
+        marks +=
+            "<text x=\"\(x)\" y=\"\(y)\"><title>\(Self.safe(text))</title>\(Self.safe(shown))</text>"
+    }
+
+    /// About so wide a letter is drawn, rather more: fonts differ.
+    private static func wide(_ letter: Unicode.Scalar) -> Int {
+        if letter.value > 0x2E80 { return 14 }
+        return "mwMW@".unicodeScalars.contains(letter)
+            ? 12 : "ijlt/.-: ".unicodeScalars.contains(letter) ? 5 : 8
+    }
+
     mutating func line(_ style: String, _ x1: Int, _ y1: Int, _ x2: Int, _ y2: Int) {
         marks += "<line class=\"\(style)\" x1=\"\(x1)\" y1=\"\(y1)\" x2=\"\(x2)\" y2=\"\(y2)\"/>"
     }

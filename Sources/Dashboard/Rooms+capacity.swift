@@ -105,7 +105,7 @@ extension Rooms {
     /// This week, or up to four earlier where lines still stand there.
     private func firstWeek(_ lines: [LineLog]) -> Instant {
         let first = figures.monday(of: lines.reduce(now) { min($0, $1.terms.window.start) })
-        return max(first, figures.monday(of: now).advanced(by: -4 * Figures.week))
+        return max(first, figures.monday(-4, after: figures.monday(of: now)))
     }
 
     /// Resources down, weeks across; the darker, the more of it is promised.
@@ -119,7 +119,7 @@ extension Rooms {
             says: word("heat_says"))
         var month = Int64(0)
         for week in 0..<Self.weeks {
-            let monday = start.advanced(by: Int64(week) * Figures.week)
+            let monday = figures.monday(week, after: start)
             let time = figures.civil(monday)
             let x = left + week * cell
             picture.text("\(time.day)", x: x + cell / 2 - 1, y: 34, "faint", anchor: "middle")
@@ -130,13 +130,11 @@ extension Rooms {
         }
         for (index, resource) in resources.enumerated() {
             let y = 42 + index * tall
-            picture.text(resource, x: 0, y: y + 19)
+            picture.text(resource, x: 0, y: y + 19, within: left - 8)
             for week in 0..<Self.weeks {
-                let monday = start.advanced(by: Int64(week) * Figures.week)
-                let next = monday.advanced(by: Figures.week)
+                let monday = figures.monday(week, after: start)
                 let here = lines.filter {
-                    $0.terms.resource.path == resource
-                        && Self.lies($0.terms.window, in: monday, next)
+                    $0.terms.resource.path == resource && Self.stands($0.terms.window, in: monday)
                 }
                 let x = left + week * cell
                 guard let line = here.first else {
@@ -155,19 +153,38 @@ extension Rooms {
                     "cell-\(min(share + (free < total ? 1 : 0), 4))", x: x, y: y, width: cell - 3,
                     height: tall - 5, tip: tip, round: 4)
                 picture.text(
-                    free >= 1000 ? "\(free / 1000)k" : "\(free)", x: x + (cell - 3) / 2, y: y + 19,
+                    Self.brief(free), x: x + (cell - 3) / 2, y: y + 19,
                     share >= 3 ? "on-dark" : "small", anchor: "middle")
             }
         }
         return picture.svg
     }
 
-    /// A window stands in the weeks of which it covers half, or where all of it lies.
-    private static func lies(_ window: Window, in monday: Instant, _ next: Instant) -> Bool {
+    /// For a narrow cell: `1.9k` for 1,999, never more than there is.
+    static func brief(_ count: Int64) -> String {
+        for (size, mark) in [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")] as [(Int64, _)]
+        where count >= size {
+            let (whole, tenth) = (count / size, count % size * 10 / size)
+            return "\(whole)" + (whole < 10 && tenth > 0 ? ".\(tenth)" : "") + mark
+        }
+        return "\(count)"
+    }
+
+    /// A window stands in the weeks of which it covers half, and where half of it lies: of two halves, the first.
+    static func stands(_ window: Window, in monday: Instant) -> Bool {
         let start = max(window.start, monday)
+        let next = monday.advanced(by: Figures.week)
         let covered = min(window.end, next).milliseconds - start.milliseconds
         let whole = window.end.milliseconds - window.start.milliseconds
-        return covered > 0 && (covered * 2 >= Figures.week || covered * 2 > whole)
+        let isHalf = covered * 2 == whole && window.start >= monday
+        return covered > 0 && (covered * 2 >= Figures.week || covered * 2 > whole || isHalf)
+    }
+
+    /// The weeks to come, as far as the calendar reaches, in which a window stands.
+    func weeks(of window: Window) -> [Instant] {
+        let first = figures.monday(of: max(window.start, now))
+        return (0..<Self.weeks).lazy.map { figures.monday($0, after: first) }
+            .prefix { $0 < window.end }.filter { Self.stands(window, in: $0) }
     }
 
     /// How far a week can be stretched: (largest − smallest) / smallest of what was declared, per resource,

@@ -22,7 +22,6 @@ extension Rooms {
             rows.append(statementRow(row, at: one.time))
         }
         let net = node.ledger.netPaid(by: me)
-        let due = due()
         let partners = Dictionary(grouping: node.ledger.positions(of: me), by: \.counterparty)
             .sorted { (name($0.key), $0.key) < (name($1.key), $1.key) }
         return [
@@ -36,7 +35,8 @@ extension Rooms {
                 }),
             "partners": .array(partners.prefix(Self.pageSize).map(balances)),
             "more_partners": rest(partners.count - Self.pageSize),
-            "due": .array(due.rows), "due_picture": .string(due.picture),
+            "any_due": .bool(!overview.dues.isEmpty), "due": .array(dueRows()),
+            "due_pictures": .array(duePictures()),
             "rows": .array(rows),
             "more": more("/ledger", next, of: all.count),
             "exports": .array(
@@ -95,10 +95,9 @@ extension Rooms {
         ]
     }
 
-    /// What contracts will ask of me and for me, by week.
-    private func due() -> (rows: [JSON], picture: String) {
-        let all = overview.dues
-        let rows: [JSON] = all.prefix(Self.pageSize).map { due in
+    /// What contracts will ask of me and for me.
+    private func dueRows() -> [JSON] {
+        overview.dues.prefix(Self.pageSize).map { due in
             let held = node.contracts[due.contract]
             return [
                 "until": .string(figures.date(due.until)),
@@ -110,26 +109,45 @@ extension Rooms {
                 "href": .string("/contracts/" + due.contract.hex),
             ]
         }
-        guard let first = all.first else { return (rows, "") }
-        let currency = first.currency
-        let start = figures.monday(of: min(now, first.until))
-        var weeks = [(out: Int128, in: Int128)](repeating: (0, 0), count: 12)
-        for due in all where due.currency == currency {
-            let index = Int((due.until.milliseconds - start.milliseconds) / Figures.week)
-            // In order of time: none that follows is in the picture.
-            guard weeks.indices.contains(index) else { break }
+    }
+
+    private typealias Column = (out: Int128, in: Int128)
+    /// Columns of a picture: what is overdue, and these weeks.
+    private static let columns = 12
+
+    /// One for each currency.
+    private func duePictures() -> [JSON] {
+        let start = figures.monday(of: now)
+        var all: [Currency: [Column]] = [:]
+        for due in overview.dues {
+            let week = (due.until.milliseconds - start.milliseconds) / Figures.week
+            let column = due.until < now ? 0 : Int(week) + 1
+            // In order of time: none that follows is in a picture.
+            guard column < Self.columns else { break }
+            var columns =
+                all[due.currency] ?? Array(repeating: (out: 0, in: 0), count: Self.columns)
             if due.isOut {
-                weeks[index].out += Int128(due.amount)
+                columns[column].out += Int128(due.amount)
             } else {
-                weeks[index].in += Int128(due.amount)
+                columns[column].in += Int128(due.amount)
             }
+            all[due.currency] = columns
         }
-        let most = max(weeks.map { max($0.out, $0.in) }.max() ?? 1, 1)
-        var picture = Picture(width: 640, height: 190, says: word("due_says"))
+        return all.sorted { $0.key.code < $1.key.code }.map { currency, columns in
+            [
+                "currency": .string(currency.code),
+                "svg": .string(draw(columns, from: start, in: currency)),
+            ]
+        }
+    }
+
+    private func draw(_ columns: [Column], from start: Instant, in currency: Currency) -> String {
+        let most = max(columns.map { max($0.out, $0.in) }.max() ?? 1, 1)
+        var picture = Picture(
+            width: 640, height: 190, says: word("due_says") + " " + currency.code)
         picture.line("axis", 0, 90, 640, 90)
-        for (index, week) in weeks.enumerated() {
+        for (index, week) in columns.enumerated() {
             let x = index * 53 + 4
-            let monday = start.advanced(by: Int64(index) * Figures.week)
             let (up, down) = (Int(week.in * 66 / most), Int(week.out * 66 / most))
             picture.box(
                 "fill-done", x: x, y: 90 - up, width: 40, height: up,
@@ -145,14 +163,17 @@ extension Rooms {
                 picture.text(
                     short(week.out, currency), x: x + 20, y: 104 + down, "small", anchor: "middle")
             }
+            let monday = figures.monday(index - 1, after: start)
             picture.text(
-                figures.shortDate(monday), x: x + 20, y: 186, "faint small", anchor: "middle")
+                index == 0 ? word("overdue") : figures.shortDate(monday), x: x + 20, y: 186,
+                "faint small", anchor: "middle")
         }
-        return (rows, picture.svg)
+        return picture.svg
     }
 
-    /// Without the small change, for a narrow column.
+    /// Without the small change and the currency's code, for a narrow column.
     private func short(_ minor: Int128, _ currency: Currency) -> String {
-        String(figures.money(minor, currency).split(separator: ".").first ?? "")
+        let whole = figures.money(minor, currency).split(separator: ".").first ?? ""
+        return String(whole.split(separator: " ").last ?? "")
     }
 }

@@ -161,10 +161,10 @@ extension Rooms {
         let monday: Instant
     }
 
-    private func place(of bid: Bid) -> Place? {
-        guard bid.allIn != nil, let terms = bid.line?.terms else { return nil }
-        return Place(
-            resource: terms.resource.path, monday: figures.monday(of: terms.window.start))
+    /// In each week in which the calendar has it.
+    private func places(of bid: Bid) -> [Place] {
+        guard bid.allIn != nil, let terms = bid.line?.terms else { return [] }
+        return weeks(of: terms.window).map { Place(resource: terms.resource.path, monday: $0) }
     }
 
     /// So many blocks a picture shows.
@@ -172,13 +172,15 @@ extension Rooms {
 
     /// A picture for each of the first places that are listed, of all that stand there.
     private func books(_ listed: [Bid]) -> [JSON] {
-        let places = Set(listed.compactMap(place)).sorted {
+        let places = Set(listed.flatMap(places)).sorted {
             ($0.resource, $0.monday) < ($1.resource, $1.monday)
         }
         return places.prefix(6).map { place in
             var bids: [Bid] = []
             for quote in node.quotes(under: place.resource, at: now) {
-                guard let bid = node.book.offer(quote.offer).map(bid), self.place(of: bid) == place
+                guard let bid = node.book.offer(quote.offer).map(bid), bid.allIn != nil,
+                    let terms = bid.line?.terms, terms.resource.path == place.resource,
+                    Self.stands(terms.window, in: place.monday)
                 else { continue }
                 bids.append(bid)
                 if bids.count == Self.blocksMax { break }

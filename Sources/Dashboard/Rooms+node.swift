@@ -232,7 +232,7 @@ extension Rooms {
             "since": .string(figures.ago(status.started)),
             "storage": .string(figures.size(status.dataBytes)),
             "contracts": .number(node.contracts.count), "lines": .number(node.lines.count),
-            "people": .number(node.book.authors.count),
+            "people": .number(people.count),
             "scrub": .string(
                 status.scrub.map {
                     figures.ago($0.finished)

@@ -3,12 +3,18 @@ import { dressScan } from "./scan.js";
 
 const words = document.documentElement.lang.startsWith("zh")
   ? {
-    fresh: "有新内容", away: "节点没有应答。本页显示的是最后所知。", file: "选择文件",
+    fresh: "有新内容", away: "节点没有应答。您输入的内容仍在此处。", over: "此会话已结束。", stays: "您输入的内容仍在此处，可以复制。",
+    anew: "请重新打开这些页面：运行节点的电脑菜单中的“符契”，或 talea open。", pair: "请在运行节点的电脑上重新配对此手机。",
+    odd: "节点未能处理。您输入的内容仍在此处。", file: "选择文件",
     keep: "存放此文件，供合同各方索取", large: "大于 8 MiB：只签署其哈希。", other: "这不是该步骤所指的文件。",
     unkept: "文件未能存放：", without: "再按一次则不存放文件而签署。",
   }
   : {
-    fresh: "Something new came in", away: "The node does not answer. This page shows what was known last.", file: "Choose a file",
+    fresh: "Something new came in", away: "The node does not answer. What you typed stays here.", over: "This session is over.",
+    stays: "What you typed stays here to be copied.",
+    anew: "Open these pages anew: Talea in the menu of the computer that runs the node, or talea open.",
+    pair: "Pair this phone anew at the computer that runs the node.",
+    odd: "The node could not take this. What you typed stays here.", file: "Choose a file",
     keep: "Keep it, so that the others in this contract can ask for it", large: "Larger than 8 MiB: only its hash is signed.",
     other: "This is not the file that the step names.",
     unkept: "The file could not be kept: ", without: "Press again to sign without keeping it.",
@@ -17,6 +23,49 @@ const live = document.getElementById("live");
 const room = () => document.getElementById("main").dataset.room;
 
 const parse = (text) => new DOMParser().parseFromString(text, "text/html");
+
+// MARK: whether the node answers
+
+const banner = document.getElementById("away");
+// Pages of a phone are opened anew in another way than those of the computer.
+const anew = location.protocol === "https:" ? words.pair : words.anew;
+let told = "";
+let telling = 0;
+
+// Where it is seen: before the page, or in the dialog that covers it.
+const place = () => (document.querySelector("dialog[open]") || document.getElementById("main")).prepend(banner);
+
+function tell(text) {
+  if (text === told) return;
+  told = text;
+  clearTimeout(telling);
+  place();
+  banner.textContent = text;
+  // Started anew, it may listen where this page does not ask.
+  if (text === words.away) telling = setTimeout(() => { banner.textContent = text + " " + anew; }, 20000);
+}
+
+let leaving = false;
+addEventListener("pagehide", () => { leaving = true; });
+addEventListener("beforeunload", () => { leaving = true; setTimeout(() => { leaving = false; }, 5000); });
+
+// What the node says to this, if it does and this session is not over; else the banner tells.
+async function reach(address, what = {}) {
+  let answer;
+  try { answer = await fetch(address, what); } catch {
+    if (!leaving) tell(words.away);
+    return null;
+  }
+  if (answer.status === 401) { tell([words.over, anew, words.stays].join(" ")); return null; }
+  tell("");
+  return answer;
+}
+
+// What was said on this page once stays until another page is opened. Past the browser's own store, where whoever goes
+// to the same page meanwhile would wait for this answer.
+const newest = () => reach(location.href, {
+  cache: "no-store", headers: { "X-Refresh": "yes" }, signal: AbortSignal.timeout(30000),
+});
 
 // MARK: live updates
 
@@ -31,24 +80,66 @@ const shows = {
 const isChanged = (field) => {
   if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
   if (!field.matches("select")) return field.value !== field.defaultValue;
+  if (field.multiple) return [...field.options].some((one) => one.selected !== one.defaultSelected);
   return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
 };
 const isBusy = () => {
   const main = document.getElementById("room");
   if (document.querySelector("dialog[open]")) return true;
   if (main.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return true;
-  return [...main.querySelectorAll(":is(form.act, #phone form) :is(input:not([type=hidden]), select, textarea)")].some(isChanged);
+  return [...main.querySelectorAll("form :is(input:not([type=hidden]), select, textarea)")].some(isChanged);
 };
+
+// What an element is about, so that it is found again on the page's next state: where it leads, or what the form or row
+// around it is about, and its place there.
+function about(one) {
+  const row = one.closest("form, tr, li") || one.closest("details");
+  const own = one.getAttribute("href") || one.getAttribute("aria-label");
+  if (own || !row) return `${one.tagName} ${own || one.textContent}`;
+  const hidden = [...row.querySelectorAll("input[type=hidden]:not([name=form-token])")].map((field) => field.value);
+  const links = [...row.querySelectorAll("a[href]")].map((link) => link.getAttribute("href"));
+  return [one.tagName, [...row.querySelectorAll(one.tagName)].indexOf(one), ...(hidden.length ? hidden : links)].join(" ");
+}
+
+// Remembers these elements; gives what finds the same ones later, each with what was remembered of it.
+function remember(selector, what) {
+  const all = () => {
+    const seen = {};
+    return [...document.querySelectorAll(selector)].map((one) => {
+      const name = about(one);
+      seen[name] = (seen[name] || 0) + 1;
+      return [name + " " + seen[name], one];
+    });
+  };
+  const known = new Map(all().map(([name, one]) => [name, what(one)]));
+  return () => all().filter(([name]) => known.has(name)).map(([name, one]) => [one, known.get(name)]);
+}
 
 // Puts another state of a page in the place of this one.
 function show(page) {
-  for (const part of ["#room", ".side nav"]) {
+  for (const part of ["#room", ".side nav", ".foot"]) {
     const [old, now] = [document.querySelector(part), page.querySelector(part)];
     if (old && now) old.replaceWith(document.adoptNode(now));
   }
   const main = page.getElementById("main");
   if (main) document.getElementById("main").dataset.room = main.dataset.room;
   dress();
+}
+
+// The same, with what she opened open, what she scrolled where it was, and the focus where she had it.
+function renew(page) {
+  const said = document.querySelector("#room > .notice[role=status]");
+  const had = document.activeElement?.closest("#room, .side");
+  const opened = remember("#room details", (one) => one.open);
+  const scrolled = remember("#room .scroll", (one) => one.scrollLeft);
+  const focused = remember("#room :is(a, button, summary, [tabindex]), .side a", (one) => one === document.activeElement);
+  show(page);
+  if (said) document.querySelector("#room > h1").after(said);
+  for (const [one, open] of opened()) one.open = open;
+  for (const [one, left] of scrolled()) one.scrollLeft = left;
+  if (!had) return;
+  const found = focused().find(([, is]) => is);
+  (found ? found[0] : document.getElementById("main")).focus({ preventScroll: true });
 }
 
 // The newest event that was heard of.
@@ -62,21 +153,13 @@ async function refresh() {
   runs = true;
   waits = false;
   try {
-    // What was said on this page once stays until another page is opened. Past the browser's own store,
-    // where whoever goes to the same page meanwhile would wait for this answer.
-    const answer = await fetch(location.href, { cache: "no-store", headers: { "X-Refresh": "yes" } });
-    if (!answer.ok) return;
+    const answer = await newest();
+    if (!answer || !answer.ok) return;
     const page = parse(await answer.text());
     if (isBusy()) { waits = true; return; }
-    const said = document.querySelector("#room > .notice[role=status]");
-    const open = [...document.querySelectorAll("#room details[open] > summary")].map((one) => one.textContent);
-    show(page);
-    if (said) document.querySelector("#room > h1").after(said);
-    for (const one of document.querySelectorAll("#room details > summary")) {
-      if (open.includes(one.textContent)) one.parentElement.open = true;
-    }
+    renew(page);
     live.textContent = words.fresh;
-  } catch { /* the feed says when the node is there again */ } finally {
+  } catch { /* broken off: the feed says when the node is there again */ } finally {
     runs = false;
     if (again) { again = false; refresh(); }
   }
@@ -87,71 +170,108 @@ function listen() {
   let lost = false;
   feed.addEventListener("change", (event) => {
     heard = event.lastEventId;
-    const about = JSON.parse(event.data).about;
+    const changed = JSON.parse(event.data).about;
     const wanted = shows[room()] || [];
-    if (room() === "today" || about.some((one) => wanted.includes(one))) refresh();
+    if (room() === "today" || changed.some((one) => wanted.includes(one))) refresh();
   });
   feed.addEventListener("anew", refresh);
-  feed.addEventListener("error", () => { lost = true; live.textContent = words.away; });
-  feed.addEventListener("open", () => { document.documentElement.dataset.live = "yes"; if (lost) { lost = false; refresh(); } });
+  feed.addEventListener("error", async () => {
+    lost = true;
+    const answer = await newest();
+    // The browser asks again by itself, unless it was told no.
+    if (feed.readyState !== EventSource.CLOSED || leaving) return;
+    if (answer || told === words.away) setTimeout(listen, 5000);
+  });
+  feed.addEventListener("open", () => {
+    document.documentElement.dataset.live = "yes";
+    tell("");
+    if (lost) { lost = false; refresh(); }
+  });
   // A page that a browser keeps for the way back would keep one of its few connections to the node.
   addEventListener("pagehide", () => feed.close(), { once: true });
 }
-addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
+addEventListener("pageshow", (event) => { if (event.persisted) { leaving = false; listen(); } });
 document.addEventListener("focusout", () => setTimeout(() => { if (waits) refresh(); }, 200));
 
 // MARK: previews in a dialog
 
-async function preview(form) {
-  const button = form.querySelector("button");
-  button.disabled = true;
+// Forms that wait for an answer: an impatient finger sends none twice.
+const sent = new Set();
+
+async function send(form) {
+  if (sent.has(form)) return;
+  const button = form.querySelector("button:not([type=button])");
+  sent.add(form);
+  button.setAttribute("aria-disabled", "true");
   try {
-    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "follow" });
-    const page = parse(await answer.text());
-    if (answer.redirected) {
-      history.pushState(null, "", answer.url);
-      show(page);
-      document.title = page.title;
-      // It was written before what was heard of meanwhile, and may have come after it.
-      if (page.getElementById("main")?.dataset.seen !== heard) refresh();
-      return;
-    }
+    const answer = await reach(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "follow" });
+    if (!answer) return;
+    const text = await answer.text();
+    const page = parse(text);
     const found = page.getElementById("room");
-    if (!found) { location.href = answer.url; return; }
-    const dialog = document.createElement("dialog");
-    dialog.setAttribute("aria-label", page.title);
-    dialog.append(...document.adoptNode(found).childNodes);
-    for (const link of dialog.querySelectorAll("a.button")) {
-      link.addEventListener("click", (event) => { event.preventDefault(); dialog.close(); });
-    }
-    dialog.addEventListener("close", () => { dialog.remove(); if (waits) refresh(); });
-    document.body.append(dialog);
-    dress(dialog);
-    dialog.showModal();
+    // A refusal that is no page.
+    if (!found) { tell(text.startsWith("{") && JSON.parse(text).detail || words.odd); return; }
+    form.closest("dialog")?.close();
+    if (answer.redirected) arrive(page, answer.url); else openDialog(page, found, button);
   } catch {
-    live.textContent = words.away;
+    tell(words.away);
   } finally {
-    button.disabled = false;
+    sent.delete(form);
+    button.removeAttribute("aria-disabled");
   }
 }
 
-// Signing twice by an impatient finger is impossible: the key of a preview counts once.
+// The page to which an act leads.
+function arrive(page, address) {
+  history[address === location.href ? "replaceState" : "pushState"](null, "", address);
+  const isOther = here !== location.pathname + location.search;
+  here = location.pathname + location.search;
+  if (isOther) scrollTo(0, 0);
+  show(page);
+  document.title = page.title;
+  document.getElementById("main").focus({ preventScroll: true });
+  live.textContent = document.querySelector("#room > .notice[role=status]")?.textContent.trim() || "";
+  // It was written before what was heard of meanwhile, and may have come after it.
+  if (page.getElementById("main")?.dataset.seen !== heard) refresh();
+}
+
+// What the pages are about that the browser goes back to: acts led from one to the other without loading it.
+let here = location.pathname + location.search;
+addEventListener("popstate", () => { if (here !== location.pathname + location.search) location.reload(); });
+
+function openDialog(page, found, opener) {
+  const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-label", page.title);
+  dialog.append(...document.adoptNode(found).childNodes);
+  for (const link of dialog.querySelectorAll("a.button")) {
+    link.addEventListener("click", (event) => { event.preventDefault(); dialog.close(); });
+  }
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    place();
+    // Where a browser does not give it back.
+    if (document.activeElement === document.body) opener.focus();
+    if (waits) refresh();
+  });
+  document.body.append(dialog);
+  dress(dialog);
+  dialog.showModal();
+  // The field that is to be changed rather than the way back before it.
+  dialog.querySelector("form :is(input:not([type=hidden]), select, textarea)")?.focus();
+}
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post" || !form.reportValidity()) return;
-  if (form.elements.sign) {
-    const files = [...form.querySelectorAll("input[type=hidden]")].filter((field) => chosen.has(field.value));
-    if (files.length && form.elements["o.contract"]) {
-      event.preventDefault();
-      signKeeping(form, files.map((field) => field.value));
-    }
+  // What answers these may be a file, or a page of its own: the browser takes it.
+  if (!form.action.endsWith("/act")) {
     for (const button of form.querySelectorAll("button")) setTimeout(() => { button.disabled = true; });
     return;
   }
   event.preventDefault();
-  const old = form.closest("dialog");
-  if (old) old.close();
-  preview(form);
+  const files = [...form.querySelectorAll("input[type=hidden]")].filter((field) => chosen.has(field.value));
+  if (form.elements.sign && files.length && form.elements["o.contract"]) signKeeping(form, files.map((field) => field.value));
+  else send(form);
 });
 
 // MARK: evidence: its hash is signed; the node keeps the file for those in the contract
@@ -188,19 +308,21 @@ async function keep(contract, digest, file) {
 
 // The file first: what is signed then is there for whoever reads it.
 async function signKeeping(form, digests) {
+  if (sent.has(form)) return;
+  sent.add(form);
   const failed = [];
   for (const digest of digests) {
     const file = chosen.get(digest);
     chosen.delete(digest);
     try { await keep(form.elements["o.contract"].value, digest, file); } catch (error) { failed.push(error.message); }
   }
-  if (!failed.length) { form.submit(); return; }
+  sent.delete(form);
+  if (!failed.length) { send(form); return; }
   const notice = document.createElement("p");
   notice.className = "notice bad";
   notice.setAttribute("role", "alert");
   notice.textContent = words.unkept + failed.join(" ") + " " + words.without;
   form.prepend(notice);
-  for (const button of form.querySelectorAll("button")) button.disabled = false;
 }
 
 function picker() {
@@ -252,7 +374,7 @@ function dressAdding(label) {
   label.hidden = false;
 }
 
-// MARK: weeks of the calendar, drawn with the pointer
+// MARK: weeks of the calendar, drawn with a mouse, or named by two taps: a finger that moves scrolls
 
 function drag(map) {
   const cells = [...map.querySelectorAll("rect[class^=cell]")];
@@ -264,32 +386,49 @@ function drag(map) {
   };
   const first = Math.min(...cells.map((cell) => +cell.getAttribute("x")));
   const week = (cell) => Math.round((+cell.getAttribute("x") - first) / 30);
-  let from = null;
-  const mark = (to) => {
+  const under = (event) => event.target.closest?.("rect[class^=cell]");
+  const mark = (from, to) => {
     const [low, high] = [Math.min(from, to), Math.max(from, to)];
     for (const cell of cells) cell.classList.toggle("cell-drag", week(cell) >= low && week(cell) <= high);
     return [low, high];
   };
-  map.addEventListener("pointerdown", (event) => {
-    const cell = event.target.closest("rect[class^=cell]");
-    if (cell) { from = week(cell); mark(from); event.preventDefault(); }
-  });
-  map.addEventListener("pointerover", (event) => {
-    const cell = event.target.closest("rect[class^=cell]");
-    if (cell && from !== null) mark(week(cell));
-  });
-  addEventListener("pointerup", (event) => {
-    if (from === null) return;
-    const cell = event.target.closest && event.target.closest("rect[class^=cell]");
-    const [low, high] = mark(cell ? week(cell) : from);
-    from = null;
+  const choose = (from, to, cell) => {
+    const [low, high] = mark(from, to);
     const form = document.querySelector("#declare form");
-    if (!form) return;
+    if (!form) return null;
     const row = cell && [...map.querySelectorAll("text[x='0']")].find((one) => Math.abs(one.getAttribute("y") - cell.getAttribute("y") - 19) < 2);
-    if (row && row.textContent) form.elements["o.resource"].value = row.textContent;
+    const resource = row?.querySelector("title").textContent;
+    if (resource) form.elements["o.resource"].value = resource;
     form.elements["t.start"].value = monday(low);
     form.elements["t.end"].value = monday(high + 1);
-    form.elements[form.elements["o.resource"].value ? "o.total" : "o.resource"].focus();
+    return form.elements[form.elements["o.resource"].value ? "o.total" : "o.resource"];
+  };
+  let from = null;
+  let isMouse = true;
+  map.addEventListener("pointerdown", (event) => {
+    const cell = under(event);
+    isMouse = event.pointerType === "mouse";
+    if (!cell || !isMouse) return;
+    from = week(cell);
+    mark(from, from);
+    event.preventDefault();
+    addEventListener("pointerup", (event) => {
+      const cell = under(event);
+      choose(from, cell ? week(cell) : from, cell)?.focus();
+      from = null;
+    }, { once: true });
+  });
+  map.addEventListener("pointerover", (event) => {
+    const cell = under(event);
+    if (cell && from !== null) mark(from, week(cell));
+  });
+  let tapped = null;
+  map.addEventListener("click", (event) => {
+    const cell = under(event);
+    if (!cell || isMouse) return;
+    const field = choose(tapped ?? week(cell), week(cell), cell);
+    if (tapped !== null) field?.focus();
+    tapped = tapped === null ? week(cell) : null;
   });
 }
 
@@ -317,6 +456,11 @@ function dress(root = document) {
     };
     list.addEventListener("input", grow);
     grow();
+  }
+  // What stands in its middle is seen first.
+  for (const one of root.querySelectorAll(".scroll[data-middle]:not([data-dressed])")) {
+    one.dataset.dressed = "yes";
+    one.scrollLeft = (one.scrollWidth - one.clientWidth) / 2;
   }
   for (const map of root.querySelectorAll("[data-monday] svg")) drag(map);
   if (location.hash === "#acts") document.querySelector("#acts details")?.setAttribute("open", "");

@@ -42,6 +42,10 @@ class Night:
         status, out = run([f"{REPO}/scripts/crash_rig", "--talea", self.given.talea, "--canary"], log)
         return status == 0, {"planted_loss_found": status == 0}
 
+    def install_rig(self, log, _):
+        status, _ = run([f"{REPO}/scripts/install_rig", "--talea", self.given.talea], log)
+        return status == 0, {}
+
     def power(self, log, _):
         images = self.given.images
         status, out = run(["swift", "test", "--skip-build", "--filter", "PowerLossTests"], log,
@@ -102,6 +106,7 @@ class Night:
     def run(self):
         self.part("crash rig canary", 60, self.canary)
         self.part("pure tests in release", 600, self.release)
+        self.part("installation", 300, self.install_rig)
         self.part("power loss", 600, self.power)
         self.part("bit flips", 600, self.flips)
         self.part("coverage", 1200, self.coverage)

@@ -85,7 +85,7 @@ extension Commands {
         guard let address = PeerAddress(listening), Host(address.host)?.reach == nil else {
             return listening
         }
-        return Phone.addresses.first.map {
+        return (Phone.outward ?? Phone.addresses.first).map {
             PeerAddress(host: $0, port: address.port, did: nil).text
         } ?? ""
     }

@@ -141,7 +141,7 @@ extension Desk {
                 else { return nil }
                 return [
                     "label": .string(term["title"]?[language]?.string ?? name),
-                    "value": .string(says(term["text"])),
+                    "value": .string(Rooms.choice(says(term["text"]), visit.language)),
                 ]
             }
         let deadlines: [JSON] = (answer["deadlines"]?.array ?? []).enumerated().map { index, one in

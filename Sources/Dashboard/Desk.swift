@@ -123,18 +123,25 @@ struct Desk: Sendable {
         case ("partners", 1):
             let listening = await commands.door.status().listening
             let alliance = visit.session.isReader ? nil : TopicID(hex: visit.value("invite"))
-            let seed = SHA256.hash(Array((visit.session.token + visit.value("invite")).utf8))
+            let seed = SHA256.hash(
+                Array(
+                    [visit.session.token, visit.value("invite"), visit.value("one")].joined(
+                        separator: " "
+                    ).utf8))
             return try await show(visit, "partners", "partners") {
                 $0.partners(
                     after: after, address: Commands.address(of: $0.node, listening: listening),
                     ticket: alliance.map { ($0, seed) })
             }
         case ("node", 1):
-            let status = await commands.door.status()
+            var status = await commands.door.status()
+            // What programs complained of names servers and paths, as the log does.
+            if visit.session.isReader { status.untold = [] }
+            let shown = status
             let lines = visit.session.isReader ? [] : commands.door.log.newestFirst
             let phone = visit.session.isReader ? nil : await phoneSection(visit.language)
             return try await show(visit, "node", "node") {
-                $0.nodeRoom(status, log: lines).merging([.init("phone", phone ?? .null)])
+                $0.nodeRoom(shown, log: lines).merging([.init("phone", phone ?? .null)])
             }
         default: return nil
         }

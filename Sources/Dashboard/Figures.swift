@@ -100,11 +100,13 @@ struct Figures: Sendable {
         for index in words.indices { replaceISO(&words[index]) }
         var index = 0
         while index + 1 < words.count {
-            let code = String(words[index + 1].prefix(3))
+            // A code, not the beginning of a word.
+            let next = words[index + 1].dropFirst(3).first
+            let isCode = next.map { !$0.isASCII || !$0.isLetter && !$0.isNumber } ?? true
+            let code = isCode ? String(words[index + 1].prefix(3)) : ""
             if let unit = Self.unitWords[code], Self.numberStart(words[index]) != nil {
                 words[index + 1] = pick(unit.en, unit.zh) + words[index + 1].dropFirst(3)
-            } else if words[index + 1].hasPrefix("CNY"), let start = Self.numberStart(words[index])
-            {
+            } else if code == "CNY", let start = Self.numberStart(words[index]) {
                 let tail = words[index + 1].dropFirst(3)
                 let number = words[index][start...]
                 let whole = number.prefix { $0 != "." }
@@ -199,7 +201,8 @@ struct Figures: Sendable {
         let time = civil(instant)
         let clock = Self.two(time.hour) + ":" + Self.two(time.minute)
         guard showsZone else { return date(instant) + " " + clock }
-        return "\(time.date) \(clock) \(Self.text(zone: zone(instant)))"
+        let seconds = Self.two((instant.milliseconds / 1000 % 60 + 60) % 60)
+        return "\(time.date) \(clock):\(seconds) \(Self.text(zone: zone(instant)))"
     }
 
     private static func two(_ number: some BinaryInteger) -> String {
@@ -257,6 +260,12 @@ struct Figures: Sendable {
     /// The Monday so many weeks after this one, at midnight here.
     func monday(_ weeks: Int, after monday: Instant) -> Instant {
         self.monday(of: monday.advanced(by: Int64(weeks) * Self.week + Self.week / 2))
+    }
+
+    /// Whole weeks of the calendar between a Monday and what lies later, at most 10,000.
+    func weeks(from monday: Instant, to instant: Instant) -> Int {
+        let apart = self.monday(of: instant).milliseconds - monday.milliseconds
+        return Int(min((apart + Self.week / 2) / Self.week, 10_000))
     }
 
     func weekName(_ monday: Instant) -> String {

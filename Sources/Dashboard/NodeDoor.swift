@@ -138,7 +138,8 @@ public struct DoorStatus: Hashable, Sendable {
             ]
             let (en, zh) = ways[way] ?? (way, way)
             return Localized(
-                en: "What waits cannot be told by \(en), after \(tries) tries: \(complaint)",
+                en:
+                    "What waits cannot be told by \(en), after \(tries) \(tries == 1 ? "try" : "tries"): \(complaint)",
                 zh: "无法通过\(zh)提醒您，已试 \(tries) 次：\(complaint)")
         }
     }

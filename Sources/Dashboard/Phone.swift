@@ -1,4 +1,5 @@
 import Contracts
+import Glibc
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -57,6 +58,27 @@ actor Phone {
         return Array(Set(hosts)).sorted {
             (isPrivate($0) ? 0 : 1, $0) < (isPrivate($1) ? 0 : 1, $1)
         }
+    }
+
+    /// The one that this computer speaks from to others far away: nothing is sent to find out. Of several, those
+    /// of virtual machines and the like are none that a partner reaches.
+    static var outward: String? {
+        guard let far = try? SocketAddress(ipAddress: "192.0.2.1", port: 9) else { return nil }
+        let file = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        guard file >= 0 else { return nil }
+        defer { Glibc.close(file) }
+        guard far.withSockAddr({ Glibc.connect(file, $0, socklen_t($1)) }) == 0 else { return nil }
+        // Family, port, and its four numbers.
+        var own = [UInt8](repeating: 0, count: 16)
+        var size = socklen_t(own.count)
+        let isTold = own.withUnsafeMutableBytes {
+            guard let place = $0.baseAddress?.assumingMemoryBound(to: sockaddr.self) else {
+                return false
+            }
+            return getsockname(file, place, &size) == 0
+        }
+        let host = own[4..<8].map { "\($0)" }.joined(separator: ".")
+        return isTold && addresses.contains(host) ? host : nil
     }
 
     /// Of a network that is not the Internet (RFC 1918, RFC 6598).

@@ -21,7 +21,8 @@ public struct Phrases: Sendable {
     /// What an option or argument is called.
     public func field(_ name: String) -> String { word(name, of: "field") }
 
-    public func sentence(_ text: String) -> String { figures.local(text) }
+    /// With nothing that turns the line, or that a terminal would obey.
+    public func sentence(_ text: String) -> String { figures.local(text.straight) }
 
     /// All its texts as sentences.
     public func readable(_ json: JSON) -> JSON {

@@ -134,7 +134,7 @@ extension Rooms {
             for week in 0..<Self.weeks {
                 let monday = figures.monday(week, after: start)
                 let here = lines.filter {
-                    $0.terms.resource.path == resource && Self.stands($0.terms.window, in: monday)
+                    $0.terms.resource.path == resource && stands($0.terms.window, in: monday)
                 }
                 let x = left + week * cell
                 guard let line = here.first else {
@@ -171,9 +171,9 @@ extension Rooms {
     }
 
     /// A window stands in the weeks of which it covers half, and where half of it lies: of two halves, the first.
-    static func stands(_ window: Window, in monday: Instant) -> Bool {
+    func stands(_ window: Window, in monday: Instant) -> Bool {
         let start = max(window.start, monday)
-        let next = monday.advanced(by: Figures.week)
+        let next = figures.monday(1, after: monday)
         let covered = min(window.end, next).milliseconds - start.milliseconds
         let whole = window.end.milliseconds - window.start.milliseconds
         let isHalf = covered * 2 == whole && window.start >= monday
@@ -184,7 +184,7 @@ extension Rooms {
     func weeks(of window: Window) -> [Instant] {
         let first = figures.monday(of: max(window.start, now))
         return (0..<Self.weeks).lazy.map { figures.monday($0, after: first) }
-            .prefix { $0 < window.end }.filter { Self.stands(window, in: $0) }
+            .prefix { $0 < window.end }.filter { stands(window, in: $0) }
     }
 
     /// How far a week can be stretched: (largest − smallest) / smallest of what was declared, per resource,

@@ -25,10 +25,13 @@ extension Rooms {
             guard let held = ContractID(hex: one("contract")).flatMap({ node.contracts[$0] }) else {
                 return nil
             }
+            // Of several of one kind that which asks for just this: another debt, or another sum, is another form.
             return acts(held, record: Int64(one("record"))).first { act in
-                act["hidden"]?.array.contains {
-                    $0["name"]?.string == "o.transition" && $0["value"]?.string == one("transition")
-                } == true
+                (act["hidden"]?.array ?? []).allSatisfy { pair in
+                    form.contains {
+                        $0.0 == pair["name"]?.string && $0.1 == pair["value"]?.string
+                    }
+                }
             }
         case "line declare": return declareAct.json
         case "wish publish": return wishForm()["acts"]?.array.first
@@ -61,6 +64,9 @@ extension Rooms {
     /// What was typed into a form, under its labels and as it is read; not what the form is about.
     func given(_ verb: String, _ form: [(String, String)]) -> [JSON] {
         let fields = original(verb, form)?["fields"]?.array ?? []
+        let held = form.last { $0.0 == "o.contract" }.flatMap { ContractID(hex: $0.1) }
+            .flatMap { node.contracts[$0] }
+        let currency = held?.proposal.currency ?? (try? Currency("CNY"))
         return form.compactMap { name, value in
             let option = String(name.dropFirst(2))
             let field = fields.first { $0["name"]?.string == name }
@@ -68,20 +74,20 @@ extension Rooms {
             let chosen = field?["options"]?.array.first { $0["value"]?.string == value }
             return [
                 "label": .string(field?["label"]?.string ?? label(option)),
-                "value": .string(chosen?["label"]?.string ?? readable(name, value)),
+                "value": .string(chosen?["label"]?.string ?? readable(name, value, currency)),
             ]
         }
     }
 
     /// A typed value: people by name, times and sums as they are read.
-    private func readable(_ name: String, _ value: String) -> String {
+    private func readable(_ name: String, _ value: String, _ currency: Currency?) -> String {
         if value.isEmpty { return "–" }
         if let did = DID(did: value) { return view.name(did) }
         switch name.prefix(2) {
         case "t.", "i.":
             return CivilTime.read(figures.zoned(value)).map { figures.moment($0.instant) } ?? value
         case "m.":
-            guard let minor = Desk.minor(value), let currency = try? Currency("CNY") else {
+            guard let minor = Desk.minor(value), let currency else {
                 return value
             }
             return figures.money(Int128(minor), currency)
@@ -90,8 +96,8 @@ extension Rooms {
     }
 
     /// A word that a template lets one choose, as people say it where these pages know it.
-    func choice(_ word: String) -> String {
-        DeskWords.all["choice_" + word].map { pick($0) } ?? word
+    static func choice(_ word: String, _ language: Language) -> String {
+        DeskWords.all["choice_" + word]?[language] ?? word
     }
 }
 

@@ -120,8 +120,7 @@ extension Rooms {
         let start = figures.monday(of: now)
         var all: [Currency: [Column]] = [:]
         for due in overview.dues {
-            let week = (due.until.milliseconds - start.milliseconds) / Figures.week
-            let column = due.until < now ? 0 : Int(week) + 1
+            let column = due.until < now ? 0 : figures.weeks(from: start, to: due.until) + 1
             // In order of time: none that follows is in a picture.
             guard column < Self.columns else { break }
             var columns =

@@ -180,7 +180,7 @@ extension Rooms {
             for quote in node.quotes(under: place.resource, at: now) {
                 guard let bid = node.book.offer(quote.offer).map(bid), bid.allIn != nil,
                     let terms = bid.line?.terms, terms.resource.path == place.resource,
-                    Self.stands(terms.window, in: place.monday)
+                    stands(terms.window, in: place.monday)
                 else { continue }
                 bids.append(bid)
                 if bids.count == Self.blocksMax { break }

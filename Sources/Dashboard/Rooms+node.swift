@@ -94,10 +94,12 @@ extension Rooms {
         guard isOpen || node.memberships[alliance.topic]?.mayAdmit(me) == true else { return nil }
         var json: [JSON.Field] = [
             .init("name", .string(alliance.founding.name)),
-            .init("href", .string("/partners?invite=\(alliance.topic.hex)")),
+            .init(
+                "href",
+                .string("/partners?invite=\(alliance.topic.hex)&one=\(Entropy.bytes(8).hex)")),
         ]
         guard isOpen || ticket?.alliance == alliance.topic else { return .object(json) }
-        // Looking again shows the same code: it hangs on the session and the day.
+        // Looking again at one address shows one code, until midnight.
         var copy = node
         copy.begin(at: now, seed: ticket?.seed ?? .zero)
         let day: Int64 = 86_400_000

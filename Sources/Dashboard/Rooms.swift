@@ -246,7 +246,10 @@ extension Rooms {
         case .list(.instant):
             field.name = "i." + option
             field.times = Array(repeating: "", count: DeskField.timesMax)
-        case .choice(let words): field.choices = words.map { ($0, choice($0)) }
+        case .choice(let words):
+            field.choices = words.map {
+                ($0, Self.choice($0, language))
+            }
         case .party: field.choices = choices(people)
         case .hash:
             field.isEvidence = parameter.name == "evidence"
@@ -257,7 +260,7 @@ extension Rooms {
         default: field.help = pick(kindWords(parameter))
         }
         if let text = parameter.defaultText {
-            let short = choice(text.filter { !"[]".contains($0) })
+            let short = Self.choice(text.filter { !"[]".contains($0) }, language)
             field.help +=
                 (field.help.isEmpty ? "" : figures.pick("; ", "；")) + word("otherwise_value") + " "
                 + short

@@ -19,24 +19,27 @@ extension String {
         "<": "&lt;", ">": "&gt;", "&": "&amp;", "\"": "&quot;", "'": "&#39;",
     ]
 
-    /// Turns what stands beside it, however far: embeddings, overrides and marks of direction (UAX #9, §2).
-    /// Isolates end where they should, or with their paragraph.
-    private static func turns(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x202a...0x202e, 0x200e...0x200f, 0x61c: true
-        default: false
+    /// Without what turns the words beside it, however far (embeddings, overrides and marks of direction: UAX #9,
+    /// §2; isolates end where they should, or with their paragraph), and without controls but new lines.
+    var straight: String {
+        func isOdd(_ scalar: Unicode.Scalar) -> Bool {
+            switch scalar.value {
+            case 0x0a: false
+            case 0..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x200e...0x200f, 0x61c: true
+            default: false
+            }
         }
+        guard unicodeScalars.contains(where: isOdd) else { return self }
+        var text = UnicodeScalarView()
+        text.append(contentsOf: unicodeScalars.lazy.filter { !isOdd($0) })
+        return String(text)
     }
 
     /// With no mark of HTML inside a larger character: the template library escapes characters whole, and
     /// would not see it there; and with nothing that turns the line.
     var parted: String {
         guard !utf8.allSatisfy({ $0 < 128 }) else { return self }
-        if unicodeScalars.contains(where: Self.turns) {
-            var straight = UnicodeScalarView()
-            straight.append(contentsOf: unicodeScalars.lazy.filter { !Self.turns($0) })
-            return String(straight).parted
-        }
+        if straight != self { return straight.parted }
         var text = ""
         text.reserveCapacity(utf8.count)
         for character in self {

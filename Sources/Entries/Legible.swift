@@ -2,13 +2,9 @@ extension String {
     /// As one name among other words: nothing in it is unseen, or turns what stands beside it (UAX #9, UTR #36).
     /// Empty where nothing of it can be seen.
     public var legible: String {
-        if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
         var text = UnicodeScalarView()
         var runsLeft = false
-        for scalar in unicodeScalars {
-            // What makes one picture of several stays.
-            let joins = ["\u{200d}", "\u{fe0f}"].contains(scalar)
-            if scalar.isHidden, !joins || text.last?.properties.isEmoji != true { continue }
+        for scalar in unicodeScalars where !scalar.isHidden || scalar.joins(text.last) {
             runsLeft = runsLeft || scalar.runsLeft
             text.append(scalar)
         }
@@ -17,10 +13,11 @@ extension String {
         return runsLeft ? "\u{2068}\(words)\u{2069}" : words
     }
 
-    /// Shown as it stands.
+    /// Shown as it stands, but for its blanks.
     public var isLegible: Bool {
+        let blanks = split(whereSeparator: \.isWhitespace).joined(separator: " ")
         let shown = legible.unicodeScalars.filter { !["\u{2068}", "\u{2069}"].contains($0) }
-        return shown.elementsEqual(unicodeScalars)
+        return !shown.isEmpty && shown.elementsEqual(blanks.unicodeScalars)
     }
 }
 
@@ -31,6 +28,18 @@ extension Unicode.Scalar {
         return switch properties.generalCategory {
         case .format, .control, .surrogate, .privateUse, .unassigned: true
         case .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+
+    /// Makes one picture of several, or one letter in scripts that join theirs: seen by what it does to `before`.
+    fileprivate func joins(_ before: Unicode.Scalar?) -> Bool {
+        guard let before else { return false }
+        return switch self {
+        case "\u{fe0f}": before.properties.isEmoji
+        case "\u{200d}", "\u{200c}":
+            before == "\u{fe0f}" || before.properties.isEmoji && before.value > 0x7f
+                || before.runsLeft || before.properties.canonicalCombiningClass == .virama
         default: false
         }
     }

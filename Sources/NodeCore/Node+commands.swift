@@ -469,11 +469,12 @@ extension Node {
 
     /// What the profile suggests, as it may stand beside other words.
     public func profileName(_ did: DID) -> String? {
-        let name = book[did]?.profile?.name.legible ?? ""
         // What stands behind it in brackets is ours alone to write.
-        var own = name.prefix { $0 != "…" }
-        while own.last == "(" || own.last == " " { own.removeLast() }
-        return own.isEmpty ? nil : String(own)
+        let own = (book[did]?.profile?.name ?? "").unicodeScalars.prefix { $0 != "…" }
+        var name = String(String.UnicodeScalarView(own))
+        while name.last == "(" || name.last == " " { name.removeLast() }
+        let shown = name.legible
+        return shown.isEmpty ? nil : shown
     }
 
     /// The petname, else what the profile suggests with the short did, else the short did.

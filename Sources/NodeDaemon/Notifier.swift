@@ -69,13 +69,13 @@ struct Notifier {
         self.settings = settings
         if isQuiet(at: now) { return }
         for way in Way.allCases where settings.uses(way) {
-            if let wait = failures[way], now < wait.next { continue }
             let before = Set(told[way] ?? [])
             let new = notices.filter { !before.contains($0.key) }
             guard !new.isEmpty else {
                 failures[way] = nil
                 continue
             }
+            if let wait = failures[way], now < wait.next { continue }
             if let wrong = await send(new, way, settings, of: did, at: now) {
                 let last = failures[way]?.untold
                 let untold = DoorStatus.Untold(

@@ -25,9 +25,11 @@ extension Runtime {
                 continue
             }
             seen = now
-            guard let settings, let node = await watch(seconds: 5, { Optional($0) }) else {
+            guard let settings else {
+                note(untold: [])
                 continue
             }
+            guard let node = await watch(seconds: 5, { Optional($0) }) else { continue }
             let time = Clock.now()
             let notices = Notice.all(
                 of: node, at: time, hours: settings.hours, settings.language)

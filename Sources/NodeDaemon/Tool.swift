@@ -15,9 +15,9 @@ public enum Tool {
         process.standardError = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        DispatchQueue.global().asyncAfter(deadline: .now() + patience) {
-            if process.isRunning { process.terminate() }
-        }
+        let end = DispatchWorkItem { if process.isRunning { process.terminate() } }
+        DispatchQueue.global().asyncAfter(deadline: .now() + patience, execute: end)
+        defer { end.cancel() }
         var output = Data()
         while output.count < answerMax,
             let more = try pipe.fileHandleForReading.read(upToCount: answerMax), !more.isEmpty

@@ -1,9 +1,9 @@
 import Contracts
 import Dashboard
 import FoundationEssentials
-import NodeDaemon
 import Glibc
 import Identity
+import NodeDaemon
 
 /// A verb that the running node answers.
 struct Remote {

@@ -312,13 +312,14 @@ enum Show {
             extra: (en ? "terms" : "条款", { arguments($0["parameters"], language) }))
     }
 
-    /// By title where the template is here; what has words of its own is chosen by these.
+    /// By title where the template is here; what one chooses is told in the words of the pages.
     static func arguments(_ json: JSON?, _ language: Language) -> String {
         let phrases = Phrases(language)
         return (json?.fields ?? []).map { field in
             let title = words(field.value["title"], language)
             let isNamed = !title.isEmpty && title != field.name
-            let text = phrases.word(cell(field.value["text"]), of: field.name)
+            let text = phrases.word(
+                cell(field.value["text"]), of: field.name == "channel" ? "channel" : "choice")
             return "\(isNamed ? title : phrases.field(field.name)) \(text)"
         }.joined(separator: language == .en ? ", " : "，")
     }
@@ -411,6 +412,8 @@ enum Show {
                 row.fields.map { field in
                     switch field.name {
                     case "state" where isSilent: .init("state", "silent")
+                    case "direction" where !en:
+                        .init("direction", field.value == "in" ? "入" : "出")
                     case "reason":
                         .init("reason", .string(ProofWords.act(cell(field.value), language)))
                     default: field
@@ -418,7 +421,7 @@ enum Show {
                 })
         }
         var text = table(
-            worded(rows, ["kind": "kind", "direction": "direction", "state": "row"], language),
+            worded(rows, ["kind": "kind", "state": "row"], language),
             en
                 ? [
                     ("when", "time"), ("contract", "contract"), ("what", "kind"), ("", "direction"),

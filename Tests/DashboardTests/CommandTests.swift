@@ -272,7 +272,10 @@ func inForce() async throws -> (World, contract: String) {
         // Whose program does not ask says it all the same.
         let bob = await world.did("bob")
         var shown: [String] = []
-        for name in ["abc\u{202e}\u{1b}[2J", "\u{2800}\u{200b}", "zhi (…8xcLFu6n)", "אבג"] {
+        for name in [
+            "abc\u{202e}\u{1b}[2J", "\u{2800}\u{200b}", "zhi (…8xcLFu6n)", "אבג", "אבג (…x", "…א",
+            "张　三",
+        ] {
             _ = try await world.perform("bob", dryRun: false) {
                 try $0.publish(Profile(name: name))
             }
@@ -282,6 +285,7 @@ func inForce() async throws -> (World, contract: String) {
         #expect(
             shown == [
                 "abc[2J (\(short))", short, "zhi (\(short))", "\u{2068}אבג\u{2069} (\(short))",
+                "\u{2068}אבג\u{2069} (\(short))", short, "张 三 (\(short))",
             ])
     }
 

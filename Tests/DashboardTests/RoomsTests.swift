@@ -177,4 +177,40 @@ import Testing
             #expect(DeskWords.all["enter_says"]?[language].contains(entry) == true)
         }
     }
+
+    @Test func `a form that was refused asks for the same again, whatever stands there now`()
+        async throws
+    {
+        let (world, contract) = try await inForce()
+        let id = try #require(ContractID(hex: contract))
+        try await Door(world: world, name: "bob").read { node in
+            let rooms = Rooms(node, .en, now: World.clock)
+            let held = try #require(node.contracts[id])
+            let act = try #require(rooms.acts(held).first)
+            func pairs(_ form: JSON, _ part: String) -> [String: String] {
+                Dictionary(
+                    (form[part]?.array ?? []).map {
+                        ($0["name"]?.string ?? "", $0["value"]?.string ?? "")
+                    }, uniquingKeysWith: { one, _ in one })
+            }
+            let hidden = pairs(act, "hidden")
+            let typed = [("o.channel", "bank"), ("o.reference", "R1")]
+            let form = hidden.map { ($0.key, $0.value) } + typed
+            let same = rooms.again("contract request", form, back: "/")
+            #expect(pairs(same, "hidden") == hidden)
+            #expect(pairs(same, "fields")["o.reference"] == "R1")
+            let channel = same["fields"]?.array.first { $0["name"]?.string == "o.channel" }
+            #expect(channel?["is_choice"]?.bool == true && channel?["required"]?.bool == true)
+            // Another record, move or sum than stands there now is not put in the place of what was asked for.
+            for name in hidden.keys where name != "o.contract" {
+                let other = form.map { $0.0 == name ? ($0.0, "7") : $0 }
+                let again = rooms.again("contract request", other, back: "/")
+                let asked = pairs(again, "hidden").merging(pairs(again, "fields")) { one, _ in one }
+                #expect(asked[name] == "7", "\(name)")
+                #expect(asked["o.reference"] == "R1")
+            }
+            let given = rooms.given("contract request", form).map { $0["value"]?.string }
+            #expect(given.contains(rooms.word("channel_bank")) && given.contains("R1"), "\(given)")
+        }
+    }
 }

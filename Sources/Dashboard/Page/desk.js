@@ -153,9 +153,12 @@ async function refresh() {
   runs = true;
   waits = false;
   try {
+    const address = location.href;
     const answer = await newest();
     if (!answer || !answer.ok) return;
     const page = parse(await answer.text());
+    // An act led to another page meanwhile.
+    if (address !== location.href) return;
     if (isBusy()) { waits = true; return; }
     renew(page);
     live.textContent = words.fresh;

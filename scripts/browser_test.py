@@ -331,6 +331,32 @@ class Trade(Care, Story):
         z.wait(lambda: driver.current_url.endswith("/contracts"), "goes to a room by two keys")
         self.say(f"an offer of another studio stood on the open page after {min(times):.2f} s")
 
+    def is_told(self, driver):
+        """How the owner is told while no page is open is chosen on a page, and refused with what would be right."""
+        z = Pages(self.zhijian, driver)
+
+        def choose(**fields):
+            z.go("/node")
+            form = z.act("notify set")
+            z.fill(form, **fields)
+            form.find_element("css selector", "button").click()
+        choose(e_webhook="http://example.org/x")
+        refused = z.wait(lambda: z.one(".notice.bad[role=alert]").text, "refuses what would leave in clear")
+        hold("https://" in refused, f"says what would be right: {refused}")
+        choose(o_desktop="off", o_detail="full", e_quiet="00:00-23:59", e_email="anna@example.org", e_smtp="smtp://127.0.0.1:9",
+               e_smtp__user="anna", e_smtp__password="not a word", e_webhook="http://127.0.0.1:9/x")
+        z.wait(lambda: z.one("#room > .notice.good"), "keeps what was chosen")
+        set = self.zhijian("notify", "show")
+        hold(set["webhook"].endswith(":9/x") and set["full"] and set["quiet"] == "00:00-23:59", f"the node knows it: {set}")
+        password = set["mail"]["password_file"]
+        hold(open(password).read() == "not a word" and os.stat(password).st_mode & 0o077 == 0, "the password is the owner's alone")
+        hold("not a word" not in driver.page_source, "no page shows a password")
+        choose(e_email="", e_webhook="")
+        z.wait(lambda: z.one("#room > .notice.good"), "keeps that nothing is told")
+        set = self.zhijian("notify", "show")
+        hold(set["mail"] is None and set["webhook"] is None, f"nobody is told: {set}")
+        self.say("how the owner is told was chosen on a page")
+
     # -- from nothing to Today --------------------------------------------------------------------------
 
     def invitation(self, driver):
@@ -530,6 +556,7 @@ def main():
                 contract = story.trade(driver, "en", 3)
                 story.proves(driver, contract)
                 story.wishes(driver)
+                story.is_told(driver)
                 story.phone(driver)
                 story.live(driver)
                 story.hostile(driver)

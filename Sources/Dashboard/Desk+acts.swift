@@ -28,6 +28,7 @@ extension Desk {
         let back = Self.local(one("back"))
         let verb = one("verb")
         if let no = await stranger(visit, one("form-token"), back: back) { return no }
+        if verb == Self.notifyVerb { return await setNotify(visit, form, back: back) }
         guard await commands.knows(verb), Manual.action(of: verb) != .reads else {
             return await refused(
                 visit, Self.words("verb_unknown", "lost_says"), back: back, again: nil,

@@ -140,8 +140,13 @@ struct Desk: Sendable {
             let shown = status
             let lines = visit.session.isReader ? [] : commands.door.log.newestFirst
             let phone = visit.session.isReader ? nil : await phoneSection(visit.language)
+            let notify =
+                visit.session.isReader || visit.isPhone
+                ? JSON.null : await commands.door.notifySettings()
             return try await show(visit, "node", "node") {
-                $0.nodeRoom(shown, log: lines).merging([.init("phone", phone ?? .null)])
+                $0.nodeRoom(shown, log: lines).merging([
+                    .init("phone", phone ?? .null), .init("notify", $0.notifyForm(notify)),
+                ])
             }
         default: return nil
         }

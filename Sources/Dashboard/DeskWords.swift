@@ -389,6 +389,26 @@ enum DeskWords {
             "Replacing a key takes the recovery code, on the command line: talea key rotate.",
             "更换密钥需要恢复码，请在命令行使用 talea key rotate。"
         ),
+        ("notify", "Be told while no page is open", "未打开页面时提醒我"),
+        (
+            "notify_says",
+            "Of what waits for you, and again when its deadline is near. Signed for a webhook.",
+            "有事项等您时提醒，临近期限时再次提醒。发往 webhook 的内容带签名。"
+        ),
+        ("notify_on", "on", "开"), ("notify_off", "off", "关"),
+        ("notify_brief", "only that something waits", "只说有事项"),
+        ("notify_full", "sentences, amounts and names", "完整句子、金额与名称"),
+        ("field_desktop", "On this desktop", "在本机桌面"), ("field_detail", "Says", "内容"),
+        ("field_quiet", "Quiet hours", "免打扰时段"),
+        ("field_hours", "A deadline is near from so many hours before", "提前多少小时算临近期限"),
+        ("field_email", "E-mail to", "邮件发往"), ("field_smtp", "Mail server", "邮件服务器"),
+        ("field_smtp_user", "Its user", "邮件服务器用户名"),
+        ("field_smtp_password", "Its password", "邮件服务器密码"),
+        (
+            "password_help", "Kept in your home, for you alone; empty leaves it as it is.",
+            "只存于您的主目录，仅您可读；留空则不改。"
+        ),
+        ("field_webhook", "Webhook", "Webhook"),
         ("log", "What the node noted", "节点日志"),
         ("log_empty", "Nothing since it started.", "启动以来没有记录。"),
         ("level_info", "note", "记录"),

@@ -42,6 +42,12 @@ public protocol NodeDoor: Sendable {
     /// That copy was carried away whole.
     func keep(_ copy: DoorStatus.Backup) async
 
+    /// How the owner is told of what waits, as `talea notify show --json` has it; `null` where nobody is told.
+    func notifySettings() async -> JSON
+
+    /// Takes these options of `talea notify set`, and `smtp-password`, which is kept in the home.
+    func setNotify(_ options: [String: String], _ language: Language) async throws(DoorRefusal)
+
     /// A fresh certificate for an IPv4 address of this computer, and its key in PEM: for the phone's door.
     func phoneCertificate(for host: String) async throws -> (der: [UInt8], key: [UInt8])
 
@@ -58,6 +64,18 @@ public protocol NodeDoor: Sendable {
     /// What is new is explored first; those that do not hold are not taken and come back with why.
     @discardableResult
     func refreshTemplates() async -> [TemplateFault]
+}
+
+extension NodeDoor {
+    public func notifySettings() async -> JSON { .null }
+    public func setNotify(_ options: [String: String], _ language: Language)
+        async
+        throws(DoorRefusal)
+    {
+        throw DoorRefusal(
+            "not_running", en: "the node does not run; use: talea notify set",
+            zh: "节点未在运行；请用：talea notify set")
+    }
 }
 
 /// A template file that a node does not take.

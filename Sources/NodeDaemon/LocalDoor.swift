@@ -142,6 +142,22 @@ final class LocalDoor: NodeDoor {
         }
     }
 
+    func notifySettings() async -> JSON { (home.notifySettings ?? NotifySettings()).json }
+
+    func setNotify(_ options: [String: String], _ language: Language) async throws(DoorRefusal) {
+        var (settings, options) = (home.notifySettings ?? NotifySettings(), options)
+        settings.language = language
+        let password = options.removeValue(forKey: "smtp-password") ?? ""
+        if !password.isEmpty { options["smtp-password-file"] = home.notifyPasswordFile }
+        try settings.take(options)
+        do {
+            if !password.isEmpty {
+                try DurableFile.write(Array(password.utf8), to: home.notifyPasswordFile)
+            }
+            try home.set(settings)
+        } catch { throw DoorRefusal(any: error) }
+    }
+
     func keep(_ copy: DoorStatus.Backup) async {
         do { try home.keep(copy) } catch {
             runtime.logger.error("a backup was carried away, and that cannot be noted: \(error)")

@@ -121,11 +121,9 @@ struct Notifier {
     ) async -> String? {
         let shown = notices.prefix(Self.noticesMax)
         var lines = shown.map { settings.isFull ? $0.full : $0.brief }
-        if !settings.isFull {
-            // The same words again say nothing more.
-            lines = lines.enumerated().filter { !lines[..<$0.offset].contains($0.element) }.map(
-                \.element)
-        }
+        // The same words again say nothing more.
+        lines = lines.enumerated().filter { !lines[..<$0.offset].contains($0.element) }.map(
+            \.element)
         if notices.count > shown.count { lines.append("+ \(notices.count - shown.count)") }
         switch way {
         case .desktop:

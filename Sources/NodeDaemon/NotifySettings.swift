@@ -119,6 +119,8 @@ public struct NotifySettings: Hashable, Sendable {
 
 extension Home {
     var notifyFile: String { path + "/notify.json" }
+    /// Of the mail server, where it was typed on a page.
+    var notifyPasswordFile: String { path + "/notify.password" }
 
     /// `nil` where nothing was set, or the file is none of ours.
     public var notifySettings: NotifySettings? {

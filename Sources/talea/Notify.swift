@@ -24,29 +24,16 @@ struct SetNotify: ParsableCommand {
     func act(_ line: Line) throws {
         var settings = Daemon.notifySettings(home: line.home) ?? NotifySettings()
         settings.language = line.language
-        if let desktop { settings.desktop = try Self.choice("desktop", desktop, "on", "off") }
-        if let webhook {
-            guard webhook == "off" || NotifySettings.isSafe(webhook: webhook) else {
-                throw Self.wrong(
-                    "webhook", webhook, "an https:// address, or http:// on this machine, or off",
-                    "https:// 地址，或本机的 http:// 地址，或 off")
-            }
-            settings.webhook = webhook == "off" ? nil : webhook
-        }
-        if let quiet {
-            settings.quiet = quiet == "off" ? nil : NotifySettings.Quiet(text: quiet)
-            guard quiet == "off" || settings.quiet != nil else {
-                throw Self.wrong("quiet", quiet, "22:00-07:00, or off", "22:00-07:00 或 off")
-            }
-        }
-        if let hours {
-            guard (1...720).contains(hours) else {
-                throw Self.wrong("hours", "\(hours)", "1 to 720", "1 至 720")
-            }
-            settings.hours = hours
-        }
-        if let detail { settings.isFull = try Self.choice("detail", detail, "full", "brief") }
-        try setMail(&settings)
+        let given: [(String, String?)] = [
+            ("desktop", desktop), ("webhook", webhook), ("email", email),
+            ("email-from", emailFrom), ("smtp", smtp), ("smtp-user", smtpUser),
+            ("smtp-password-file", smtpPasswordFile), ("quiet", quiet),
+            ("hours", hours.map { "\($0)" }), ("detail", detail),
+        ]
+        try settings.take(
+            Dictionary(
+                given.compactMap { name, value in value.map { (name, $0) } },
+                uniquingKeysWith: { one, _ in one }))
         try Daemon.set(settings, home: line.home)
         ShowNotify.show(settings, json: common.json, line.language)
         if settings.desktop, !Tool.isHere(NotifySettings.desktopTool) {
@@ -55,58 +42,6 @@ struct SetNotify: ParsableCommand {
                 NotifySettings.desktopMissing[line.language] + stop
                     + NotifySettings.desktopAdvice[line.language])
         }
-    }
-
-    private func setMail(_ settings: inout NotifySettings) throws {
-        if email == "off" {
-            settings.mail = nil
-            return
-        }
-        guard
-            email != nil || emailFrom != nil || smtp != nil || smtpUser != nil
-                || smtpPasswordFile != nil
-        else { return }
-        guard let to = email ?? settings.mail?.to, NotifySettings.isAddress(to) else {
-            throw Self.wrong(
-                "email", email ?? "", "you@example.org, or off", "you@example.org 或 off")
-        }
-        let from = emailFrom ?? settings.mail?.from ?? to
-        guard NotifySettings.isAddress(from) else {
-            throw Self.wrong("email-from", from, "you@example.org", "you@example.org")
-        }
-        guard let server = smtp ?? settings.mail?.server, NotifySettings.isSafe(server: server)
-        else {
-            throw Self.wrong(
-                "smtp", smtp ?? "", "smtp://HOST:587 or smtps://HOST:465",
-                "smtp://主机:587 或 smtps://主机:465")
-        }
-        let user = smtpUser ?? settings.mail?.user
-        let file = smtpPasswordFile ?? settings.mail?.passwordFile
-        guard (user == nil) == (file == nil) else {
-            throw Self.wrong(
-                "smtp-password-file", file ?? "", "a file, together with --smtp-user",
-                "文件，与 --smtp-user 一起给出")
-        }
-        settings.mail = .init(
-            to: to, from: from, server: server, user: user,
-            passwordFile: file.map { URL(filePath: $0).standardized.path })
-    }
-
-    private static func choice(_ field: String, _ value: String, _ yes: String, _ no: String) throws
-        -> Bool
-    {
-        guard value == yes || value == no else {
-            throw wrong(field, value, "\(yes) or \(no)", "\(yes) 或 \(no)")
-        }
-        return value == yes
-    }
-
-    private static func wrong(_ field: String, _ value: String, _ en: String, _ zh: String)
-        -> DoorRefusal
-    {
-        DoorRefusal(
-            "value_unreadable", field: field, value: value,
-            en: "--\(field) “\(value)”: wanted \(en)", zh: "--\(field)“\(value)”：应为 \(zh)")
     }
 }
 

@@ -85,7 +85,9 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
             return remaining
         case .release(let id, let units, let signed):
             let grant = try held(id, units)
-            if !signed, !planted(.releaseUnsigned) { try checkFallen(grant, units, at: now) }
+            if !signed, !planted(.releaseUnsigned), !planted(.heldUnitsReleased) {
+                try checkFallen(grant, units, at: now)
+            }
             return remaining + units
         }
     }
@@ -136,7 +138,9 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
         throws(CapacityRefusal)
     {
         let loose = grant.until < now ? grant.looseUnits : 0
-        let firm = grant.firm.filter { $0.until < now }.reduce(0) { $0 + $1.units }
+        let firm = grant.firm.filter {
+            $0.until < now || planted(.firmFalls) && grant.until < now
+        }.reduce(0) { $0 + $1.units }
         guard units <= loose + firm else {
             let last = grant.firm.map(\.until).max() ?? grant.until
             throw .releaseTooEarly(until: loose == 0 ? grant.until : last, now: now)

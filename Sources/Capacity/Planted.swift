@@ -11,6 +11,8 @@ public enum Planted: String, CaseIterable, Sendable {
     case grantBeyondRemaining = "grant-beyond-remaining"
     /// Units of a contract under way go back to their line.
     case heldUnitsReleased = "held-units-released"
+    /// Firm units go back to their line when the others' time is over.
+    case firmFalls = "firm-falls"
     /// Units that were delivered go back to their line.
     case deliveredUnitsReturn = "delivered-units-return"
     /// Two lines may overlap.

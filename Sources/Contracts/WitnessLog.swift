@@ -6,6 +6,8 @@ public import Identity
 public struct WitnessLog: Sendable {
     /// By the statement or log entry that was receipted.
     public private(set) var receipts: [EntryID: Entry] = [:]
+    /// Those that were no entries of a log.
+    public private(set) var receiptedStatements: [EntryID] = []
     public private(set) var closings: [Closing: Entry] = [:]
 
     /// One version of a record at one deadline.
@@ -31,6 +33,7 @@ public struct WitnessLog: Sendable {
                 return
             }
             receipts[body.subject] = entry
+            if body.log == nil { receiptedStatements.append(body.subject) }
         case .closed:
             guard let body = try? entry.read(Closed.self) else { return }
             let closing = Closing(

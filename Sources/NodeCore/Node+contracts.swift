@@ -60,7 +60,7 @@ extension Node {
         if fold.isOvertaken || isBehind, !isRestoring { directives.append(.reload) }
         if entry.kind == .settlement { return foldSettlement(in: id) }
         guard fold.head.sequence > before else {
-            if entry.header.log?.log == fold.takeoverLog, entry.kind == .step {
+            if entry.header.log?.log == fold.takeoverLog, [.step, .continue].contains(entry.kind) {
                 contracts[id]?.ahead.append(entry)
             } else {
                 foldAhead(in: id)
@@ -73,7 +73,7 @@ extension Node {
         foldSettlement(in: id)
     }
 
-    /// Steps of the arbiter's epoch that waited for its basis.
+    /// Entries of the arbiter's epoch that waited for its basis.
     private mutating func foldAhead(in id: ContractID) {
         guard let ahead = contracts[id]?.ahead, !ahead.isEmpty,
             contracts[id]?.fold?.epoch ?? 0 > 0

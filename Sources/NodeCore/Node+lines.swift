@@ -134,7 +134,8 @@ extension Node {
                     return sum + row.postedAmount
                 }
                 let used = planted(.deliveredUnitsReturn) ? 0 : delivered
-                let units = min(held.units - used, held.looseUnits)
+                let units = min(
+                    held.units - used, planted(.firmFalls) ? held.units : held.looseUnits)
                 guard units > 0, maySign(in: grant.line) else {
                     waits = waits || units > 0
                     continue

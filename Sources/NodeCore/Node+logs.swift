@@ -69,6 +69,8 @@ extension Node {
             logsOfTopic[topic, default: []].append(place.log)
         }
         chains.apply(valid)
+        // Proven before anything of the log was held.
+        if place.sequence == 1, let proof = proofs[place.log] { chains.apply(proof) }
         countKept(entry)
         // Where anyone may come in, the first thing somebody says makes his key log an item, before it.
         if place.sequence == 1, let topic = entry.header.topic {

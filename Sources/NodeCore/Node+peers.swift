@@ -257,6 +257,7 @@ extension Node {
         link(id)
         if planted(.outboxNotResent) { return }
         for (key, item) in sorted(outbox) where key.recipient == did { hand(item, to: id) }
+        remindWitness(did)
         ask(id)
         if standing.contains(.hub) {
             directives.append(.send(id, Message.mail(.serving).frame))

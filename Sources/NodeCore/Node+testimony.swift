@@ -98,6 +98,30 @@ extension Node {
                 salt: dice.roll(), record: record, version: version, deadline: deadline),
             about: held, to: held.witnesses,
             expires: now.advanced(by: statementLifeMilliseconds))
+        for witness in held.witnesses { remind(witness, of: held) }
+    }
+
+    /// Says again what a witness may have receipted and then lost with its disk: until it holds all of that
+    /// it closes nothing.
+    private mutating func remind(_ witness: DID, of held: HeldContract) {
+        guard let peer = connection(to: witness) else { return }
+        let all = held.acceptances.values + held.requests.values.map(\.entry)
+        for statement in all.sorted(by: { $0.id < $1.id }) {
+            hand(
+                OutboxItem(
+                    statement: statement, recipient: witness, contractKey: nil, expires: .latest),
+                to: peer)
+        }
+    }
+
+    /// The witnesses among those who have just come.
+    mutating func remindWitness(_ did: DID) {
+        for id in contracts.awake.sorted() {
+            guard let held = contracts[id], held.isWitnessed, held.witnesses.contains(did) else {
+                continue
+            }
+            remind(did, of: held)
+        }
     }
 
     // MARK: - Takeover

@@ -96,17 +96,23 @@ extension Node {
             guard let body = try? entry.read(Acknowledgement.self) else { return }
             settle(OutboxKey(statement: body.entry, recipient: author))
         case .request, .acceptance:
-            guard serves(duty), now <= entry.header.statement?.expires ?? .earliest,
-                isWithinDay(duty, author),
-                duty.heard[author] ?? 0 < statementsMax(steps: chains.head(log))
+            // An old copy may have lost what its log, which others held, says was receipted.
+            let isReceipted = duty.said.receipts[entry.id] != nil
+            guard serves(duty),
+                isReceipted
+                    || now <= entry.header.statement?.expires ?? .earliest
+                        && isWithinDay(duty, author)
+                        && duty.heard[author] ?? 0 < statementsMax(steps: chains.head(log))
             else { return wait(for: sealed, from: bearer) }
             changes.append(.statement(valid, contract: nil))
             keepAsWitness(entry)
-            append(Receipt(subject: entry.id), in: duty)
+            if !isReceipted { append(Receipt(subject: entry.id), in: duty) }
             acknowledge(entry, to: author)
         case .closingRequest:
             guard let body = try? entry.read(ClosingRequest.self) else { return }
-            guard serves(duty), now > body.deadline else { return wait(for: sealed, from: bearer) }
+            guard mayClose(duty, at: body.deadline) else {
+                return wait(for: sealed, from: bearer)
+            }
             close(body, for: author, duty)
             statementsSeen.insert(entry.id)
             acknowledge(entry, to: author)
@@ -118,7 +124,13 @@ extension Node {
     func isReady(_ entry: Entry, for duty: Witnessing) -> Bool {
         guard serves(duty) else { return false }
         guard let ask = try? entry.read(ClosingRequest.self) else { return true }
-        return now > ask.deadline
+        return mayClose(duty, at: ask.deadline)
+    }
+
+    /// Only who still holds all that it receipted can say what came in time.
+    private func mayClose(_ duty: Witnessing, at deadline: Instant) -> Bool {
+        serves(duty) && now > deadline
+            && duty.said.receiptedStatements.allSatisfy(statementsSeen.contains)
     }
 
     private func isWithinDay(_ duty: Witnessing, _ author: DID) -> Bool {

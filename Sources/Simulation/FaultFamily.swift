@@ -49,6 +49,15 @@ public enum FaultFamily: String, CaseIterable, Sendable, Hashable {
         default: false
         }
     }
+
+    /// How often in a world, as a mean, what strikes at times of its own does at least. An old copy has to be
+    /// made before it is put back.
+    fileprivate var strikesAtLeast: Int64 {
+        switch self {
+        case .oldCopies, .lostWrites: 4
+        default: isAdversary ? 8 : 1
+        }
+    }
 }
 
 /// Which families a world has, and how often each strikes.
@@ -72,12 +81,16 @@ public struct FaultPlan: Sendable {
     public init(drawnFrom chance: inout Chance, without: Set<FaultFamily>, minutes: Int) {
         // One seed in sixteen is quiet: what fails there is nobody's fault but ours.
         let isQuiet = chance.below(16) == 0
+        // Adversaries are few, and each of them is as often among them.
         var adversaries = 0
-        for family in FaultFamily.allCases {
+        let families =
+            FaultFamily.allCases.filter { !$0.isAdversary }
+            + FaultFamily.allCases.filter(\.isAdversary).shuffled(using: &chance)
+        for family in families {
             let isOn = chance.below(family == .batches ? 2 : 3) == 0
             var rate = Self.draw(family, &chance)
             if family.isScheduled || family.isAdversary {
-                rate = min(rate, Int64(minutes) * 60_000 / (family.isAdversary ? 8 : 1))
+                rate = min(rate, Int64(minutes) * 60_000 / family.strikesAtLeast)
             }
             guard isOn, !isQuiet, !without.contains(family) else { continue }
             if family.isAdversary {

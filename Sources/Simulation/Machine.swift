@@ -18,6 +18,8 @@ struct Machine {
     var clockError: Int64 = 0
     var pausedUntil: Int64 = 0
     var diskFullUntil: Int64 = 0
+    /// Commits that failed, one after the other.
+    var failures = 0
     /// It never starts again: its disk is lost or damaged.
     var isGone = false
     /// An old copy was put back: it may read, and sign nothing.
@@ -28,6 +30,10 @@ struct Machine {
     var life = 0
     /// Contracts in which nothing is left to do, as its owner sees it.
     var over: Set<ContractID> = []
+    /// An adversary that tells nobody of what it writes just now.
+    var isMute = false
+    /// The key that it replaced last, which a thief has.
+    var stolen: Own?
     /// Frames it received, for one that plays them again.
     var recorded: [(print: UInt64, frame: Frame)] = []
 

@@ -31,6 +31,8 @@ struct Oracle {
     var witnessed: [LogID: ContractID] = [:]
     /// The key entries of everyone that each machine holds, oldest first.
     var keys: [[DID: [EntryID]]] = []
+    /// The newest entry of each log on each machine's disk.
+    var heads: [[LogID: (sequence: Int64, id: EntryID)]] = []
     /// The newest time in each log of an honest author.
     var newest: [LogID: Instant] = [:]
     /// The wire bytes of every contract's entry, hashed, and of which contract.
@@ -42,8 +44,6 @@ struct Oracle {
     /// Steps that were looked at, per machine.
     var examined: [Set<EntryID>] = []
     var settled: Set<ContractID> = []
-    /// Logs in which their author said two things.
-    var forked: Set<LogID> = []
     /// Once in a world is enough.
     var flooded = false
     /// The portrait of a node that ended with all it had committed.
@@ -61,6 +61,7 @@ struct Oracle {
         examined.append([])
         portraits.append(nil)
         keys.append([:])
+        heads.append([:])
     }
 }
 
@@ -91,6 +92,7 @@ extension World {
                 if machines[index].isHonest, oracle.honest.contains(valid.header.author) {
                     fail(.forkOfHonest, index, valid.id.short)
                 }
+            case .superseded(let log, _): oracle.heads[index][log] = nil
             case .fork(let log, _):
                 if machines[index].isHonest, let author = oracle.authorOf[log],
                     oracle.honest.contains(author)
@@ -125,6 +127,12 @@ extension World {
             return fail(.repeated, index, valid.id.short, found: place.sequence)
         }
         observe(release: valid.entry, of: place.log, at: index)
+        if let head = oracle.heads[index].updateValue(
+            (place.sequence, valid.id), forKey: place.log),
+            head.sequence + 1 == place.sequence, head.id != place.previous
+        {
+            return fail(.altered, index, "\(place.log.short) previous", found: place.sequence)
+        }
         if let contract = oracle.contractOf[place.log],
             oracle.audience[contract]?.contains(machines[index].did) != true
         {
@@ -141,11 +149,15 @@ extension World {
             return
         }
         let key = Oracle.Place(log: place.log, sequence: place.sequence)
-        if author == machines[index].did, oracle.placeOf[key] == nil {
+        let former = oracle.placeOf[key]
+        if author == machines[index].did, former != valid.id {
             if machines[index].node?.readOnly != nil {
                 fail(.signedReadOnly, index, valid.id.short)
             }
-            if valid.header.time < oracle.newest[place.log] ?? .earliest {
+            if former.map(isHeldElsewhere(than: index)) ?? false {
+                fail(.secondHistory, index, place.log.short, found: place.sequence)
+            }
+            if former == nil, valid.header.time < oracle.newest[place.log] ?? .earliest {
                 fail(.timeFell, index, place.log.short, found: place.sequence)
             }
             oracle.newest[place.log] = valid.header.time
@@ -156,23 +168,47 @@ extension World {
             oracle.wires.insert(wire)
             return
         }
-        if author == machines[index].did, oracle.placeOf[key] != valid.id {
-            fail(.secondHistory, index, place.log.short, found: place.sequence)
-        } else if !oracle.signed.contains(valid.id) {
+        if !oracle.signed.contains(valid.id) {
             fail(.forged, index, valid.id.short, found: valid.header.kind)
         } else if !oracle.wires.contains(wire) {
             fail(.altered, index, valid.id.short, found: valid.header.kind)
         }
     }
 
-    /// Units that are still under way go back by their holder's signature alone.
+    /// What a lost disk alone held, nobody can know of any more: its place is used again. Were it still on
+    /// its way to somebody, he would have a fork of an honest author.
+    private func isHeldElsewhere(than index: Int) -> (EntryID) -> Bool {
+        { id in
+            self.machines.indices.contains {
+                $0 != index && self.machines[$0].isHonest
+                    && self.machines[$0].disk.committed.contains(id)
+            }
+        }
+    }
+
+    /// Without their holder's signature only units whose time is over go back.
     private func observe(release entry: Entry, of log: LogID, at index: Int) {
         guard entry.kind == .release, let body = try? entry.read(Release.self),
-            body.holderSignature == nil, let line = machines[index].node?.lines[log],
-            line.fault == nil, machines[index].node?.chains.chain(log)?.fork == nil,
-            let grant = line.line.grants[body.grant], grant.until >= entry.header.time
+            body.holderSignature == nil, let known = machines[index].node?.lines[log],
+            known.fault == nil, machines[index].node?.chains.chain(log)?.fork == nil
         else { return }
-        fail(.overGranted, index, "\(log.short) unsigned release", found: body.units)
+        // The line as it was before, folded anew.
+        var line = LineLog(issuer: known.issuer, terms: known.terms)
+        for earlier in machines[index].disk.store.entries(of: log) {
+            line.fold(earlier, checker: checker)
+        }
+        guard line.folded + 1 == entry.header.log?.sequence,
+            let grant = line.line.grants[body.grant]
+        else { return }
+        let now = entry.header.time
+        let fallen =
+            (grant.until < now ? grant.looseUnits : 0)
+            + grant.firm.filter { $0.until < now }.reduce(0) { $0 + $1.units }
+        if body.units > fallen {
+            fail(
+                .overGranted, index, "\(log.short) unsigned release", found: body.units,
+                wanted: fallen)
+        }
     }
 
     private func observe(statement valid: ValidEntry, _ contract: ContractID?, at index: Int) {
@@ -200,8 +236,9 @@ extension World {
         if author == machines[index].did {
             oracle.signed.insert(valid.id)
         } else if [.proposal, .acceptance].contains(valid.entry.kind),
-            isKeyReplaced(valid.entry, at: index)
+            isKeyReplaced(valid.entry, at: index), !machines[index].isOld
         {
+            // An old copy takes back from its own snapshot what it took once.
             fail(.oldKey, index, valid.id.short, found: valid.header.kind)
         } else if !oracle.signed.contains(valid.id) {
             fail(.forged, index, valid.id.short, found: valid.header.kind)

@@ -10,14 +10,18 @@ internal import Replication
 
 extension World {
     func cheat(_ index: Int) {
-        switch malice.below(8) {
-        case 0, 1: askForWhatIsNotMine(index)
-        case 2: askInAnothersName(index)
-        case 3: acceptInAnothersName(index)
-        case 4: proposeNonsense(index)
-        case 5: writeInAnothersLog(index)
-        case 6: breakOwnLine(index)
-        default: writeLyingStep(index)
+        for _ in 0..<1 + malice.below(3) {
+            switch malice.below(11) {
+            case 0, 1: askForWhatIsNotMine(index)
+            case 2: askInAnothersName(index)
+            case 3: acceptInAnothersName(index)
+            case 4: proposeNonsense(index)
+            case 5: writeInAnothersLog(index)
+            case 6: breakOwnLine(index)
+            case 7: useStolenKey(index)
+            case 8: hideBehindNext(index)
+            default: writeLyingStep(index)
+            }
         }
     }
 
@@ -68,7 +72,7 @@ extension World {
         ask(someAct(held, fold), held, index)
     }
 
-    private func victim(_ held: HeldContract, _ index: Int) -> Int? {
+    func victim(_ held: HeldContract, _ index: Int) -> Int? {
         malice.pick(
             held.proposal.participants.compactMap { oracle.machineOf[$0] }.filter { $0 != index })
     }
@@ -81,6 +85,49 @@ extension World {
         let choices = fold.state.choices(for: did, at: moment(now), includeDefaults: true)
         let act = malice.pick(choices.filter(\.arguments.isEmpty))?.act ?? someAct(held, fold)
         ask(act, held, index, inNameOf: victim)
+    }
+
+    /// With the key that somebody has replaced: who knows of the change must not listen.
+    private func useStolenKey(_ index: Int) {
+        let contracts =
+            machines[index].node?.contracts.sorted { $0.key < $1.key }.map(\.value) ?? []
+        let chosen = contracts.filter { held in
+            !held.isOver
+                && held.proposal.participants.contains {
+                    oracle.machineOf[$0].map { machines[$0].stolen != nil } == true
+                }
+        }
+        guard let held = malice.pick(chosen),
+            let victim = malice.pick(
+                held.proposal.participants.compactMap { oracle.machineOf[$0] }
+                    .filter { machines[$0].stolen != nil }),
+            let stolen = machines[victim].stolen
+        else { return }
+        var entry: Entry?
+        if let fold = held.fold, fold.isSequenced {
+            let choices = fold.state.choices(
+                for: stolen.did, at: clock(index), includeDefaults: true)
+            guard let act = malice.pick(choices.filter(\.arguments.isEmpty))?.act else { return }
+            entry = request(act, held, fold, by: index, under: stolen)
+        } else {
+            let acceptance = Acceptance(
+                salt: malice.hash(), statement: held.proposalEntry.id,
+                releaseKey: machines[index].own.releaseKey(held.id).publicKey)
+            entry = statement(acceptance, about: held, by: index, under: stolen)
+        }
+        // Whoever has not heard of the change cannot tell it from the owner's.
+        if let entry { oracle.signed.insert(entry.id) }
+        hand(entry, from: index, to: held.proposal.participants)
+    }
+
+    /// Two own entries, the first told to nobody: whoever asks for it is served something else (`said`).
+    private func hideBehindNext(_ index: Int) {
+        for isMute in [true, false] {
+            machines[index].isMute = isMute
+            let profile = Profile(name: "h\(malice.below(99))")
+            command(index) { try $0.publish(profile) }
+        }
+        machines[index].isMute = false
     }
 
     private func acceptInAnothersName(_ index: Int) {
@@ -202,76 +249,6 @@ extension World {
             body.kind.rawValue, body.wire,
             .log(.init(log: log, sequence: chain.head + 1, previous: chain.id(at: chain.head))),
             topic: chain.topic, by: index, time: max(clock(index), chain.newestTime))
-        oracle.forked.insert(log)
         push(entry, from: index, to: neighbours(index))
-    }
-
-    /// A step of a contract that this one sequences, with everything right but one thing.
-    private func writeLyingStep(_ index: Int) {
-        guard let node = machines[index].node else { return }
-        let mine = node.contracts.sorted { $0.key < $1.key }.map(\.value).filter {
-            $0.proposal.sequencer == node.own.did && $0.fold?.isSequenced == true
-                && $0.fold?.state.isEnded == false && $0.fold?.halt == nil
-        }
-        guard let held = malice.pick(mine), let fold = held.fold,
-            let chain = node.chains.chain(held.log), let victim = victim(held, index)
-        else { return }
-        let did = machines[victim].did
-        let time = max(clock(index), chain.newestTime)
-        var act = malice.pick(
-            fold.state.choices(for: did, at: time, includeDefaults: false)
-                .filter(\.arguments.isEmpty))?.act
-        var asker = did
-        var decided = time
-        if malice.below(3) == 0 || act == nil {
-            let record = malice.within(1...Int64(fold.state.records.count))
-            act = fold.state.defaultAct(record)
-            asker = node.own.did
-            decided = max(time, fold.state.record(record)?.until?.advanced(by: 1) ?? time)
-        }
-        guard let act,
-            let outcome = try? fold.state.decide(
-                act, by: asker, consents: Set(held.proposal.participants), at: decided,
-                sequence: fold.head.sequence + 1)
-        else { return }
-        var next = fold.state
-        next.apply(outcome)
-        let signed = SignedAct(
-            transition: act.transition, record: act.record, arguments: [Argument](act.arguments))
-        let versions = fold.state.touched(by: act).sorted().map {
-            RecordVersion(record: $0, version: fold.state.record($0)?.version ?? 0)
-        }
-        let request = statement(
-            Request(salt: malice.hash(), act: signed), about: held, by: index,
-            inNameOf: asker == did ? victim : nil, basis: fold.head.id, versions: versions)
-        let isOwnAct = malice.below(2) == 0 || request == nil
-        let changes = outcome.touched.compactMap { number in
-            next.record(number).map { record in
-                Step.RecordChange(
-                    record: number, state: record.state,
-                    fields: [Argument](
-                        Dictionary(
-                            record.fields.map { ($0.name, $0.value) },
-                            uniquingKeysWith: { first, _ in first })))
-            }
-        }
-        let step = Step(
-            act: isOwnAct ? signed : nil, request: isOwnAct ? nil : request, records: changes,
-            digest: malice.below(4) == 0 ? malice.hash() : next.digest())
-        let place = Header.LogPlace(
-            log: held.log, sequence: chain.head + 1, previous: chain.id(at: chain.head))
-        guard
-            var body = try? PrivateBody.seal(
-                step.wire, key: held.key.bodyKey(log: held.log, sequence: place.sequence),
-                nonce: malice.bytes(24), author: node.own.did, place: place)
-        else { return }
-        // Under another key than it commits to.
-        if malice.below(4) == 0 { body[24 + malice.below(32)] ^= 1 }
-        oracle.forked.insert(held.log)
-        let entry = hand(
-            Kind.step.rawValue, body, .log(place), topic: held.key.topic, by: index, time: time)
-        push(
-            entry, from: index,
-            to: neighbours(index).filter { held.proposal.participants.contains(machines[$0].did) })
     }
 }

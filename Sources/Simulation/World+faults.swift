@@ -87,8 +87,9 @@ extension World {
             machines[index].disk.damage(entry.id)
             crash(index)
         case .rotations:
-            let code = machines[index].code
+            let (code, old) = (machines[index].code, machines[index].own)
             guard command(index, { try $0.rotate(with: code) }) != nil else { return }
+            machines[index].stolen = old
         default: return
         }
         tally.hit(family)
@@ -98,9 +99,12 @@ extension World {
         guard machines[index].node != nil, !machines[index].flushIsDue else { return }
         guard machines.count(where: { $0.isOld || $0.isGone }) < machines.count / 4,
             machines[index].disk.putBack()
-        else { return machines[index].disk.copy() }
+        else {
+            for index in machines.indices { machines[index].disk.copy() }
+            return
+        }
         machines[index].isOld = true
-        oracle.keys[index] = [:]
+        (oracle.keys[index], oracle.heads[index]) = ([:], [:])
         for valid in machines[index].disk.entries { observe(key: valid.entry, at: index) }
         end(index)
         agenda.put(.wake(index), at: now + weather.within(1_000...Self.minute))

@@ -150,9 +150,7 @@ extension World {
 
     private func compareState(_ id: ContractID, _ fold: Fold, _ index: Int) {
         let sequence = fold.head.sequence
-        guard fold.halt == nil, let head = fold.head.id,
-            oracle.honest.contains(fold.proposal.sequencer)
-        else { return }
+        guard fold.halt == nil, let head = fold.head.id else { return }
         if let known = oracle.states[head] {
             if known.digest() != fold.state.digest() {
                 fail(.statesDiffer, index, id.short, found: sequence)
@@ -170,8 +168,7 @@ extension World {
     func keepState(_ log: LogID, at index: Int) {
         guard let id = oracle.contractOf[log], machines[index].isHonest,
             let fold = machines[index].node?.contracts[id]?.fold, fold.halt == nil,
-            oracle.honest.contains(fold.proposal.sequencer), let head = fold.head.id,
-            oracle.states[head] == nil, fold.isSequenced
+            let head = fold.head.id, oracle.states[head] == nil, fold.isSequenced
         else { return }
         if fold.head.sequence == 1 { tally.opened(fold.template.name) }
         oracle.states[head] = fold.state

@@ -33,6 +33,7 @@ extension World {
         guard let trick = machines[index].trick, !isHealed else { return frame }
         // Trees carry what a plain push would.
         let type = frame.type == 50 ? 9 : frame.type
+        if machines[index].isMute, type == 9 { return nil }
         switch (trick, type) {
         case (.splitView, 9), (.splitView, 3): return other % 2 == 0 ? nil : frame
         case (.withholder, 9), (.withholder, 10):
@@ -48,13 +49,21 @@ extension World {
         guard malice.below(2) == 0, case .entries(var wires, let done) = try? Message(frame),
             wires.count > 1
         else { return frame }
-        let entry = malice.below(wires.count - 1)
-        guard wires[entry].count > 100 else { return frame }
-        // In the body, at the end; or in the signature, between header and body.
-        let place =
-            malice.below(2) == 0
-            ? wires[entry].count - 1 - malice.below(8) : malice.below(wires[entry].count)
-        wires[entry][place] ^= 1 << UInt8(malice.below(8))
+        let number = malice.below(wires.count - 1)
+        let wire = wires[number]
+        guard wire.count > 100 else { return frame }
+        switch malice.below(3) {
+        case 0: wires[number][wire.count - 1 - malice.below(8)] ^= 1 << UInt8(malice.below(8))
+        case 1: wires[number][malice.below(wire.count)] ^= 1 << UInt8(malice.below(8))
+        default:
+            // All is right but for the signature, and so for the id that the next one names.
+            guard let entry = try? Entry(strict: wire),
+                let signature = Signature(malice.bytes(64)),
+                let other = try? Entry(
+                    headerBytes: entry.headerBytes, signature: signature, body: entry.body)
+            else { return frame }
+            wires[number] = other.wire
+        }
         return Message.entries(wires, done: done).frame
     }
 
@@ -64,24 +73,24 @@ extension World {
 
     // MARK: - Signing
 
-    /// An entry by `index`, or in another's name with a signature that is not his.
+    /// An entry by `index`, in another's name with a signature that is not his, or under a key of his.
     func hand(
         _ kind: Int64, _ body: [UInt8], _ place: Header.Place, topic: TopicID?, by index: Int,
-        inNameOf victim: Int? = nil, time: Instant? = nil
+        inNameOf victim: Int? = nil, under stolen: Own? = nil, time: Instant? = nil
     ) -> Entry? {
-        let named = machines[victim ?? index].own
+        let named = stolen ?? machines[victim ?? index].own
         return try? ValidEntry(
             signing: Header(
                 kind: kind, author: named.did, key: named.keyEntry, topic: topic,
                 time: time ?? clock(index), bodyHash: SHA256.hash(body),
                 bodySize: Int64(body.count), place: place),
-            body: body, by: machines[index].own.key
+            body: body, by: (stolen ?? machines[index].own).key
         ).entry
     }
 
     func statement<Body: EntryBody>(
         _ body: Body, about held: HeldContract, by index: Int, inNameOf victim: Int? = nil,
-        basis: EntryID? = nil, versions: [RecordVersion] = []
+        under stolen: Own? = nil, basis: EntryID? = nil, versions: [RecordVersion] = []
     ) -> Entry? {
         hand(
             Body.kind.rawValue, body.wire,
@@ -89,7 +98,7 @@ extension World {
                 .init(
                     expires: clock(index).advanced(by: 86_400_000), about: held.log, basis: basis,
                     versions: versions)),
-            topic: held.key.topic, by: index, inNameOf: victim)
+            topic: held.key.topic, by: index, inNameOf: victim, under: stolen)
     }
 
     func hand(_ statement: Entry?, key: [UInt8]? = nil, from index: Int, to others: [DID]) {
@@ -132,7 +141,6 @@ extension World {
             old.header.kind, body, .log(place), topic: old.header.topic, by: index,
             time: old.header.time)
         let half = neighbours(index).filter { _ in malice.below(2) == 0 }
-        oracle.forked.insert(log)
         push(entry, from: index, to: half)
     }
 
@@ -190,22 +198,29 @@ extension World {
         ask(Act(transition: name, record: record, arguments: arguments), held, index)
     }
 
-    /// A request on the versions as they are; whether its author may is another matter.
+    /// Whether its author may is another matter.
     func ask(_ act: Act, _ held: HeldContract, _ index: Int, inNameOf victim: Int? = nil) {
         guard let fold = held.fold else { return }
-        let isStale = malice.below(6) == 0
+        let request = request(
+            act, held, fold, by: index, inNameOf: victim, isStale: malice.below(6) == 0)
+        hand(request, from: index, to: held.proposal.participants)
+    }
+
+    /// A request on the versions as they are, or one of the versions before.
+    func request(
+        _ act: Act, _ held: HeldContract, _ fold: Fold, by index: Int, inNameOf victim: Int? = nil,
+        under stolen: Own? = nil, isStale: Bool = false
+    ) -> Entry? {
         let versions = fold.state.touched(by: act).sorted().map {
             RecordVersion(
                 record: $0,
                 version: max(1, (fold.state.record($0)?.version ?? 1) - (isStale ? 1 : 0)))
         }
         let signed = SignedAct(
-            transition: act.transition, record: act.record,
-            arguments: [Argument](act.arguments))
-        let request = statement(
+            transition: act.transition, record: act.record, arguments: [Argument](act.arguments))
+        return statement(
             Request(salt: malice.hash(), act: signed), about: held, by: index, inNameOf: victim,
-            basis: fold.head.id, versions: versions)
-        hand(request, from: index, to: held.proposal.participants)
+            under: stolen, basis: fold.head.id, versions: versions)
     }
 
     private func talkNonsense(_ index: Int) {

@@ -182,10 +182,11 @@ extension World {
         return trade.pick(choices)
     }
 
-    private func fill(
-        _ choice: Choice, _ state: ContractState, _ me: DID, _ node: Node, _ held: HeldContract,
+    func fill(
+        _ choice: Choice, _ state: ContractState, _ me: DID, _ node: Node?, _ held: HeldContract,
         _ clock: Instant
     ) -> Act? {
+        guard let node else { return nil }
         for _ in 0..<6 {
             var act = choice.act
             for parameter in choice.arguments where act.arguments[parameter.name] == nil {

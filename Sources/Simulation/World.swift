@@ -253,7 +253,7 @@ public final class World {
         if !changes.isEmpty {
             if machines[index].diskFullUntil > now {
                 tally.hit(.fullDisk)
-                return reload(index)
+                return failCommit(index)
             }
             if plan.has(.ioErrors), !isHealed, weather.happens(plan.rate(.ioErrors)) {
                 tally.hit(.ioErrors)
@@ -262,8 +262,9 @@ public final class World {
                     commit(changes, at: index)
                     machines[index].disk.sync()
                 }
-                return reload(index)
+                return failCommit(index)
             }
+            machines[index].failures = 0
             commit(changes, at: index)
             if end == .beforeSync { return crash(index, isWhole: true) }
             machines[index].disk.sync()
@@ -360,6 +361,18 @@ public final class World {
     func reload(_ index: Int) {
         end(index)
         start(index, repairs: true)
+    }
+
+    /// Read anew as after any failed commit; after the third in a row the process ends, and its owner looks
+    /// after the disk.
+    private func failCommit(_ index: Int) {
+        machines[index].failures += 1
+        guard machines[index].failures > 2 else { return reload(index) }
+        machines[index].failures = 0
+        end(index)
+        agenda.put(
+            .wake(index),
+            at: max(now, machines[index].diskFullUntil) + weather.within(1_000...600_000))
     }
 
     func end(_ index: Int) {

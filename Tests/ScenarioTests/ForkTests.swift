@@ -220,6 +220,7 @@ import Testing
         play.market.network.connect("alice", "dave")
         play.market.network.settle()
         #expect(play.market.network["dave"].forked(play.log) == 3)
+        #expect(play.market.network["dave"].chains.chain(play.log)?.fork?.sequence == 3)
         #expect(play.market.network["dave"].lines[play.log]?.line.remaining == 200)
         // A proof of a log that nobody opened is no reason to close, and changes nothing.
         var other = play.trunk[1].header

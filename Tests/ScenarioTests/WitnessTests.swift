@@ -129,6 +129,35 @@ import Testing
         #expect(try market.digests(id, "bob", "judge").count == 1)
     }
 
+    /// The request reached wei alone; what wei receipted went on to bob and judge, and then wei's disk is
+    /// put back to a copy from before.
+    @Test func `a witness with an old copy closes nothing until it holds again what it receipted`()
+        throws
+    {
+        var (market, id) = try Self.option(witnesses: ["wei"], threshold: 1)
+        try market.pay("alice", "bob", id)
+        market.network.disconnect("alice", "bob")
+        market.network.disconnect("alice", "judge")
+        Self.pass(&market, days: 38)
+        let copy = try #require(market.network.stores["wei"])
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        market.network.settle()
+        market.network.stop("wei")
+        market.network.restore("wei", copy)
+        market.network.start("wei")
+        for name in ["bob", "judge"] { market.network.connect("wei", name) }
+        Self.pass(&market, days: 5)
+        try market.act("bob", id, "lapse")
+        for _ in 0..<3 { Self.pass(&market, days: 0) }
+        #expect(try market.held("bob", id).outcome == .open)
+        // alice says it again as soon as she meets it.
+        market.network.connect("alice", "wei")
+        for _ in 0..<3 { Self.pass(&market, days: 0) }
+        #expect(try market.state("bob", id).records.contains { $0.family == "exercise" })
+        let log = try #require(market.held("bob", id).witnessLogs[market.did("wei")])
+        #expect(log.receiptedStatements.count == Set(log.receiptedStatements).count)
+    }
+
     @Test func `with nobody's request in time the closings let the option lapse`() throws {
         var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
         try market.pay("alice", "bob", id)
@@ -181,5 +210,27 @@ import Testing
         for name in ["alice", "bob", "judge", "wei"] { market.restart(name) }
         #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
         #expect(try market.held("bob", id).fold?.epoch == 1)
+    }
+
+    @Test func `an arbiter that took over changes its key, and a restart forgets nothing`() throws {
+        var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("bob")
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        Self.pass(&market, days: 3)
+        try market.network.command("judge") { try $0.takeOver(id) }
+        market.network.settle()
+        Self.pass(&market, days: 0)
+        let code = try #require(market.network.recoveryCode("judge"))
+        try market.network.command("judge") { try $0.rotate(with: code) }
+        market.back("bob")
+        Self.pass(&market, days: 0)
+        for name in ["alice", "bob", "judge"] { market.restart(name) }
+        Self.pass(&market, days: 0)
+        try Self.deliver(&market, id)
+        for name in ["alice", "bob", "judge"] { market.restart(name) }
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).outcome == .fulfilled, "\(name)")
+        }
     }
 }

@@ -7,11 +7,17 @@
 
     /// The tester tested: `scripts/planted` builds these and runs them alone, one bug to a process.
     @Suite struct PlantedTests {
+        private static let seeds: ClosedRange<UInt64> = {
+            let words = ProcessInfo.processInfo.environment["TALEA_SEEDS"]?.split(separator: "-")
+            let ends = words?.compactMap { UInt64($0) } ?? [1, 200]
+            return ends[0]...ends[1]
+        }()
+
         @Test func `the planted bug is found`() throws {
             let name = ProcessInfo.processInfo.environment["TALEA_PLANT"] ?? ""
             let bug = try #require(Planted(rawValue: name), "TALEA_PLANT=\(name)")
             defer { Planted.chosen = nil }
-            for seed: UInt64 in 1...200 {
+            for seed in Self.seeds {
                 Planted.chosen = bug
                 guard let violation = try Seeds.run(seed, minutes: 60).violation else { continue }
                 // Without the bug nothing must be wrong with this seed.
@@ -20,7 +26,19 @@
                 print("found \(name): \(violation.check.rawValue), seed \(seed)")
                 return
             }
-            Issue.record("not found in 200 seeds: \(name)")
+            Issue.record("not found in \(Self.seeds.count) seeds: \(name)")
+        }
+
+        @Test func `where no bug is planted the same worlds are whole`() throws {
+            for seed in Self.seeds {
+                let fate = try Seeds.run(seed, minutes: 60)
+                #expect(fate.violation == nil, "seed \(seed)")
+                if let violation = fate.violation {
+                    print("seed \(seed): \(violation) among \(fate.families.map(\.rawValue))")
+                }
+                if seed % 20 == 0 { print("up to \(seed)") }
+                fflush(nil)
+            }
         }
 
         @Test func `every planted bug has a name of its own`() {

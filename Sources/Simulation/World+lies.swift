@@ -1,0 +1,146 @@
+internal import Capacity
+internal import Contracts
+internal import Entries
+internal import Identity
+internal import Logs
+internal import NodeCore
+
+// Steps of a sequencer that lies in one thing and is right in all others: whoever checks all but that
+// one takes them for good.
+
+extension World {
+    private enum Lie: CaseIterable {
+        /// A default before its deadline; an act after it.
+        case early, late
+        /// What needs somebody else's consent; what somebody else may do.
+        case alone, another
+        /// Another state than the one that follows; other fields.
+        case digest, fields
+        /// A body that does not commit to the key that opens it.
+        case seal
+        /// A request with a signature that is not its author's.
+        case forged
+    }
+
+    func writeLyingStep(_ index: Int) {
+        guard let node = machines[index].node else { return }
+        let mine = node.contracts.sorted { $0.key < $1.key }.map(\.value).filter { held in
+            guard let fold = held.fold, held.proposal.sequencer == node.own.did else {
+                return false
+            }
+            return fold.isSequenced && !held.isWitnessed && !fold.state.isEnded && fold.halt == nil
+                && fold.takeover == nil
+        }
+        guard let held = malice.pick(mine), let fold = held.fold else { return }
+        for lie in Lie.allCases.shuffled(using: &malice) {
+            if tell(lie, held, fold, index) { return }
+        }
+    }
+
+    /// What is asked, by whom, and when it would be lawful.
+    private struct Pretence {
+        let act: Act
+        let actor: DID
+        let time: Instant
+    }
+
+    private func tell(_ lie: Lie, _ held: HeldContract, _ fold: Fold, _ index: Int) -> Bool {
+        guard let chain = machines[index].node?.chains.chain(held.log),
+            let pretence = pretend(lie, held, fold, index)
+        else { return false }
+        let time = max(clock(index), chain.newestTime)
+        let consents = Set(held.proposal.participants)
+        guard
+            let outcome = try? fold.state.decide(
+                pretence.act, by: pretence.actor, consents: consents, at: pretence.time,
+                sequence: fold.head.sequence + 1),
+            outcome.lines.allSatisfy({ $0.units == 0 })
+        else { return false }
+        var next = fold.state
+        next.apply(outcome)
+        var changes = outcome.touched.compactMap { number in
+            next.record(number).map { record in
+                Step.RecordChange(
+                    record: number, state: record.state,
+                    fields: [Argument](
+                        Dictionary(
+                            record.fields.map { ($0.name, $0.value) },
+                            uniquingKeysWith: { first, _ in first })))
+            }
+        }
+        if lie == .fields {
+            guard let last = changes.popLast() else { return false }
+            changes.append(.init(record: last.record, state: "elsewhere", fields: last.fields))
+        }
+        var request: Entry?
+        if lie == .forged {
+            request = self.request(
+                pretence.act, held, fold, by: index, inNameOf: oracle.machineOf[pretence.actor])
+        }
+        let signed = SignedAct(
+            transition: pretence.act.transition, record: pretence.act.record,
+            arguments: [Argument](pretence.act.arguments))
+        let step = Step(
+            act: request == nil ? signed : nil, request: request, records: changes,
+            digest: lie == .digest ? malice.hash() : next.digest())
+        let place = Header.LogPlace(
+            log: held.log, sequence: chain.head + 1, previous: chain.id(at: chain.head))
+        guard
+            var body = try? PrivateBody.seal(
+                step.wire, key: held.key.bodyKey(log: held.log, sequence: place.sequence),
+                nonce: malice.bytes(24), author: machines[index].did, place: place)
+        else { return false }
+        if lie == .seal { body[24 + malice.below(32)] ^= 1 }
+        let entry = hand(
+            Kind.step.rawValue, body, .log(place), topic: held.key.topic, by: index, time: time)
+        push(
+            entry, from: index,
+            to: neighbours(index).filter { held.proposal.participants.contains(machines[$0].did) })
+        return true
+    }
+
+    private func pretend(_ lie: Lie, _ held: HeldContract, _ fold: Fold, _ index: Int) -> Pretence?
+    {
+        let (me, now) = (machines[index].did, clock(index))
+        let state = fold.state
+        func choices(of did: DID, at time: Instant) -> [Act] {
+            state.choices(for: did, at: time, includeDefaults: false).compactMap { choice in
+                choice.arguments.isEmpty
+                    ? choice.act : fill(choice, state, did, machines[index].node, held, time)
+            }
+        }
+        func needsOthers(_ act: Act, by did: DID) -> Bool {
+            !state.consentsNeeded(for: act).subtracting([did]).isEmpty
+        }
+        switch lie {
+        case .early:
+            let waiting = state.records.filter { ($0.until ?? .earliest) >= now }
+            guard let record = malice.pick(waiting), let until = record.until,
+                let act = state.defaultAct(record.number)
+            else { return nil }
+            return Pretence(
+                act: act, actor: me,
+                time: until.advanced(by: state.stop(of: record.number) + 1))
+        case .late:
+            for record in state.records.shuffled(using: &malice) {
+                guard let until = record.until, now > until else { continue }
+                let acts = choices(of: me, at: until).filter { $0.record == record.number }
+                if let act = malice.pick(acts.filter { !needsOthers($0, by: me) }) {
+                    return Pretence(act: act, actor: me, time: until)
+                }
+            }
+            return nil
+        case .alone:
+            let acts = choices(of: me, at: now).filter { needsOthers($0, by: me) }
+            return malice.pick(acts).map { Pretence(act: $0, actor: me, time: now) }
+        case .another, .forged:
+            guard let victim = victim(held, index) else { return nil }
+            let did = machines[victim].did
+            let acts = choices(of: did, at: now).filter { !needsOthers($0, by: did) }
+            return malice.pick(acts).map { Pretence(act: $0, actor: did, time: now) }
+        case .digest, .fields, .seal:
+            let acts = choices(of: me, at: now).filter { !needsOthers($0, by: me) }
+            return malice.pick(acts).map { Pretence(act: $0, actor: me, time: now) }
+        }
+    }
+}

@@ -28,6 +28,8 @@ public struct HeldContract: Sendable {
     public internal(set) var witnessLogs: [DID: WitnessLog] = [:]
     /// Every request that came, with witnesses alone: closings may list any of them.
     var requestsSeen: [EntryID: Entry] = [:]
+    /// What this node asked its witnesses to close since its start.
+    var closingsAsked: Set<WitnessLog.Closing> = []
     /// Steps of the arbiter's epoch that came before the basis was folded.
     var ahead: [Entry] = []
 
@@ -141,6 +143,19 @@ public struct HeldContract: Sendable {
     /// The earliest M receipts of a statement or step, fewer where fewer came.
     func receipts(of subject: EntryID) -> [Entry] {
         let all = witnesses.compactMap { witnessLogs[$0]?.receipts[subject] }
+        return Array(
+            all.sorted { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
+                .prefix(Int(clamping: proposal.witnesses.threshold)))
+    }
+
+    /// The earliest M receipts by which witnesses say that they hold the step which started the clock of
+    /// `record`; fewer where fewer came.
+    func receipts(showing record: Int64) -> [Entry] {
+        guard isWitnessed, let showing = fold?.showing(record) else { return [] }
+        let all = witnesses.compactMap { witness in
+            witnessLogs[witness]?.receipts.lazy.filter { showing.contains($0.key) }.map(\.value)
+                .min { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
+        }
         return Array(
             all.sorted { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
                 .prefix(Int(clamping: proposal.witnesses.threshold)))

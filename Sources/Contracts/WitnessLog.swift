@@ -7,6 +7,14 @@ public struct WitnessLog: Sendable {
     /// By the statement or log entry that was receipted.
     public private(set) var receipts: [EntryID: Entry] = [:]
     public private(set) var closings: [Closing: Entry] = [:]
+    /// Entries of logs that were receipted, by log.
+    private var places: [LogID: [Place]] = [:]
+
+    /// A receipted log entry.
+    public struct Place: Hashable, Sendable {
+        public let sequence: Int64
+        public let id: EntryID
+    }
 
     /// One version of a record at one deadline.
     public struct Closing: Hashable, Sendable {
@@ -31,6 +39,9 @@ public struct WitnessLog: Sendable {
                 return
             }
             receipts[body.subject] = entry
+            if let log = body.log {
+                places[log, default: []].append(.init(sequence: body.sequence, id: body.subject))
+            }
         case .closed:
             guard let body = try? entry.read(Closed.self) else { return }
             let closing = Closing(
@@ -38,5 +49,10 @@ public struct WitnessLog: Sendable {
             if closings[closing] == nil { closings[closing] = entry }
         default: break
         }
+    }
+
+    /// The highest sequence of `log` at which it receipted an entry for which `holds` is true; 0 if none.
+    public func highest(in log: LogID, where holds: (Place) -> Bool) -> Int64 {
+        places[log]?.filter(holds).map(\.sequence).max() ?? 0
     }
 }

@@ -66,7 +66,7 @@ extension View {
     }
 
     func myChoices(_ held: HeldContract) -> [Choice] {
-        guard let fold = held.fold, fold.isSequenced, fold.halt == nil else { return [] }
+        guard let fold = held.fold, held.mayBeAsked else { return [] }
         return fold.state.choices(
             for: node.own.did, at: now, includeDefaults: true,
             late: { node.lateness(of: $0, in: held.id) })

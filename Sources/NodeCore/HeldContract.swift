@@ -140,6 +140,15 @@ public struct HeldContract: Sendable {
         return receipts(of: head).count >= Int(proposal.witnesses.threshold)
     }
 
+    /// The highest sequence of `log` that M witnesses receipted, each at it or above, of the entries for
+    /// which `holds` is true; 0 where there are not so many.
+    func witnessedHeight(of log: LogID, where holds: (WitnessLog.Place) -> Bool) -> Int64 {
+        let threshold = Int(clamping: proposal.witnesses.threshold)
+        let heights = witnesses.map { witnessLogs[$0]?.highest(in: log, where: holds) ?? 0 }
+            .sorted(by: >)
+        return threshold > 0 && heights.count >= threshold ? heights[threshold - 1] : 0
+    }
+
     /// The earliest M receipts of a statement or step, fewer where fewer came.
     func receipts(of subject: EntryID) -> [Entry] {
         let all = witnesses.compactMap { witnessLogs[$0]?.receipts[subject] }
@@ -183,6 +192,17 @@ public struct HeldContract: Sendable {
             return act.without == nil
                 && fold.state.consentsNeeded(for: act).isSubset(of: signed)
         }.map(\.entry.header.time).min()
+    }
+
+    /// Whether a request can come to something: also where the sequencer's log parts, for with witnesses it
+    /// is what the arbiter takes over for.
+    public var mayBeAsked: Bool {
+        guard let fold, fold.isSequenced else { return false }
+        switch fold.halt {
+        case nil: return true
+        case .forked: return isWitnessed && fold.epoch == 0
+        default: return false
+        }
     }
 
     /// No further step will come: it ended, or never began.

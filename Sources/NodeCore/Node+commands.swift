@@ -335,7 +335,7 @@ extension Node {
         guard let fold = held.fold, fold.isSequenced else {
             throw .contractNotSequenced(contract)
         }
-        guard fold.halt == nil else { throw .contractHalted(contract) }
+        guard held.mayBeAsked else { throw .contractHalted(contract) }
         guard fold.state.record(act.record) != nil else { throw .recordUnknown(act.record) }
         let needed = fold.state.consentsNeeded(for: act).subtracting([own.did])
         var signed = SignedAct(

@@ -280,7 +280,7 @@ extension Node {
 
     /// More of a branch beside ours. It is kept where it binds, as in lines, or where a ruling goes on from it.
     mutating func hold(_ rival: [ValidEntry], in log: LogID, from peer: PeerID?) {
-        guard let parted = forkedAt[log] else { return }
+        guard let parted = forkedAt[log] else { return holdTakenBack(rival, in: log) }
         guard isLine(log) else { return holdRuled(rival, in: log, forkedAt: parted) }
         var kept: [ValidEntry] = []
         for valid in rival {

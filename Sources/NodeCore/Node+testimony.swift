@@ -34,6 +34,7 @@ extension Node {
         contracts[id]?.witnessLogs[witness, default: WitnessLog()].fold(entry)
         if let receipt = try? entry.read(Receipt.self) {
             settle(OutboxKey(statement: receipt.subject, recipient: witness))
+            if receipt.log != nil { lookForTakenBack(in: id) }
         }
     }
 

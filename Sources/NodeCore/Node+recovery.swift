@@ -38,8 +38,8 @@ extension Node {
         guard recovery.isUnsure(log) else { return nil }
         let recovers = recovery.isRecovering(log)
         let asked = counterparties(of: log)
-        let behind = recovery.answers.sorted { $0.key < $1.key }.compactMap { did, answers in
-            answers[log].flatMap {
+        let behind = recovery.answers.sorted { $0.key < $1.key }.compactMap { did, _ in
+            answer(of: did, log).flatMap {
                 $0 > chains.head(log) ? Recovery.Waiting.Ahead(did: did, sequence: $0) : nil
             }
         }
@@ -51,12 +51,12 @@ extension Node {
                 log: log, reason: recovers ? recovery.reason : nil, missing: missing,
                 behind: behind, oneIsEnough: oneIsEnough, patience: oneIsEnough ? patience : nil)
         }
-        func silent(_ some: [DID]) -> [DID] { some.filter { recovery.answers[$0]?[log] == nil } }
+        func silent(_ some: [DID]) -> [DID] { some.filter { answer(of: $0, log) == nil } }
         let missing = spared(silent(asked), of: log)
         // Of an old copy everyone bound by the log must be heard; else, in the end, one of them.
         if recovers, !missing.isEmpty { return waits(for: missing, oneIsEnough: false) }
         if !recovers, !asked.isEmpty {
-            let isHubHeard = hubs.contains { recovery.answers[$0]?[log] != nil }
+            let isHubHeard = hubs.contains { answer(of: $0, log) != nil }
             let isHeard =
                 missing.isEmpty
                 || isPatienceOver && (missing.count < asked.count || isHubHeard)
@@ -76,11 +76,23 @@ extension Node {
             // Alone in it, as far as is known. Whoever came in just now, or holds an old copy, does not
             // know far enough.
             let isSurelyAlone = !recovers && chains.head(log) > 0
-            isHeard = isSurelyAlone || recovery.answers.values.contains { $0[log] != nil }
+            isHeard = isSurelyAlone || recovery.answers.keys.contains { answer(of: $0, log) != nil }
         } else {
             isHeard = rest.isEmpty || isPatienceOver && rest.count < others.count
         }
         return isHeard ? nil : waits(for: rest, oneIsEnough: true)
+    }
+
+    /// How far `did` said that `log` goes. Who says that there is more shows it; whoever does not could
+    /// keep us from signing for as long as it likes. In an old copy everyone is waited for anyway.
+    private func answer(of did: DID, _ log: LogID) -> Int64? {
+        guard let answer = recovery.answers[did]?[log] else { return nil }
+        guard recovery.reason == nil, answer > chains.head(log),
+            let since = recovery.claims[did]?[log]
+        else { return answer }
+        let isHere = connection(to: did) != nil
+        let patience = isHere ? claimMilliseconds : claimOfGoneMilliseconds
+        return since.advanced(by: patience) < now ? nil : answer
     }
 
     /// Of a contract's witnesses M are enough.
@@ -224,6 +236,9 @@ extension Node {
             recovery.answers[did, default: [:]][head.log] = sequence
             let held = chains.head(head.log)
             if sequence > held {
+                if recovery.claims[did]?[head.log] == nil {
+                    recovery.claims[did, default: [:]][head.log] = now
+                }
                 converse(id) {
                     $0.missing(head.log, from: UInt64(held) + 1, to: head.sequence)
                 }

@@ -6,6 +6,7 @@ import Foundation
 import Identity
 import Logs
 import NodeCore
+import Replication
 import Simulation
 import Testing
 
@@ -138,6 +139,46 @@ import Testing
         ] {
             #expect(ReadOnlyReason(text: text) == nil, "\(text)")
         }
+    }
+
+    @Test(arguments: ["carol", "bob"])
+    func `who says that there is more, and never shows it, holds nobody up for long`(_ liar: String)
+        throws
+    {
+        var story = try OptionStory()
+        try story.play(..<4)
+        var market = story.market
+        market.network.stop("alice")
+        market.network.start("alice")
+        let log = LogID.publicLog(
+            author: market.did("alice"), alliance: market.network["alice"].alliance.topic)
+        market.network.connect("alice", liar)
+        market.network.settle()
+        let claim = Message.Head(
+            log: log, sequence: 1_000_000, id: EntryID([UInt8](repeating: 7, count: 32))!)
+        market.network.inject(Message.answer([claim]).frame, from: liar, to: "alice")
+        for name in market.names where name != "alice" && name != liar {
+            market.network.connect("alice", name)
+        }
+        market.network.settle()
+        func say() throws {
+            try market.network.command("alice") {
+                try $0.publish(Profile(name: "alice again"))
+            }
+        }
+        market.network.pass(milliseconds: 11_000)
+        market.network.tick()
+        #expect {
+            try say()
+        } throws: { error in
+            guard case NodeRefusal.recovering(let waiting) = error else { return false }
+            return waiting.behind.map(\.sequence) == [1_000_000]
+        }
+        market.network.pass(milliseconds: 300_000)
+        market.network.tick()
+        try say()
+        market.settle()
+        #expect(market.network["alice"].recovery.reason == nil)
     }
 
     /// What an owner tries; most of it is refused, and that is the point.

@@ -29,11 +29,13 @@ extension Fold {
     }
 
     /// How much later than its clock began M witnesses held the step that started it. Refused while fewer
-    /// than M are shown to.
+    /// than M are shown to. Whoever wrote it knew of it, and gains nothing by keeping it back.
     func shownLate(
         _ record: Int64, _ receipts: [Entry], keys: KeyLookup, checker: SignatureChecker
     ) throws(FoldRefusal) -> Int64 {
         guard isWitnessed, let clock = clock(of: record) else { return 0 }
+        let writer = step(clock.sequence)?.log == takeoverLog ? arbiter : proposal.sequencer
+        guard state.awaited(record) != [writer] else { return 0 }
         let showing = showing(record)
         var times: [Instant] = []
         for witness in proposal.witnesses.identities {

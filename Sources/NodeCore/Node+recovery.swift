@@ -95,14 +95,26 @@ extension Node {
         return since.advanced(by: patience) < now ? nil : answer
     }
 
-    /// Of a contract's witnesses M are enough.
+    /// Of a contract's witnesses M are enough; of the logs that bind us in several contracts, M of each.
     private func spared(_ missing: [DID], of log: LogID) -> [DID] {
-        let witnesses =
+        func away(_ witnesses: Proposal.Witnesses) -> [DID] {
+            let away = witnesses.identities.filter(missing.contains)
+            let mayMiss = Int64(witnesses.identities.count) - witnesses.threshold
+            return Int64(away.count) <= mayMiss ? [] : away
+        }
+        let only =
             contractOfLog[log].flatMap { contracts[$0]?.proposal.witnesses }
-            ?? witnessed[log].flatMap { witnessing[$0]?.terms.witnesses } ?? .none
-        let away = missing.filter { witnesses.identities.contains($0) }
-        let mayMiss = Int64(witnesses.identities.count) - witnesses.threshold
-        return Int64(away.count) <= mayMiss ? missing.filter { !away.contains($0) } : missing
+            ?? witnessed[log].flatMap { witnessing[$0]?.terms.witnesses }
+        if let only {
+            let needed = away(only)
+            return missing.filter { !only.identities.contains($0) || needed.contains($0) }
+        }
+        var needed: Set<DID> = []
+        for held in contracts.values where !held.isOver {
+            needed.formUnion(held.participants)
+            needed.formUnion(away(held.proposal.witnesses))
+        }
+        return missing.filter(needed.contains)
     }
 
     /// Those who would hold entries of `log`: of a contract its participants and witnesses; of the key,

@@ -181,6 +181,39 @@ import Testing
         #expect(market.network["alice"].recovery.reason == nil)
     }
 
+    @Test func `of an old copy's witnesses M are enough, and fewer are not`() throws {
+        var (market, id) = try WitnessTests.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        var copy = try #require(market.network.stores["bob"])
+        try market.pay("alice", "bob", id)
+        let log = try market.held("bob", id).log
+        let newest = market.network["bob"].chains.head(log)
+        market.network.stop("bob")
+        for name in ["xin", "yan"] { market.network.stop(name) }
+        copy.mark(.sidecarAhead(sidecar: 9, database: 7))
+        market.network.restore("bob", copy)
+        market.network.start("bob")
+        #expect(market.network["bob"].chains.head(log) < newest)
+        for name in ["alice", "judge", "wei"] { market.network.connect("bob", name) }
+        market.network.settle()
+        // The newest is here again, and all but two witnesses have answered.
+        #expect(market.network["bob"].chains.head(log) == newest)
+        let waiting = try #require(market.network["bob"].waiting(log))
+        #expect(Set(waiting.missing) == [market.did("xin"), market.did("yan")])
+        try market.act("alice", id, "exercise", ["n": Market.units(10)])
+        WitnessTests.pass(&market, days: 2)
+        #expect(market.network["bob"].chains.head(log) == newest)
+        market.network.start("xin")
+        for name in ["alice", "bob", "judge", "wei"] { market.network.connect("xin", name) }
+        market.network.settle()
+        WitnessTests.pass(&market, days: 0)
+        #expect(market.network["bob"].waitingLogsOfOurs.map(\.missing) == [])
+        #expect(market.network["bob"].chains.head(log) > newest)
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+        for name in market.names where market.network.nodes[name] != nil {
+            #expect(market.network[name].forked(log) == nil, "\(name)")
+        }
+    }
+
     /// What an owner tries; most of it is refused, and that is the point.
     private static func work(
         _ network: inout Network, _ who: String, _ world: World, _ random: inout Seeded

@@ -243,6 +243,27 @@ import Testing
         #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
     }
 
+    @Test func `who keeps a step back has no more time for it itself`() throws {
+        var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        for name in market.names where name != "bob" { market.network.disconnect("bob", name) }
+        try market.act(
+            "alice", id, "pay_state", ["channel": .text("bank"), "reference": .text("r")])
+        // Bob, who is paid and sequences, hears of it after the two days that he has to deny it.
+        Self.pass(&market, days: 3)
+        for name in market.names where name != "bob" { market.network.connect("bob", name) }
+        market.network.settle()
+        Self.pass(&market, days: 0)
+        #expect(try market.state("alice", id).record(1)?.state.hasSuffix("stated") == true)
+        #expect(throws: NodeRefusal.self) {
+            try market.act("bob", id, "pay_deny", ["reason": .text("nothing came")])
+        }
+        try market.act("alice", id, "pay_silent")
+        Self.pass(&market, days: 0)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.state(name, id).record(1)?.state == "open", "\(name)")
+        }
+    }
+
     // MARK: - Third parties
 
     /// Alice disputes what bob says he delivered, and judge is away.

@@ -57,7 +57,7 @@ public enum Planted: String, CaseIterable, Sendable {
     case outboxNotResent = "outbox-not-resent"
     /// A contract's entries go to everyone.
     case topicLeak = "topic-leak"
-    /// A node that may only read signs.
+    /// A node signs where it may only read, or has to ask others first.
     case readOnlySigns = "read-only-signs"
     /// An old copy of the database is not noticed.
     case sidecarIgnored = "sidecar-ignored"

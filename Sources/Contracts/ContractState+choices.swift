@@ -64,12 +64,15 @@ extension ContractState {
     }
 
     /// Exactly what this identity may do now. A condition that reads an argument is left to `decide`.
+    /// `late`: how long after its deadline a record may still be answered, as for `decide`.
     public func choices(
-        for did: DID, at time: Instant, includeDefaults: Bool
+        for did: DID, at time: Instant, includeDefaults: Bool, late: (Int64) -> Int64 = { _ in 0 }
     ) -> [Choice] {
         var choices: [Choice] = []
         for record in records where !isEnded {
-            guard let until = record.until?.advanced(by: stop(of: record.number)) else { continue }
+            guard let deadline = record.until else { continue }
+            let until = deadline.advanced(by: stop(of: record.number))
+                .advanced(by: deadline < time ? late(record.number) : 0)
             if time > until, includeDefaults, let act = defaultAct(record.number),
                 did == terms.sequencer || participants.contains(did)
             {
@@ -81,7 +84,7 @@ extension ContractState {
                     choices.append(choice(act, "default", [], isDefault: true))
                 }
             }
-            choices += time <= until ? timely(record, did, time) : late(record, did, time)
+            choices += time <= until ? timely(record, did, time) : belated(record, did, time)
         }
         for claim in claims where claim.transfer.to == did {
             var arguments: [String: Value] = [
@@ -132,7 +135,7 @@ extension ContractState {
         }
     }
 
-    private func late(_ record: Record, _ did: DID, _ time: Instant) -> [Choice] {
+    private func belated(_ record: Record, _ did: DID, _ time: Instant) -> [Choice] {
         if record.phase.isEmpty, record.pay?.from == did { return [builtIn(.payState, record)] }
         return moves(record).compactMap { transition in
             guard transition.late, !transition.isDefault, isOpen(transition, record, time),

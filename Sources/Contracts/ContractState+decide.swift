@@ -8,9 +8,11 @@ extension ContractState {
     /// default may be asked for by anyone named in the contract, strictly after the deadline; anything
     /// else is in time up to and including it, a stated payment even later, until a default stands.
     /// `free`: when the units that each line locked for this contract fall free, where that is known.
+    /// `late`: how many milliseconds after the deadline still are in time, because the step that started
+    /// the clock was shown so late.
     public func decide(
         _ act: Act, by actor: DID, consents: Set<DID> = [], at time: Instant, sequence: Int64,
-        free: [Instant?] = []
+        free: [Instant?] = [], late: Int64 = 0
     ) throws(ContractRefusal) -> Outcome {
         guard !records.isEmpty else { throw .notOpened }
         if act.transition == BuiltIn.discharge.rawValue {
@@ -24,7 +26,7 @@ extension ContractState {
         guard let record = record(act.record) else { throw .recordUnknown(act.record) }
         if let transition = template.transition(act.transition) {
             let arguments = try check(
-                transition, record, act, by: actor, consents: consents, at: time)
+                transition, record, act, by: actor, consents: consents, at: time, late: late)
             let needed = Set(consentsNeeded(transition, record, by: actor))
             var step = step(
                 transition.name, isDefault: transition.isDefault, actor, needed, time, sequence)
@@ -34,7 +36,8 @@ extension ContractState {
             throw .transitionUnknown(act.transition)
         }
         return try decide(
-            builtIn, record, act, by: actor, consents: consents, at: time, sequence: sequence)
+            builtIn, record, act, by: actor, consents: consents, at: time, sequence: sequence,
+            late: late)
     }
 
     private func step(
@@ -50,7 +53,7 @@ extension ContractState {
 
     private func check(
         _ transition: Transition, _ record: Record, _ act: Act, by actor: DID,
-        consents: Set<DID>, at time: Instant
+        consents: Set<DID>, at time: Instant, late: Int64
     ) throws(ContractRefusal) -> [Datum?] {
         guard record.family == transition.family, record.state == transition.state else {
             throw .wrongState(
@@ -60,7 +63,8 @@ extension ContractState {
         var environment = environment(record, time: time)
         environment.arguments = arguments
         try checkTime(
-            transition.name, record, isDefault: transition.isDefault, late: transition.late, time)
+            transition.name, record, isDefault: transition.isDefault,
+            late: transition.late ? nil : late, time)
         if transition.isDefault {
             try checkNamed(actor, transition.name)
         } else {
@@ -94,8 +98,9 @@ extension ContractState {
         return arguments
     }
 
+    /// `late`: how long after the deadline still is in time; `nil` for ever.
     private func checkTime(
-        _ name: String, _ record: Record, isDefault: Bool, late: Bool, _ time: Instant
+        _ name: String, _ record: Record, isDefault: Bool, late: Int64?, _ time: Instant
     ) throws(ContractRefusal) {
         guard let until = record.until else {
             throw .wrongState(record: record.number, state: record.state, transition: name)
@@ -106,8 +111,8 @@ extension ContractState {
             }
             return
         }
-        guard !late, time > until else { return }
-        let last = until.advanced(by: stop(of: record.number))
+        guard let late, time > until else { return }
+        let last = until.advanced(by: stop(of: record.number)).advanced(by: late)
         if time > last, !planted(.lateActTaken) {
             throw .tooLate(transition: name, at: time, until: last)
         }
@@ -240,7 +245,7 @@ extension ContractState {
 
     private func decide(
         _ builtIn: BuiltIn, _ record: Record, _ act: Act, by actor: DID, consents: Set<DID>,
-        at time: Instant, sequence: Int64
+        at time: Instant, sequence: Int64, late: Int64
     ) throws(ContractRefusal) -> Outcome {
         let name = builtIn.rawValue
         let wrong = ContractRefusal.wrongState(
@@ -265,7 +270,7 @@ extension ContractState {
                     reference: arguments[safe: 1]??.name ?? "")
             case (.payReceive, "stated"), (.payDeny, "stated"):
                 try mine(pay.to, pay.toRole)
-                try checkTime(name, record, isDefault: false, late: false, time)
+                try checkTime(name, record, isDefault: false, late: late, time)
                 if builtIn == .payReceive {
                     return try step.settle(rule, on: record.number, paid: true)
                 }
@@ -274,14 +279,14 @@ extension ContractState {
                     on: record.number, phase: "denied", until: until, reference: nil)
             case (.payRule, "denied"):
                 try mine(arbiter, template.arbiterRole)
-                try checkTime(name, record, isDefault: false, late: false, time)
+                try checkTime(name, record, isDefault: false, late: late, time)
                 guard let paid = arguments.first??.number, paid == 0 || paid == 1 else {
                     throw .argumentKind("paid", wanted: .choice(["1", "0"]))
                 }
                 return try step.settle(rule, on: record.number, paid: paid == 1)
             case (.payUnpaid, ""), (.paySilent, "stated"), (.payRuleDefault, "denied"):
                 try checkNamed(actor, name)
-                try checkTime(name, record, isDefault: true, late: false, time)
+                try checkTime(name, record, isDefault: true, late: 0, time)
                 let paid =
                     builtIn == .paySilent
                     || (builtIn == .payRuleDefault && template.deniedIsPaid)
@@ -289,7 +294,7 @@ extension ContractState {
             default: throw wrong
             }
         case (.dispute(let rule), .rule), (.dispute(let rule), .agree):
-            try checkTime(name, record, isDefault: false, late: false, time)
+            try checkTime(name, record, isDefault: false, late: late, time)
             guard let ruling = arguments.first??.number else { throw .argumentMissing("ruling") }
             if builtIn == .rule {
                 try mine(arbiter, template.arbiterRole)
@@ -299,7 +304,10 @@ extension ContractState {
             guard between.contains(actor) else {
                 throw .notYours(transition: name, awaited: rule.between.map(\.text))
             }
-            for other in between where other != actor && !consents.contains(other) {
+            for other in between
+            where other != actor && !consents.contains(other)
+                && !planted(.moveWithoutConsent)
+            {
                 throw .consentMissing(transition: name, other)
             }
             var agreed = self.step(
@@ -307,7 +315,7 @@ extension ContractState {
             return try agreed.rule(rule, on: record.number, ruling: ruling)
         case (.dispute(let rule), .ruleDefault):
             try checkNamed(actor, name)
-            try checkTime(name, record, isDefault: true, late: false, time)
+            try checkTime(name, record, isDefault: true, late: 0, time)
             let ruling = try guarded(rule.fallback.text) { () throws(EvaluationFault) in
                 try rule.fallback.number(in: environment(record, time: time), as: .bp)
             }

@@ -63,7 +63,8 @@ extension Fold {
     }
 
     /// With no witnesses, a default against someone needs that one's signed acknowledgement of the step
-    /// that started the clock, where the sequencer alone started it (design §4, N = 0).
+    /// that started the clock, where the sequencer alone started it (design §4, N = 0). Whoever asks for
+    /// the default itself knows of that step.
     func checkClock(
         of record: Int64, _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
     ) throws(FoldRefusal) {
@@ -72,7 +73,9 @@ extension Fold {
             // By its own right or by a request of its own: both are its own word.
             step.actor == proposal.sequencer
         else { return }
-        for silent in state.awaited(record).sorted() where silent != proposal.sequencer {
+        let asker = candidate.request?.header.author
+        for silent in state.awaited(record).sorted()
+        where silent != proposal.sequencer && silent != asker {
             let acknowledged = candidate.consents.contains { entry in
                 guard entry.header.author == silent,
                     let body = try? entry.read(Acknowledgement.self),

@@ -119,13 +119,6 @@ extension Fold {
         return state.defaultAct(act.record)?.transition == act.transition ? act.record : nil
     }
 
-    /// The deadline a closing must name: the record's own, and the longest stop of a third party it
-    /// waits for, unless that one is shown to have been there.
-    public func closingDeadline(of number: Int64) -> Instant? {
-        guard let until = state.record(number)?.until else { return nil }
-        return until.advanced(by: state.stop(of: number))
-    }
-
     /// M witnesses closed this version of the record, and no request that they list was admissible.
     func closingTime(
         of number: Int64, _ candidate: Candidate, keys: KeyLookup, checker: SignatureChecker
@@ -133,8 +126,10 @@ extension Fold {
         guard let record = state.record(number), let until = record.until else {
             throw .contract(.recordUnknown(number))
         }
+        let late = try shownLate(number, candidate.receipts, keys: keys, checker: checker)
         let deadline = until.advanced(
-            by: try stop(of: number, candidate, keys: keys, checker: checker))
+            by: try stop(of: number, candidate, keys: keys, checker: checker)
+        ).advanced(by: late)
         var times: [Instant] = []
         var listings: [EntryID: Int64] = [:]
         for witness in proposal.witnesses.identities {
@@ -159,7 +154,9 @@ extension Fold {
                 throw .listedMissing(id)
             }
             if planted(.listedIgnored) { continue }
-            if isAdmissible(listed, candidate, at: deadline, keys: keys, checker: checker) {
+            if isAdmissible(
+                listed, candidate, at: deadline, late: late, keys: keys, checker: checker)
+            {
                 throw .listedAdmissible(id)
             }
         }
@@ -167,12 +164,13 @@ extension Fold {
     }
 
     /// Whether a listed request, in time as it is, would have had effect. One whose body does not open
-    /// would not: its author alone could have closed it.
+    /// would not: its author alone could have closed it. Nor would one that asks for the same default.
     func isAdmissible(
-        _ request: Entry, _ candidate: Candidate, at time: Instant, keys: KeyLookup,
-        checker: SignatureChecker
+        _ request: Entry, _ candidate: Candidate, at time: Instant, late: Int64,
+        keys: KeyLookup, checker: SignatureChecker
     ) -> Bool {
         guard let act = try? checkFresh(request, at: time),
+            state.defaultAct(act.record)?.transition != act.transition,
             (try? check(request, keys: keys, checker: checker)) != nil
         else { return false }
         var asking = candidate
@@ -183,7 +181,7 @@ extension Fold {
         }
         let outcome = try? state.decide(
             Act(act), by: request.header.author, consents: consents, at: time,
-            sequence: head.sequence + 1)
+            sequence: head.sequence + 1, late: late)
         return outcome != nil
     }
 

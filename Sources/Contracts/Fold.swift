@@ -247,10 +247,12 @@ extension Fold {
         var candidate = candidate
         candidate.time = time
         let consents = try consentsTo(candidate, act, keys: keys, checker: checker)
+        let late = try lateness(of: act, candidate, keys: keys, checker: checker)
         let outcome: Outcome
         do {
             outcome = try state.decide(
-                Act(act), by: actor, consents: consents, at: candidate.time, sequence: sequence)
+                Act(act), by: actor, consents: consents, at: candidate.time, sequence: sequence,
+                late: late)
         } catch {
             throw .contract(error)
         }

@@ -9,6 +9,14 @@ public struct WitnessLog: Sendable {
     /// Those that were no entries of a log.
     public private(set) var receiptedStatements: [EntryID] = []
     public private(set) var closings: [Closing: Entry] = [:]
+    /// Entries of logs that were receipted, by log.
+    private var places: [LogID: [Place]] = [:]
+
+    /// A receipted log entry.
+    public struct Place: Hashable, Sendable {
+        public let sequence: Int64
+        public let id: EntryID
+    }
 
     /// One version of a record at one deadline.
     public struct Closing: Hashable, Sendable {
@@ -33,7 +41,11 @@ public struct WitnessLog: Sendable {
                 return
             }
             receipts[body.subject] = entry
-            if body.log == nil { receiptedStatements.append(body.subject) }
+            if let log = body.log {
+                places[log, default: []].append(.init(sequence: body.sequence, id: body.subject))
+            } else {
+                receiptedStatements.append(body.subject)
+            }
         case .closed:
             guard let body = try? entry.read(Closed.self) else { return }
             let closing = Closing(
@@ -41,5 +53,10 @@ public struct WitnessLog: Sendable {
             if closings[closing] == nil { closings[closing] = entry }
         default: break
         }
+    }
+
+    /// The highest sequence of `log` at which it receipted an entry for which `holds` is true; 0 if none.
+    public func highest(in log: LogID, where holds: (Place) -> Bool) -> Int64 {
+        places[log]?.filter(holds).map(\.sequence).max() ?? 0
     }
 }

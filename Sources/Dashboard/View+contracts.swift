@@ -66,8 +66,10 @@ extension View {
     }
 
     func myChoices(_ held: HeldContract) -> [Choice] {
-        guard let fold = held.fold, fold.isSequenced, fold.halt == nil else { return [] }
-        return fold.state.choices(for: node.own.did, at: now, includeDefaults: true)
+        guard let fold = held.fold, held.mayBeAsked else { return [] }
+        return fold.state.choices(
+            for: node.own.did, at: now, includeDefaults: true,
+            late: { node.lateness(of: $0, in: held.id) })
     }
 
     private func waitsForMe(_ held: HeldContract) -> Bool {

@@ -448,8 +448,8 @@ extension ReadOnlyReason {
         case .sidecarAhead(let sidecar, let database):
             return Wording(
                 "old_copy", "home", "\(sidecar) > \(database)",
-                "\(sidecar) own entries were signed but the database holds \(database): an old copy was put back",
-                "已签署 \(sidecar) 条，数据库只有 \(database) 条：像是恢复了旧副本")
+                "\(sidecar) were written but the database holds \(database): an old copy was put back",
+                "已写入 \(sidecar) 条，数据库只有 \(database) 条：像是恢复了旧副本")
         case .sidecarMissing:
             return Wording(
                 "old_copy", "home", "",

@@ -90,10 +90,11 @@ public struct Chains: Sendable {
     /// Refused as a whole where its newest entry is not valid.
     ///
     /// `anchored` is the highest sequence that somebody else relied on: no `continue` takes its place or
-    /// a lower one. `adopting` our own log nothing waits: the `continue` is ours to write.
+    /// a lower one. `witnessed` is the highest sequence of `run` itself that enough witnesses receipted: up
+    /// to there a `continue` that is held beside it does not make it void, but a fork. `adopting` our own log nothing waits: the `continue` is ours to write.
     public func decide(
         _ run: [Entry], keys: KeyLogs, checker: SignatureChecker, anchored: Int64 = 0,
-        adopting: Bool = false
+        witnessed: Int64 = 0, adopting: Bool = false
     ) throws(LogRefusal) -> Admission {
         guard let newest = run.last, let first = run.first, let start = first.header.log else {
             throw .runUneven(at: 0)
@@ -124,7 +125,9 @@ public struct Chains: Sendable {
             // It does not stand on what we hold: some earlier entry must differ too.
             throw .chainBroken(at: firstFresh.id)
         }
-        if isSuperseded(valid, in: chain, keys: keys) { return .superseded }
+        if place.sequence > witnessed, isSuperseded(valid, in: chain, keys: keys) {
+            return .superseded
+        }
         try checkKeys(valid, after: chain?.key(at: place.sequence - 1), keys: keys)
         if place.sequence <= held, let mine = chain?.id(at: place.sequence) {
             if let chain, place.sequence > anchored, supersedes(valid, chain, keys: keys) {

@@ -28,6 +28,8 @@ public struct HeldContract: Sendable {
     public internal(set) var witnessLogs: [DID: WitnessLog] = [:]
     /// Every request that came, with witnesses alone: closings may list any of them.
     var requestsSeen: [EntryID: Entry] = [:]
+    /// What this node asked its witnesses to close since its start.
+    var closingsAsked: Set<WitnessLog.Closing> = []
     /// Steps of the arbiter's epoch that came before the basis was folded.
     var ahead: [Entry] = []
 
@@ -138,9 +140,31 @@ public struct HeldContract: Sendable {
         return receipts(of: head).count >= Int(proposal.witnesses.threshold)
     }
 
+    /// The highest sequence of `log` that M witnesses receipted, each at it or above, of the entries for
+    /// which `holds` is true; 0 where there are not so many.
+    func witnessedHeight(of log: LogID, where holds: (WitnessLog.Place) -> Bool) -> Int64 {
+        let threshold = Int(clamping: proposal.witnesses.threshold)
+        let heights = witnesses.map { witnessLogs[$0]?.highest(in: log, where: holds) ?? 0 }
+            .sorted(by: >)
+        return threshold > 0 && heights.count >= threshold ? heights[threshold - 1] : 0
+    }
+
     /// The earliest M receipts of a statement or step, fewer where fewer came.
     func receipts(of subject: EntryID) -> [Entry] {
         let all = witnesses.compactMap { witnessLogs[$0]?.receipts[subject] }
+        return Array(
+            all.sorted { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
+                .prefix(Int(clamping: proposal.witnesses.threshold)))
+    }
+
+    /// The earliest M receipts by which witnesses say that they hold the step which started the clock of
+    /// `record`; fewer where fewer came.
+    func receipts(showing record: Int64) -> [Entry] {
+        guard isWitnessed, let showing = fold?.showing(record) else { return [] }
+        let all = witnesses.compactMap { witness in
+            showing.lazy.compactMap { witnessLogs[witness]?.receipts[$0] }
+                .min { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
+        }
         return Array(
             all.sorted { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
                 .prefix(Int(clamping: proposal.witnesses.threshold)))
@@ -168,6 +192,17 @@ public struct HeldContract: Sendable {
             return act.without == nil
                 && fold.state.consentsNeeded(for: act).isSubset(of: signed)
         }.map(\.entry.header.time).min()
+    }
+
+    /// Whether a request can come to something: also where the sequencer's log parts, for with witnesses it
+    /// is what the arbiter takes over for.
+    public var mayBeAsked: Bool {
+        guard let fold, fold.isSequenced else { return false }
+        switch fold.halt {
+        case nil: return true
+        case .forked: return isWitnessed && fold.epoch == 0
+        default: return false
+        }
     }
 
     /// No further step will come: it ended, or never began.

@@ -335,7 +335,7 @@ extension Node {
         guard let fold = held.fold, fold.isSequenced else {
             throw .contractNotSequenced(contract)
         }
-        guard fold.halt == nil else { throw .contractHalted(contract) }
+        guard held.mayBeAsked else { throw .contractHalted(contract) }
         guard fold.state.record(act.record) != nil else { throw .recordUnknown(act.record) }
         let needed = fold.state.consentsNeeded(for: act).subtracting([own.did])
         var signed = SignedAct(
@@ -354,7 +354,8 @@ extension Node {
         do {
             // The own node refuses first, with the numbers; others' consent is taken as given here.
             outcome = try fold.state.decide(
-                act, by: own.did, consents: needed, at: now, sequence: fold.head.sequence + 1)
+                act, by: own.did, consents: needed, at: now, sequence: fold.head.sequence + 1,
+                late: lateness(of: act.record, in: contract))
         } catch {
             throw .contract(error)
         }
@@ -412,9 +413,6 @@ extension Node {
             .request, bytes, about: held, to: recipients,
             expires: now.advanced(by: statementLifeMilliseconds), basis: fold.head.id,
             versions: versions)
-        if held.isWitnessed, let record = try? fold.defaultRecord(of: entry) {
-            try askForClosing(of: record, held, fold)
-        }
         contracts[contract]?.requests[entry.id] = .init(entry: entry, act: act)
         if held.isWitnessed { contracts[contract]?.requestsSeen[entry.id] = entry }
         advance(contract)

@@ -140,15 +140,21 @@ extension Node {
     }
 
     /// With no witnesses, a clock that the sequencer alone started counts against this node only once it
-    /// has said that it knows (design §4, N = 0).
+    /// has said that it knows (design §4, N = 0). By itself it says so while at least half of the time to
+    /// answer is left: else whoever signs a step long after the time it names would have its silence for
+    /// nothing. Later only the owner's own word counts: an answer, or asking for the default.
     private mutating func acknowledgeClock(in id: ContractID, _ step: Fold.StepOutline) {
         guard !isRestoring, step.void == nil, step.sequence > 1, step.actor != own.did,
             let held = contracts[id], let fold = held.fold,
             step.actor == held.proposal.sequencer, !held.isWitnessed, maySign
         else { return }
         let awaited = step.changed.contains { number in
-            fold.state.record(number)?.clock?.sequence == step.sequence
-                && fold.state.awaited(number).contains(own.did)
+            guard let record = fold.state.record(number), let until = record.until,
+                record.clock?.sequence == step.sequence,
+                fold.state.awaited(number).contains(own.did)
+            else { return false }
+            return now.milliseconds - step.time.milliseconds
+                <= until.milliseconds - now.milliseconds
         }
         guard awaited else { return }
         let body = Acknowledgement(salt: dice.roll(), entry: step.id, purpose: .delivered)
@@ -238,6 +244,7 @@ extension Node {
         guard let held = contracts[id], let fold = held.fold,
             let pending = held.requests[request]
         else { return }
+        askForClosing(pending, in: id)
         // On a copy: a request gets all that follows from it, or nothing.
         var trial = self
         do {
@@ -280,14 +287,13 @@ extension Node {
         let act = Act(pending.act)
         let given = Set(pending.consents.map(\.header.author))
         let needed = fold.state.consentsNeeded(for: act)
-        guard needed.subtracting(given).subtracting([pending.entry.header.author]).isEmpty else {
-            return false
-        }
+        let missing = needed.subtracting(given).subtracting([pending.entry.header.author])
+        guard missing.isEmpty || planted(.moveWithoutConsent) else { return false }
         let outcome: Outcome
         do {
             outcome = try fold.state.decide(
                 act, by: pending.entry.header.author, consents: given, at: time,
-                sequence: fold.head.sequence + 1)
+                sequence: fold.head.sequence + 1, late: lateness(of: act.record, in: held.id))
         } catch {
             throw .contract(error)
         }

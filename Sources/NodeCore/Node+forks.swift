@@ -23,6 +23,17 @@ extension Node {
         }
     }
 
+    /// Steps that were booked may have lost their effect: a process that ends between the commit that says
+    /// so and its reload leaves their rows in the ledger.
+    public var mayHaveLostSteps: Bool {
+        if !forkedAt.isEmpty { return true }
+        return contracts.values.contains { held in
+            guard let fold = held.fold else { return false }
+            return fold.takeover?.ruling != nil || fold.settled != nil
+                || chains.chain(held.log)?.rivals.isEmpty == false
+        }
+    }
+
     // MARK: - What sessions ask
 
     public func forks(in topic: TopicID) -> [Message.Head] {
@@ -280,7 +291,7 @@ extension Node {
 
     /// More of a branch beside ours. It is kept where it binds, as in lines, or where a ruling goes on from it.
     mutating func hold(_ rival: [ValidEntry], in log: LogID, from peer: PeerID?) {
-        guard let parted = forkedAt[log] else { return }
+        guard let parted = forkedAt[log] else { return holdTakenBack(rival, in: log) }
         guard isLine(log) else { return holdRuled(rival, in: log, forkedAt: parted) }
         var kept: [ValidEntry] = []
         for valid in rival {

@@ -79,8 +79,14 @@ extension Node {
     // MARK: - Others'
 
     /// The highest sequence of a contract's log that somebody other than its sequencer acknowledged or
-    /// named as basis: no `continue` takes its place. Receipts of M witnesses are to count here too.
+    /// named as basis, or that M witnesses receipted: no `continue` takes its place, or a lower one. A
+    /// witness goes by its own word alone: it says one thing of each place.
     func anchored(_ log: LogID) -> Int64 {
+        let chain = chains.chain(log)
+        func isHeld(_ place: WitnessLog.Place) -> Bool { chain?.id(at: place.sequence) == place.id }
+        if let duty = witnessed[log].flatMap({ witnessing[$0] }) {
+            return duty.said.highest(in: log, where: isHeld)
+        }
         guard let id = contractOfLog[log], let held = contracts[id], let fold = held.fold else {
             return 0
         }
@@ -93,7 +99,66 @@ extension Node {
             if let basis = request.entry.header.statement?.basis { relied.insert(basis) }
         }
         relied.formUnion(fold.bases)
-        return fold.steps.last { relied.contains($0.id) }?.sequence ?? 0
+        let last = fold.steps.last { $0.log == log && relied.contains($0.id) }
+        return max(last?.logSequence ?? 0, held.witnessedHeight(of: log, where: isHeld))
+    }
+
+    /// The highest sequence of `run` that M witnesses receipted, whatever is held beside it.
+    func witnessedHeight(_ run: [Entry], of log: LogID) -> Int64 {
+        // Only what a `continue` would take the place of.
+        guard let chain = chains.chain(log), chain.keys.count > 1,
+            let held = contractOfLog[log].flatMap({ contracts[$0] })
+        else { return 0 }
+        let ids = Set(run.map(\.id))
+        return held.witnessedHeight(of: log) {
+            ids.contains($0.id) || chain.rivals[$0.id] != nil
+        }
+    }
+
+    /// Witnesses spoke of a contract: where M of them hold what a `continue` took the place of, that was
+    /// no change of key but a second history.
+    mutating func lookForTakenBack(in id: ContractID) {
+        guard !isRestoring, let held = contracts[id], let log = held.fold?.log,
+            let chain = chains.chain(log), chain.keys.count > 1
+        else { return }
+        let height = held.witnessedHeight(of: log) { chain.rivals[$0.id] != nil }
+        let lowest = chain.rivals.filter { _, rival in
+            rival.sequence <= height && rival.previous == chain.id(at: rival.sequence - 1)
+                && chain.id(at: rival.sequence) != nil
+        }.min { ($0.value.sequence, $0.key) < ($1.value.sequence, $1.key) }
+        if let (rival, place) = lowest, let mine = chain.id(at: place.sequence) {
+            guard forkedAt[log].map({ $0 > place.sequence }) ?? true else { return }
+            let fork = Chains.Fork(sequence: place.sequence, held: mine, rival: rival)
+            changes.append(.fork(log, fork))
+            forkedAt[log] = fork.sequence
+            chains.apply(fork, in: log)
+            retell(log)
+            directives.append(.reload)
+            return
+        }
+        // What they hold is not here: it is asked for.
+        let other = held.witnessedHeight(of: log) { place in
+            chain.id(at: place.sequence).map { $0 != place.id } ?? false
+        }
+        guard other > 0, let from = chain.keys.last?.from, from <= other else { return }
+        for peer in connections.keys.sorted() {
+            converse(peer) { $0.missing(log, from: UInt64(from), to: UInt64(other)) }
+        }
+    }
+
+    /// More of what a `continue` took the place of: kept as far as M witnesses hold it.
+    mutating func holdTakenBack(_ rival: [ValidEntry], in log: LogID) {
+        guard let contract = contractOfLog[log] else { return }
+        let height = witnessedHeight(rival.map(\.entry), of: log)
+        for valid in rival {
+            guard let place = valid.header.log, place.sequence <= height,
+                let chain = chains.chain(log), chain.rivals[valid.id] == nil,
+                chain.rivals.count < branchEntriesMax
+            else { continue }
+            changes.append(.rival(valid))
+            chains.apply(rival: valid)
+        }
+        lookForTakenBack(in: contract)
     }
 
     /// Key entries of `author` that a contract's steps have not embedded yet.

@@ -212,7 +212,9 @@ extension Node {
                         for: place.log, upTo: UInt64(place.sequence) + UInt64(wire.count) - 1, peer)
                 }
                 let admission = try chains.decide(
-                    entries, keys: keyLogs, checker: checker, anchored: anchored(place.log),
+                    entries, keys: keyLogs, checker: checker,
+                    anchored: entries.contains { $0.kind == .continue } ? anchored(place.log) : 0,
+                    witnessed: witnessedHeight(entries, of: place.log),
                     adopting: first.header.author == own.did)
                 switch admission {
                 case .known: break

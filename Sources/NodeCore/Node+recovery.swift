@@ -13,7 +13,7 @@ internal import Replication
 extension Node {
     /// Refused where this home may not hold the newest entry of `log`.
     func checkMaySign(in log: LogID) throws(NodeRefusal) {
-        if let readOnly { throw .readOnly(readOnly) }
+        if let readOnly, !planted(.readOnlySigns) { throw .readOnly(readOnly) }
         if let waiting = waiting(log) { throw .recovering(waiting) }
     }
 
@@ -35,11 +35,11 @@ extension Node {
 
     /// Why `log` may not be signed in, and whom it waits for; `nil` where it may.
     public func waiting(_ log: LogID) -> Recovery.Waiting? {
-        guard recovery.isUnsure(log) else { return nil }
+        guard recovery.isUnsure(log), !planted(.readOnlySigns) else { return nil }
         let recovers = recovery.isRecovering(log)
         let asked = counterparties(of: log)
-        let behind = recovery.answers.sorted { $0.key < $1.key }.compactMap { did, answers in
-            answers[log].flatMap {
+        let behind = recovery.answers.sorted { $0.key < $1.key }.compactMap { did, _ in
+            answer(of: did, log).flatMap {
                 $0 > chains.head(log) ? Recovery.Waiting.Ahead(did: did, sequence: $0) : nil
             }
         }
@@ -51,12 +51,12 @@ extension Node {
                 log: log, reason: recovers ? recovery.reason : nil, missing: missing,
                 behind: behind, oneIsEnough: oneIsEnough, patience: oneIsEnough ? patience : nil)
         }
-        func silent(_ some: [DID]) -> [DID] { some.filter { recovery.answers[$0]?[log] == nil } }
+        func silent(_ some: [DID]) -> [DID] { some.filter { answer(of: $0, log) == nil } }
         let missing = spared(silent(asked), of: log)
         // Of an old copy everyone bound by the log must be heard; else, in the end, one of them.
         if recovers, !missing.isEmpty { return waits(for: missing, oneIsEnough: false) }
         if !recovers, !asked.isEmpty {
-            let isHubHeard = hubs.contains { recovery.answers[$0]?[log] != nil }
+            let isHubHeard = hubs.contains { answer(of: $0, log) != nil }
             let isHeard =
                 missing.isEmpty
                 || isPatienceOver && (missing.count < asked.count || isHubHeard)
@@ -76,21 +76,45 @@ extension Node {
             // Alone in it, as far as is known. Whoever came in just now, or holds an old copy, does not
             // know far enough.
             let isSurelyAlone = !recovers && chains.head(log) > 0
-            isHeard = isSurelyAlone || recovery.answers.values.contains { $0[log] != nil }
+            isHeard = isSurelyAlone || recovery.answers.keys.contains { answer(of: $0, log) != nil }
         } else {
             isHeard = rest.isEmpty || isPatienceOver && rest.count < others.count
         }
         return isHeard ? nil : waits(for: rest, oneIsEnough: true)
     }
 
-    /// Of a contract's witnesses M are enough.
+    /// How far `did` said that `log` goes. Who says that there is more shows it; whoever does not could
+    /// keep us from signing for as long as it likes. In an old copy everyone is waited for anyway.
+    private func answer(of did: DID, _ log: LogID) -> Int64? {
+        guard let answer = recovery.answers[did]?[log] else { return nil }
+        guard recovery.reason == nil, answer > chains.head(log),
+            let since = recovery.claims[did]?[log]
+        else { return answer }
+        let isHere = connection(to: did) != nil
+        let patience = isHere ? claimMilliseconds : claimOfGoneMilliseconds
+        return since.advanced(by: patience) < now ? nil : answer
+    }
+
+    /// Of a contract's witnesses M are enough; of the logs that bind us in several contracts, M of each.
     private func spared(_ missing: [DID], of log: LogID) -> [DID] {
-        let witnesses =
+        func away(_ witnesses: Proposal.Witnesses) -> [DID] {
+            let away = witnesses.identities.filter(missing.contains)
+            let mayMiss = Int64(witnesses.identities.count) - witnesses.threshold
+            return Int64(away.count) <= mayMiss ? [] : away
+        }
+        let only =
             contractOfLog[log].flatMap { contracts[$0]?.proposal.witnesses }
-            ?? witnessed[log].flatMap { witnessing[$0]?.terms.witnesses } ?? .none
-        let away = missing.filter { witnesses.identities.contains($0) }
-        let mayMiss = Int64(witnesses.identities.count) - witnesses.threshold
-        return Int64(away.count) <= mayMiss ? missing.filter { !away.contains($0) } : missing
+            ?? witnessed[log].flatMap { witnessing[$0]?.terms.witnesses }
+        if let only {
+            let needed = away(only)
+            return missing.filter { !only.identities.contains($0) || needed.contains($0) }
+        }
+        var needed: Set<DID> = []
+        for held in contracts.values where !held.isOver {
+            needed.formUnion(held.participants)
+            needed.formUnion(away(held.proposal.witnesses))
+        }
+        return missing.filter(needed.contains)
     }
 
     /// Those who would hold entries of `log`: of a contract its participants and witnesses; of the key,
@@ -224,6 +248,9 @@ extension Node {
             recovery.answers[did, default: [:]][head.log] = sequence
             let held = chains.head(head.log)
             if sequence > held {
+                if recovery.claims[did]?[head.log] == nil {
+                    recovery.claims[did, default: [:]][head.log] = now
+                }
                 converse(id) {
                     $0.missing(head.log, from: UInt64(held) + 1, to: head.sequence)
                 }

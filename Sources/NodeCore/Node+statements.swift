@@ -407,6 +407,10 @@ extension Node {
             guard let body = try? entry.read(Acknowledgement.self) else { return }
             held.acknowledgements.append(entry)
             settle(OutboxKey(statement: body.entry, recipient: author))
+        case .closingRequest where author == own.did:
+            guard let body = try? entry.read(ClosingRequest.self) else { return }
+            held.closingsAsked.insert(
+                .init(record: body.record, version: body.version, deadline: body.deadline))
         default: break
         }
     }

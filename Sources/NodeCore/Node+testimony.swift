@@ -34,6 +34,7 @@ extension Node {
         contracts[id]?.witnessLogs[witness, default: WitnessLog()].fold(entry)
         if let receipt = try? entry.read(Receipt.self) {
             settle(OutboxKey(statement: receipt.subject, recipient: witness))
+            if receipt.log != nil { lookForTakenBack(in: id) }
         }
     }
 
@@ -54,10 +55,7 @@ extension Node {
         let needed = Int(clamping: fold.threshold)
         var testimony = Testimony(receipts: [], time: now)
         if let record = try fold.defaultRecord(of: pending.entry) {
-            guard let deadline = fold.closingDeadline(of: record),
-                let version = fold.state.record(record)?.version
-            else { return nil }
-            let closing = WitnessLog.Closing(record: record, version: version, deadline: deadline)
+            guard let closing = closing(of: record, held, fold) else { return nil }
             let closings = held.witnesses.compactMap { held.witnessLogs[$0]?.closings[closing] }
                 .sorted { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
             guard closings.count >= needed else { return nil }
@@ -69,9 +67,15 @@ extension Node {
                 testimony.listed.append(entry)
                 testimony.listed += held.requests[id]?.consents ?? held.earlyConsents[id] ?? []
             }
+            testimony.receipts += held.receipts(showing: record)
         } else {
             testimony.receipts = held.receipts(of: pending.entry.id)
             guard testimony.receipts.count >= needed else { return nil }
+            if let until = fold.state.record(pending.act.record)?.until,
+                testimony.receipts.contains(where: { $0.header.time > until })
+            {
+                testimony.receipts += held.receipts(showing: pending.act.record)
+            }
         }
         do {
             testimony.time = try fold.moment(
@@ -87,15 +91,41 @@ extension Node {
         return testimony
     }
 
-    mutating func askForClosing(of record: Int64, _ held: HeldContract, _ fold: Fold)
-        throws(NodeRefusal)
+    /// What the witnesses would have to close for the default of `record`; `nil` while M of them are not
+    /// known to hold the step that started its clock.
+    private func closing(of record: Int64, _ held: HeldContract, _ fold: Fold)
+        -> WitnessLog.Closing?
     {
-        guard let deadline = fold.closingDeadline(of: record),
-            let version = fold.state.record(record)?.version
+        let deadline = fold.closingDeadline(
+            of: record, shownBy: held.receipts(showing: record), keys: keyLookup, checker: checker)
+        guard let deadline, let version = fold.state.record(record)?.version else { return nil }
+        return .init(record: record, version: version, deadline: deadline)
+    }
+
+    /// How long after its deadline `record` may still be answered; 0 but where witnesses came to hold the
+    /// step that started its clock so late.
+    public func lateness(of record: Int64, in contract: ContractID) -> Int64 {
+        guard let held = contracts[contract], let fold = held.fold else { return 0 }
+        return fold.lateness(
+            of: record, shownBy: held.receipts(showing: record), keys: keyLookup, checker: checker)
+            ?? 0
+    }
+
+    /// Asks the witnesses for what a default needs, once for each deadline. Who asks for the default and
+    /// who writes it may know of different receipts, and so of different deadlines: both ask.
+    mutating func askForClosing(_ pending: HeldContract.PendingRequest, in id: ContractID) {
+        guard let held = contracts[id], let fold = held.fold, held.isWitnessed, maySign,
+            pending.entry.header.author == own.did || held.sequencer == own.did,
+            let record = try? fold.defaultRecord(of: pending.entry),
+            let closing = closing(of: record, held, fold),
+            !held.closingsAsked.contains(closing),
+            held.witnesses.contains(where: { held.witnessLogs[$0]?.closings[closing] == nil })
         else { return }
-        try say(
+        contracts[id]?.closingsAsked.insert(closing)
+        _ = try? say(
             ClosingRequest(
-                salt: dice.roll(), record: record, version: version, deadline: deadline),
+                salt: dice.roll(), record: record, version: closing.version,
+                deadline: closing.deadline),
             about: held, to: held.witnesses,
             expires: now.advanced(by: statementLifeMilliseconds))
         for witness in held.witnesses { remind(witness, of: held) }

@@ -96,23 +96,14 @@ extension Node {
             guard let body = try? entry.read(Acknowledgement.self) else { return }
             settle(OutboxKey(statement: body.entry, recipient: author))
         case .request, .acceptance:
-            // An old copy may have lost what its log, which others held, says was receipted.
-            let isReceipted = duty.said.receipts[entry.id] != nil
-            guard serves(duty),
-                isReceipted
-                    || now <= entry.header.statement?.expires ?? .earliest
-                        && isWithinDay(duty, author)
-                        && duty.heard[author] ?? 0 < statementsMax(steps: chains.head(log))
-            else { return wait(for: sealed, from: bearer) }
+            guard isReady(entry, for: duty) else { return wait(for: sealed, from: bearer) }
             changes.append(.statement(valid, contract: nil))
             keepAsWitness(entry)
-            if !isReceipted { append(Receipt(subject: entry.id), in: duty) }
+            if !isReceipted(entry, duty) { append(Receipt(subject: entry.id), in: duty) }
             acknowledge(entry, to: author)
         case .closingRequest:
             guard let body = try? entry.read(ClosingRequest.self) else { return }
-            guard mayClose(duty, at: body.deadline) else {
-                return wait(for: sealed, from: bearer)
-            }
+            guard isReady(entry, for: duty) else { return wait(for: sealed, from: bearer) }
             close(body, for: author, duty)
             statementsSeen.insert(entry.id)
             acknowledge(entry, to: author)
@@ -120,17 +111,35 @@ extension Node {
         }
     }
 
-    /// Whether a statement that waited can be answered now.
+    /// Whether a statement can be answered now.
     func isReady(_ entry: Entry, for duty: Witnessing) -> Bool {
         guard serves(duty) else { return false }
-        guard let ask = try? entry.read(ClosingRequest.self) else { return true }
-        return mayClose(duty, at: ask.deadline)
+        let author = entry.header.author
+        let most = statementsMax(steps: chains.head(duty.terms.log))
+        switch entry.kind {
+        case .request, .acceptance:
+            return isReceipted(entry, duty)
+                || now <= entry.header.statement?.expires ?? .earliest
+                    && isWithinDay(duty, author) && duty.heard[author] ?? 0 < most
+        case .closingRequest:
+            guard let ask = try? entry.read(ClosingRequest.self) else { return true }
+            // Of a version that is not here, what came in time for it is not known to be all.
+            return now > ask.deadline && ask.version <= stepsHeld(duty)
+                && duty.closingsAsked[author] ?? 0 < most
+                && duty.said.receiptedStatements.allSatisfy(statementsSeen.contains)
+        default: return true
+        }
     }
 
-    /// Only who still holds all that it receipted can say what came in time.
-    private func mayClose(_ duty: Witnessing, at deadline: Instant) -> Bool {
-        serves(duty) && now > deadline
-            && duty.said.receiptedStatements.allSatisfy(statementsSeen.contains)
+    /// An old copy may have lost what its log, which others held, says was receipted. Until it holds all of
+    /// that again it closes nothing.
+    private func isReceipted(_ entry: Entry, _ duty: Witnessing) -> Bool {
+        duty.said.receipts[entry.id] != nil
+    }
+
+    /// How many steps of the contract are here, whoever wrote them.
+    private func stepsHeld(_ duty: Witnessing) -> Int64 {
+        chains.head(duty.terms.log) + max(0, chains.head(duty.takeoverLog) - 2)
     }
 
     private func isWithinDay(_ duty: Witnessing, _ author: DID) -> Bool {
@@ -145,6 +154,7 @@ extension Node {
         let closing = WitnessLog.Closing(
             record: ask.record, version: ask.version, deadline: ask.deadline)
         guard duty.said.closings[closing] == nil else { return }
+        witnessing[duty.terms.log]?.closingsAsked[asker, default: 0] += 1
         let inTime = duty.requests(on: ask.record, version: ask.version, by: ask.deadline)
         let listed = planted(.closingLeavesOut) ? Array(inTime.dropFirst()) : inTime
         append(

@@ -17,6 +17,8 @@ public struct Recovery: Hashable, Sendable {
     var unsure: Set<LogID> = []
     /// What others said they hold of our logs, since this start: no older answer counts.
     var answers: [DID: [LogID: Int64]] = [:]
+    /// Since when somebody says that there is more of a log than what is here, and has not shown it.
+    var claims: [DID: [LogID: Instant]] = [:]
     var firstAnswer: Instant?
     /// The mark outside the database is wrong and must be written anew once all is whole.
     var marksWrongly = false
@@ -82,6 +84,11 @@ let recoveryMilliseconds: Int64 = statementLifeMilliseconds
 /// How long all counterparties are waited for, from the first answer after an ordinary start on, before
 /// one of them is enough: whoever is there has answered by then.
 let patienceMilliseconds: Int64 = 10_000
+/// How long after an ordinary start somebody's word that there is more is believed: whoever is connected
+/// shows an entry of it within that time, or it counts as no answer.
+let claimMilliseconds: Int64 = 300_000
+/// The same for whoever said so and went.
+let claimOfGoneMilliseconds: Int64 = 86_400_000
 /// How long an old copy waits for members that no contract it knows binds to it: a day, in which most
 /// nodes are on once.
 let memberPatienceMilliseconds: Int64 = 86_400_000

@@ -14,6 +14,8 @@ public struct Witnessing: Sendable {
     public internal(set) var isAccepted = false
     /// How many statements of each party were receipted.
     var heard: [DID: Int] = [:]
+    /// How many closings each asked for since this node's start.
+    var closingsAsked: [DID: Int] = [:]
     /// Receipted requests, whole and sealed to others, in the order of receipt.
     var requests: [Entry] = []
     /// The arbiter's claim, as it came.

@@ -71,6 +71,7 @@ public enum Daemon {
             home: home, secrets: secrets, database: database, own: own, alliance: alliance,
             snapshot: snapshot,
             transport: transport, logger: logger, log: log)
+        runtime.mendLedger()
         logger.info("started; peers reach this node at \(host):\(bound)")
         if asHub {
             runtime.put { node in

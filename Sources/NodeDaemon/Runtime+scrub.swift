@@ -1,4 +1,6 @@
 internal import Dashboard
+internal import Logging
+internal import NodeCore
 internal import Storage
 
 /// The disk is not trusted to keep what it was given: everything is hashed again now and then, in the
@@ -41,6 +43,18 @@ extension Runtime {
             readAnew()
         } catch {
             halt(error)
+        }
+    }
+
+    /// A process that ended between the commit of a fork or a ruling and its reload left rows of steps in the
+    /// ledger that no longer stand. They go before anyone reads them.
+    func mendLedger() {
+        guard start.mayHaveLostSteps else { return }
+        do {
+            let found = try database.compare(to: start.ledger, repair: true)
+            if !found.isEmpty { logger.notice("the ledger was written anew from what stands") }
+        } catch {
+            logger.error("the ledger cannot be compared with what stands: \(error)")
         }
     }
 }

@@ -38,7 +38,7 @@ final class Runtime: Service {
     private let receivedFrames: Counter
     private let sentFrames: Counter
     private let commits: CoreMetrics.Timer
-    private let start: Node
+    let start: Node
     private let trouble = Mutex(Trouble())
     private let scrubbed = Mutex<DoorStatus.Scrub?>(nil)
     private let unheard = Mutex<[DoorStatus.Untold]>([])

@@ -16,7 +16,8 @@ struct Disk: Sendable {
     private(set) var booksFault: LedgerRefusal?
     /// Own log entries in the order they were kept.
     private var ownEntries: [EntryID] = []
-    private var sidecar: (count: Int, newest: EntryID)?
+    private var ownStatements: [EntryID] = []
+    private var sidecar: Mark?
     /// The sidecar knows better than the database: it is not written any more.
     private var isWithheld = false
     /// All that a commit holds, by id.
@@ -27,11 +28,20 @@ struct Disk: Sendable {
 
     init(own: Own) { self.own = own }
 
+    /// How many own log entries and statements there were, and the newest of each.
+    private struct Mark: Sendable {
+        let entries: Int
+        let newest: EntryID
+        let statements: Int
+        let newestStatement: EntryID?
+    }
+
     private struct Copy: Sendable {
         let own: Own
         let store: MemoryStore
         let books: Books
         let ownEntries: [EntryID]
+        let ownStatements: [EntryID]
         let committed: Set<EntryID>
     }
 
@@ -46,7 +56,9 @@ struct Disk: Sendable {
             case .entry(let valid, let own):
                 committed.insert(valid.id)
                 if own { ownEntries.append(valid.id) }
-            case .statement(let valid, _): committed.insert(valid.id)
+            case .statement(let valid, _):
+                committed.insert(valid.id)
+                if valid.header.author == self.own.did { ownStatements.append(valid.id) }
             case .witnessTerms(_, let bytes):
                 if let kept = try? Sealed(strict: bytes) { committed.insert(kept.statement.id) }
             case .books(let events):
@@ -69,7 +81,9 @@ struct Disk: Sendable {
 
     mutating func sync() {
         guard !isWithheld, let newest = ownEntries.last else { return }
-        sidecar = (ownEntries.count, newest)
+        sidecar = Mark(
+            entries: ownEntries.count, newest: newest, statements: ownStatements.count,
+            newestStatement: ownStatements.last)
     }
 
     /// Keeps the whole home as it is now, to be put back one day.
@@ -77,18 +91,21 @@ struct Disk: Sendable {
         guard copies.count < 4 else { return }
         copies.append(
             Copy(
-                own: own, store: store, books: books, ownEntries: ownEntries, committed: committed))
+                own: own, store: store, books: books, ownEntries: ownEntries,
+                ownStatements: ownStatements, committed: committed))
     }
 
     /// Puts back the oldest copy that is kept; the sidecar stays.
     mutating func putBack() -> Bool {
-        guard let copy = copies.first, copy.ownEntries.count < ownEntries.count else {
-            return false
-        }
+        guard let copy = copies.first,
+            copy.ownEntries.count < ownEntries.count
+                || copy.ownStatements.count < ownStatements.count
+        else { return false }
         own = copy.own
         store = copy.store
         books = copy.books
         ownEntries = copy.ownEntries
+        ownStatements = copy.ownStatements
         committed = copy.committed
         copies = []
         return true
@@ -109,12 +126,17 @@ struct Disk: Sendable {
     private mutating func inspect() -> ReadOnlyReason? {
         if planted(.sidecarIgnored) { return nil }
         guard let sidecar else { return .sidecarMissing }
-        guard sidecar.count <= ownEntries.count else {
+        guard sidecar.entries <= ownEntries.count, sidecar.statements <= ownStatements.count else {
             return .sidecarAhead(
-                sidecar: Int64(sidecar.count), database: Int64(ownEntries.count))
+                sidecar: Int64(sidecar.entries + sidecar.statements),
+                database: Int64(ownEntries.count + ownStatements.count))
         }
-        guard ownEntries[sidecar.count - 1] == sidecar.newest else { return .sidecarForeign }
-        if let newest = ownEntries.last { self.sidecar = (ownEntries.count, newest) }
+        guard ownEntries[sidecar.entries - 1] == sidecar.newest,
+            sidecar.statements == 0
+                || ownStatements[sidecar.statements - 1] == sidecar.newestStatement
+        else { return .sidecarForeign }
+        isWithheld = false
+        sync()
         return nil
     }
 }

@@ -24,6 +24,8 @@ struct Machine {
     var isGone = false
     /// An old copy was put back: it may read, and sign nothing.
     var isOld = false
+    /// It has not started since.
+    var isUnnoticed = false
     /// Inputs were taken whose commit is still to come.
     var flushIsDue = false
     /// How often the process was started, so that nothing outlives it.
@@ -32,6 +34,8 @@ struct Machine {
     var over: Set<ContractID> = []
     /// An adversary that tells nobody of what it writes just now.
     var isMute = false
+    /// What an adversary tells in the place of a step that its node wrote.
+    var misquotes: [EntryID: Entry] = [:]
     /// The key that it replaced last, which a thief has.
     var stolen: Own?
     /// Frames it received, for one that plays them again.

@@ -53,6 +53,8 @@ public enum Check: String, CaseIterable, Sendable, Hashable {
     case unbounded
     /// Doing it again changes nothing.
     case repeated
+    /// An old copy of a home is noticed when it starts.
+    case unnoticed
     /// A read-only node signs nothing.
     case signedReadOnly = "signed-read-only"
     /// An honest step has effect on every honest node.

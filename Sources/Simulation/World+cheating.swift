@@ -10,17 +10,17 @@ internal import Replication
 
 extension World {
     func cheat(_ index: Int) {
+        if malice.below(2) == 0 { writeLyingStep(index) }
         for _ in 0..<1 + malice.below(3) {
-            switch malice.below(11) {
+            switch malice.below(10) {
             case 0, 1: askForWhatIsNotMine(index)
             case 2: askInAnothersName(index)
             case 3: acceptInAnothersName(index)
             case 4: proposeNonsense(index)
             case 5: writeInAnothersLog(index)
             case 6: breakOwnLine(index)
-            case 7: useStolenKey(index)
-            case 8: hideBehindNext(index)
-            default: writeLyingStep(index)
+            case 7, 8: useStolenKey(index)
+            default: hideBehindNext(index)
             }
         }
     }

@@ -104,6 +104,7 @@ extension World {
             return
         }
         machines[index].isOld = true
+        machines[index].isUnnoticed = true
         (oracle.keys[index], oracle.heads[index]) = ([:], [:])
         for valid in machines[index].disk.entries { observe(key: valid.entry, at: index) }
         end(index)

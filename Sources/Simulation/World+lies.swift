@@ -4,6 +4,7 @@ internal import Entries
 internal import Identity
 internal import Logs
 internal import NodeCore
+internal import Replication
 
 // Steps of a sequencer that lies in one thing and is right in all others: whoever checks all but that
 // one takes them for good.
@@ -14,10 +15,6 @@ extension World {
         case early, late
         /// What needs somebody else's consent; what somebody else may do.
         case alone, another
-        /// Another state than the one that follows; other fields.
-        case digest, fields
-        /// A body that does not commit to the key that opens it.
-        case seal
         /// A request with a signature that is not its author's.
         case forged
     }
@@ -31,9 +28,14 @@ extension World {
             return fold.isSequenced && !held.isWitnessed && !fold.state.isEnded && fold.halt == nil
                 && fold.takeover == nil
         }
-        guard let held = malice.pick(mine), let fold = held.fold else { return }
-        for lie in Lie.allCases.shuffled(using: &malice) {
-            if tell(lie, held, fold, index) { return }
+        // There is nearly always a default to come too early; the others need a moment that fits.
+        var lies = Lie.allCases.filter { $0 != .early }.shuffled(using: &malice)
+        lies.insert(.early, at: malice.below(4) == 0 ? 0 : lies.count)
+        let contracts = mine.shuffled(using: &malice)
+        for lie in lies {
+            for held in contracts {
+                if let fold = held.fold, tell(lie, held, fold, index) { return }
+            }
         }
     }
 
@@ -58,7 +60,7 @@ extension World {
         else { return false }
         var next = fold.state
         next.apply(outcome)
-        var changes = outcome.touched.compactMap { number in
+        let changes = outcome.touched.compactMap { number in
             next.record(number).map { record in
                 Step.RecordChange(
                     record: number, state: record.state,
@@ -67,10 +69,6 @@ extension World {
                             record.fields.map { ($0.name, $0.value) },
                             uniquingKeysWith: { first, _ in first })))
             }
-        }
-        if lie == .fields {
-            guard let last = changes.popLast() else { return false }
-            changes.append(.init(record: last.record, state: "elsewhere", fields: last.fields))
         }
         var request: Entry?
         if lie == .forged {
@@ -82,17 +80,10 @@ extension World {
             arguments: [Argument](pretence.act.arguments))
         let step = Step(
             act: request == nil ? signed : nil, request: request, records: changes,
-            digest: lie == .digest ? malice.hash() : next.digest())
+            digest: next.digest())
         let place = Header.LogPlace(
             log: held.log, sequence: chain.head + 1, previous: chain.id(at: chain.head))
-        guard
-            var body = try? PrivateBody.seal(
-                step.wire, key: held.key.bodyKey(log: held.log, sequence: place.sequence),
-                nonce: malice.bytes(24), author: machines[index].did, place: place)
-        else { return false }
-        if lie == .seal { body[24 + malice.below(32)] ^= 1 }
-        let entry = hand(
-            Kind.step.rawValue, body, .log(place), topic: held.key.topic, by: index, time: time)
+        guard let entry = sealed(step, held, place, by: index, at: time) else { return false }
         push(
             entry, from: index,
             to: neighbours(index).filter { held.proposal.participants.contains(machines[$0].did) })
@@ -138,9 +129,57 @@ extension World {
             let did = machines[victim].did
             let acts = choices(of: did, at: now).filter { !needsOthers($0, by: did) }
             return malice.pick(acts).map { Pretence(act: $0, actor: did, time: now) }
-        case .digest, .fields, .seal:
-            let acts = choices(of: me, at: now).filter { !needsOthers($0, by: me) }
-            return malice.pick(acts).map { Pretence(act: $0, actor: me, time: now) }
         }
+    }
+
+    private func sealed(
+        _ step: Step, _ held: HeldContract, _ place: Header.LogPlace, by index: Int,
+        at time: Instant, isSpoilt: Bool = false
+    ) -> Entry? {
+        guard
+            var body = try? PrivateBody.seal(
+                step.wire, key: held.key.bodyKey(log: held.log, sequence: place.sequence),
+                nonce: malice.bytes(24), author: machines[index].did, place: place)
+        else { return nil }
+        // It does not commit to the key that opens it.
+        if isSpoilt { body[24 + malice.below(32)] ^= 1 }
+        return hand(
+            Kind.step.rawValue, body, .log(place), topic: held.key.topic, by: index, time: time)
+    }
+
+    // MARK: - What its node wrote, and it changes on the way out
+
+    /// A step of its own in a frame that pushes it: to everyone the same other one, or as it is.
+    func misquoted(_ frame: Frame, by index: Int) -> Frame {
+        func other(_ wire: [UInt8]) -> [UInt8] {
+            guard let entry = try? Entry(strict: wire), entry.kind == .step,
+                entry.header.author == machines[index].did
+            else { return wire }
+            if let told = machines[index].misquotes[entry.id] { return told.wire }
+            let other = malice.below(3) > 0 ? nil : misquote(entry, by: index)
+            machines[index].misquotes[entry.id] = other ?? entry
+            return (other ?? entry).wire
+        }
+        switch try? Message(frame) {
+        case .push(let wire): return Message.push(other(wire)).frame
+        case .treePush(let push, let wire): return Message.treePush(push, other(wire)).frame
+        default: return frame
+        }
+    }
+
+    /// Another state than follows, other fields, or a body that does not commit to its key.
+    private func misquote(_ entry: Entry, by index: Int) -> Entry? {
+        guard let place = entry.header.log, let id = oracle.contractOf[place.log],
+            let held = machines[index].node?.contracts[id], place.log == held.log,
+            var step = try? held.fold?.open(entry)
+        else { return nil }
+        let lie = malice.below(3)
+        if lie == 0 { step.digest = malice.hash() }
+        if lie == 1 {
+            guard let last = step.records.indices.last else { return nil }
+            step.records[last].state = "elsewhere"
+        }
+        return sealed(
+            step, held, place, by: index, at: entry.header.time, isSpoilt: lie == 2)
     }
 }

@@ -260,7 +260,10 @@ extension World {
                 }
             }
         }
-        let choices = before.choices(for: outline.actor, at: outline.time, includeDefaults: true)
+        let late = shownLate(act.record, before, step.receipts, held, fold)
+        let choices = before.choices(
+            for: outline.actor, at: outline.time, includeDefaults: true,
+            late: { $0 == act.record ? late : 0 })
         if !choices.contains(where: {
             $0.act.transition == act.transition && $0.act.record == act.record
         }) {

@@ -39,6 +39,7 @@ extension World {
         case (.withholder, 9), (.withholder, 10):
             return malice.below(2) == 0 ? nil : frame
         case (.withholder, 8): return malice.below(4) == 0 ? nil : frame
+        case (.badCounterparty, 9): return misquoted(frame, by: index)
         case (.garbage, 8), (.badCounterparty, 8): return tampered(frame)
         default: return frame
         }

@@ -237,13 +237,38 @@ extension World {
         guard deadlines.count >= Int(held.proposal.witnesses.threshold),
             let deadline = deadlines.values.max()
         else { return fail(.unreceipted, index, about, found: outline.sequence) }
-        lookForPassedOver(outline, before, record.version, deadline, held, fold, index)
+        let late = shownLate(number, before, step.receipts, held, fold)
+        lookForPassedOver(outline, before, record.version, deadline, late, held, fold, index)
+    }
+
+    /// How much later than its clock began M of the witnesses held the step that started it, or one upon it.
+    func shownLate(
+        _ record: Int64, _ before: ContractState, _ receipts: [Entry], _ held: HeldContract,
+        _ fold: Fold
+    ) -> Int64 {
+        guard held.isWitnessed, let clock = before.record(record)?.clock,
+            let step = fold.steps.first(where: { $0.sequence == clock.sequence })
+        else { return 0 }
+        let writer = step.log == held.log ? held.proposal.sequencer : fold.arbiter
+        guard before.awaited(record) != [writer] else { return 0 }
+        let showing = Set(fold.steps.filter { $0.sequence >= clock.sequence }.map(\.id))
+        let times = held.witnesses.compactMap { witness in
+            receipts.filter { entry in
+                entry.header.author == witness
+                    && (try? entry.read(Receipt.self)).map { showing.contains($0.subject) } == true
+            }.map(\.header.time).min()
+        }.sorted()
+        let needed = Int(held.proposal.witnesses.threshold)
+        guard times.count >= needed else { return 0 }
+        let began = clock.sequence == 1 ? held.proposal.grantBy : step.time
+        let late = times[needed - 1].milliseconds - began.milliseconds
+        return late > Fold.shownWithin ? late : 0
     }
 
     /// A request that M witnesses held in time, and that needed nobody else, must have gone first.
     private func lookForPassedOver(
         _ outline: Fold.StepOutline, _ before: ContractState, _ version: Int64,
-        _ deadline: Instant, _ held: HeldContract, _ fold: Fold, _ index: Int
+        _ deadline: Instant, _ late: Int64, _ held: HeldContract, _ fold: Fold, _ index: Int
     ) {
         guard let testimony = oracle.testimonies[held.id], testimony.liarsToSpare >= 0 else {
             return
@@ -263,8 +288,11 @@ extension World {
             }
             let outcome = try? before.decide(
                 act, by: request.header.author, consents: [], at: deadline,
-                sequence: outline.sequence)
-            guard isFresh, outcome != nil else { continue }
+                sequence: outline.sequence, late: late)
+            // Whoever asked for the default as well does not bar it.
+            guard isFresh, outcome != nil, act.transition != outline.act.transition else {
+                continue
+            }
             fail(
                 .passedOver, index, "\(held.id.short) \(act.transition)", found: outline.sequence)
         }

@@ -338,6 +338,10 @@ public final class World {
         machines[index].over = []
         tally.starts += 1
         observeStart(index)
+        if machines[index].isUnnoticed, snapshot.readOnly == nil {
+            fail(.unnoticed, index, "old copy")
+        }
+        machines[index].isUnnoticed = false
         let life = machines[index].life
         agenda.put(.tick(index, life: life), at: now + weather.within(1...tickMilliseconds))
         for other in machines.indices where other != index {

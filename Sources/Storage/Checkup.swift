@@ -35,11 +35,17 @@ public struct Checkup: Hashable, Sendable {
                 guard let file = try Data.fetchOne(db, sql: "SELECT file FROM node") else {
                     throw StorageRefusal.corrupt(detail: "whose node this is, is not told")
                 }
-                let held = try db.ownMark()?.count ?? 0
+                let held =
+                    try Int64.fetchOne(db, sql: "SELECT coalesce(max(ownNumber), 0) FROM entry")
+                    ?? 0
                 let there = try known.flatMap { try db.ownEntry(number: $0.count) }
+                let said = try known.flatMap { try db.statement(at: $0.statement) }
+                let last = try db.lastStatement()
                 return (
                     try Schema.version(db), answer == "ok" ? nil : answer,
-                    Mark(known, file: file, held: held, there: there)
+                    Mark(
+                        known, file: file, held: held, there: there,
+                        statements: last, said: said)
                 )
             }
             try queue.close()
@@ -50,7 +56,10 @@ public struct Checkup: Hashable, Sendable {
 }
 
 extension Checkup.Mark {
-    fileprivate init(_ known: HighWater?, file: Data, held: Int64, there: EntryID?) {
+    fileprivate init(
+        _ known: HighWater?, file: Data, held: Int64, there: EntryID?, statements: Int64,
+        said: EntryID?
+    ) {
         guard let known else {
             self = .missing
             return
@@ -59,6 +68,10 @@ extension Checkup.Mark {
             self = .foreign
         } else if known.count > held {
             self = .ahead(sidecar: known.count, ledger: held)
+        } else if known.statement > 0, said == nil {
+            self = .ahead(sidecar: known.statement, ledger: statements)
+        } else if known.statement > 0, said != known.newestStatement {
+            self = .foreign
         } else {
             self = there == known.newest ? .agrees : .foreign
         }

@@ -9,8 +9,8 @@ public import NodeCore
 internal import Synchronization
 
 extension Database {
-    /// Makes `changes` durable, all or none. Returns once they are on the disk, and, where own log
-    /// entries are among them, once the sidecar says so.
+    /// Makes `changes` durable, all or none. Returns once they are on the disk, and, where something of our
+    /// own is among them, log entries or statements, once the sidecar says so.
     ///
     /// The only write there is. Handing in the same entries, statements and keys again changes nothing;
     /// repeated transfers are refused. After a refusal the caller drops its value and loads again: the
@@ -18,19 +18,26 @@ extension Database {
     public func commit(_ changes: [Change]) throws(StorageRefusal) {
         guard !changes.isEmpty else { return }
         try vigil.withLock { vigil throws(StorageRefusal) in
-            let held = try write { db in
+            let (own, said) = (did, vigil.statement.0)
+            let held: GRDB.Database.OwnMark? = try write { db in
                 try db.apply(changes)
-                return changes.contains(where: \.isOwnEntry) ? try db.ownMark() : nil
+                guard changes.contains(where: { $0.isSigned(by: own) }) else { return nil }
+                return try db.ownMark(own, above: said)
             }
-            if let held, vigil.withheld == nil { try vigil.sidecar.write(highWater(held)) }
+            if let held, vigil.withheld == nil { try vigil.write(highWater(held, vigil)) }
         }
         if changes.contains(where: \.confirmsMark) { try confirmHighWater() }
     }
 }
 
 extension Change {
-    fileprivate var isOwnEntry: Bool {
-        if case .entry(_, own: true) = self { true } else { false }
+    /// It moves the high-water mark.
+    fileprivate func isSigned(by own: DID) -> Bool {
+        switch self {
+        case .entry(_, own: true): true
+        case .statement(let entry, _): entry.header.author == own
+        default: false
+        }
     }
 
     fileprivate var confirmsMark: Bool {

@@ -34,6 +34,8 @@ public final class Database: Sendable {
         /// Set at load. While it stands no commit touches the sidecar: a mark that is ahead must not be
         /// lowered, nor a missing one replaced, just because the node went on receiving.
         var withheld: ReadOnlyReason?
+        /// The newest own statement that it knows, and where that stands.
+        var statement: (Int64, EntryID) = (0, .zero)
     }
 
     /// A new node in `home`, which is made where it is missing. Refused where one is already.
@@ -62,7 +64,7 @@ public final class Database: Sendable {
         try Home.makePrivate(home.unfinishedLedger)
         let file = Hash32(Entropy.bytes(32)) ?? .zero
         let pool = try connect(home.unfinishedLedger)
-        let mark: (count: Int64, newest: EntryID)?
+        let mark: GRDB.Database.OwnMark?
         do {
             try Schema.migrator.migrate(pool)
             mark = try pool.write { db in
@@ -75,7 +77,7 @@ public final class Database: Sendable {
                 for template in templates {
                     try db.insert(template: SHA256.hash(template), template)
                 }
-                return try db.ownMark()
+                return try db.ownMark(genesis.own.did, above: 0)
             }
             try close(pool)
             for ending in ["-wal", "-shm"] { try Home.remove(home.unfinishedLedger + ending) }

@@ -155,6 +155,68 @@ import Testing
         }
     }
 
+    /// Bob signs a delivery five days after its own time, and everybody hears of it only then.
+    static func backdated() throws -> (OptionStory, record: Int64) {
+        var story = try OptionStory()
+        try story.play(..<4)
+        try story.market.act("alice", story.parent, "exercise", ["n": Market.units(10)])
+        let then = story.market.network.now
+        story.market.network.pass(milliseconds: 5 * day + 1)
+        story.market.network.tick()
+        story.market.settle()
+        let held = try story.market.held("bob", story.parent)
+        let fold = try #require(held.fold)
+        let act = SignedAct(
+            transition: "deliver",
+            record: try story.market.record("bob", story.parent, "exercise", "open"),
+            arguments: [
+                Argument(name: "evidence", value: StoryTests.evidence),
+                Argument(name: "n", value: Market.units(10)),
+            ])
+        let keys = story.market.network["bob"].keyLogs
+        let admission = try fold.decide(
+            .init(time: then, act: act, request: nil), keys: { keys.key($0, $1) },
+            checker: SignatureChecker())
+        let step = try story.market.step(
+            by: "bob",
+            Step(act: act, request: nil, records: admission.changes, digest: admission.digest),
+            in: story.parent, time: then)
+        for name in ["alice", "judge"] { story.market.push(step, from: "bob", to: name) }
+        story.market.push(step, from: "judge", to: "bob")
+        story.market.settle()
+        story.market.restart("bob")
+        let record = try story.market.record("alice", story.parent, "delivery", "stated")
+        return (story, record)
+    }
+
+    @Test func `a step that comes when her time is nearly over is not acknowledged by itself`()
+        throws
+    {
+        var (story, record) = try Self.backdated()
+        #expect {
+            try story.market.act("bob", story.parent, "accept_silent", record: record)
+        } throws: { error in
+            guard case NodeRefusal.fold(.clockUnacknowledged) = error else { return false }
+            return true
+        }
+        #expect(try story.market.state("judge", story.parent).record(record)?.state == "stated")
+        // Nor at a start, nor when she is asked again.
+        story.market.restart("alice")
+        #expect(throws: NodeRefusal.self) {
+            try story.market.act("bob", story.parent, "accept_silent", record: record)
+        }
+    }
+
+    @Test func `whoever asks for the default against itself knows of the step`() throws {
+        var (story, record) = try Self.backdated()
+        try story.market.act("alice", story.parent, "accept_silent", record: record)
+        for name in ["alice", "bob", "judge"] {
+            #expect(
+                try story.market.state(name, story.parent).record(record)?.state == "due", "\(name)"
+            )
+        }
+    }
+
     @Test(arguments: ["alice", "bob", "judge"])
     func `what was not used lapses at anyone's word, once its time is over`(_ name: String) throws {
         var story = try OptionStory()

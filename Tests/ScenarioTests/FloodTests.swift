@@ -144,4 +144,39 @@ import Testing
         }
         #expect(asked)
     }
+
+    @Test func `a witness closes what it holds, and of one asker so much and no more`() throws {
+        var (market, id) = try WitnessTests.option(witnesses: ["wei"], threshold: 1)
+        let held = try market.held("alice", id)
+        market.network.pass(milliseconds: 86_400_000)
+        market.network.tick()
+        market.network.settle()
+        func closings() throws -> Int {
+            try #require(market.network["wei"].witnessing[held.log]).said.closings.count
+        }
+        func ask(version: Int64, _ number: Int64) throws {
+            let ask = ClosingRequest(
+                salt: SHA256.hash(Array("\(version) \(number)".utf8)), record: 1, version: version,
+                deadline: Market.start.advanced(by: number))
+            market.network.inject(
+                try market.statement(by: "alice", ask, about: held), from: "alice", to: "wei")
+        }
+        // Of a step that wei does not hold nothing can be said.
+        try ask(version: 2, 0)
+        #expect(try closings() == 0)
+        let most = 256 + 8
+        for number in 0..<Int64(most + 40) { try ask(version: 1, number) }
+        market.network.tick()
+        market.settle()
+        #expect(try closings() == most)
+        // Others are closed for all the same, and requests go on.
+        let other = ClosingRequest(
+            salt: .zero, record: 1, version: 1, deadline: Market.start.advanced(by: 9_999))
+        market.network.inject(
+            try market.statement(by: "bob", other, about: held), from: "bob", to: "wei")
+        market.settle()
+        #expect(try closings() == most + 1)
+        try market.pay("alice", "bob", id)
+        #expect(try market.state("bob", id).record(1)?.state == "open")
+    }
 }

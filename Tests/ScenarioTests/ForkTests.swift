@@ -126,6 +126,56 @@ import Testing
         #expect(play.market.network.closed.isEmpty)
     }
 
+    enum Kept: String, CaseIterable, Sendable { case line, publicLog, contract }
+
+    /// Judge hears everything from alice, over one connection, and holds the branch that alice holds.
+    @Test(arguments: Kept.allCases)
+    func `whoever holds the same branch is told of the other too`(_ kept: Kept) throws {
+        let story = try AttackTests.story(4)
+        var market = story.market
+        let log: LogID
+        let branches: [Entry]
+        switch kept {
+        case .line:
+            log = LogID.line(author: market.did("bob"), try #require(story.line))
+            let trunk = try #require(market.network.stores["bob"]?.entries(of: log))
+            branches = try [UInt8(1), 2].map {
+                try Self.grant(market, log, units: 200, leaves: 0, tag: $0, after: trunk)
+            }
+        case .publicLog:
+            log = .publicLog(author: market.did("bob"), alliance: Self.alliance(market))
+            branches = try ["bob", "bobby"].map {
+                try market.entry(
+                    by: "bob", kind: Kind.profile.rawValue, body: Profile(name: $0).wire, in: log,
+                    topic: Self.alliance(market))
+            }
+        case .contract:
+            // Carol, who carries the second one, takes no part: bob shows it to alice himself.
+            log = try market.held("bob", story.parent).log
+            let act = SignedAct(transition: "exercise", record: 1, arguments: [])
+            branches = try [UInt8(1), 2].map {
+                try market.step(
+                    by: "bob", Step(act: act, request: nil, records: [], digest: SHA256.hash([$0])),
+                    in: story.parent)
+            }
+        }
+        for name in ["bob", "carol"] { market.network.disconnect(name, "judge") }
+        market.network.disconnect("alice", "carol")
+        market.push(branches[0], from: "bob", to: "alice")
+        market.network.settle()
+        #expect(
+            market.network["judge"].chains.head(log) == market.network["alice"].chains.head(log))
+        #expect(market.network["judge"].forked(log) == nil)
+        market.push(branches[1], from: "bob", to: "alice")
+        market.network.settle()
+        for name in ["alice", "judge"] {
+            #expect(
+                market.network[name].forked(log) == branches[0].header.log?.sequence, "\(name)")
+            // At its next start its ledger is compared with what still stands.
+            #expect(market.network[name].mayHaveLostSteps)
+        }
+    }
+
     @Test(arguments: [1, 9])
     func `a double sale hidden behind a garbage signature comes out`(_ behind: Int) throws {
         var play = try Line()

@@ -104,6 +104,30 @@ import Testing
         try play.check()
     }
 
+    @Test func `where the log parts people still ask, and that is what the arbiter takes over for`()
+        throws
+    {
+        var play = try Play(right: ["yan"])
+        let id = play.id
+        try play.pass(days: 1)
+        let before = Set(try play.market.held("alice", id).requests.keys)
+        try play.market.network.command("alice") {
+            _ = try $0.act(
+                Act(
+                    transition: "pay_state", record: 1,
+                    arguments: ["channel": .text("bank"), "reference": .text("once more")]), in: id)
+        }
+        try play.settle()
+        let asked = try #require(
+            Set(try play.market.held("alice", id).requests.keys).subtracting(before).first)
+        try play.pass(days: 3)
+        try play.market.network.command("judge") { try $0.takeOver(id) }
+        try play.settle()
+        try play.pass(days: 0)
+        try play.check()
+        #expect(try play.market.held("alice", id).fold?.takeover?.request == asked)
+    }
+
     @Test
     func
         `who was away with the other branch, and knows of the fork alone, fetches the one that stands`()

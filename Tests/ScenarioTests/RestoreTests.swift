@@ -6,6 +6,7 @@ import Foundation
 import Identity
 import Logs
 import NodeCore
+import Replication
 import Simulation
 import Testing
 
@@ -137,6 +138,79 @@ import Testing
             "", "ahead 7", "ahead 7 x", "missing 1", "peer 09 3", "key 0", "key", "lost home",
         ] {
             #expect(ReadOnlyReason(text: text) == nil, "\(text)")
+        }
+    }
+
+    @Test(arguments: ["carol", "bob"])
+    func `who says that there is more, and never shows it, holds nobody up for long`(_ liar: String)
+        throws
+    {
+        var story = try OptionStory()
+        try story.play(..<4)
+        var market = story.market
+        market.network.stop("alice")
+        market.network.start("alice")
+        let log = LogID.publicLog(
+            author: market.did("alice"), alliance: market.network["alice"].alliance.topic)
+        market.network.connect("alice", liar)
+        market.network.settle()
+        let claim = Message.Head(
+            log: log, sequence: 1_000_000, id: EntryID([UInt8](repeating: 7, count: 32))!)
+        market.network.inject(Message.answer([claim]).frame, from: liar, to: "alice")
+        for name in market.names where name != "alice" && name != liar {
+            market.network.connect("alice", name)
+        }
+        market.network.settle()
+        func say() throws {
+            try market.network.command("alice") {
+                try $0.publish(Profile(name: "alice again"))
+            }
+        }
+        market.network.pass(milliseconds: 11_000)
+        market.network.tick()
+        #expect {
+            try say()
+        } throws: { error in
+            guard case NodeRefusal.recovering(let waiting) = error else { return false }
+            return waiting.behind.map(\.sequence) == [1_000_000]
+        }
+        market.network.pass(milliseconds: 300_000)
+        market.network.tick()
+        try say()
+        market.settle()
+        #expect(market.network["alice"].recovery.reason == nil)
+    }
+
+    @Test func `of an old copy's witnesses M are enough, and fewer are not`() throws {
+        var (market, id) = try WitnessTests.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        var copy = try #require(market.network.stores["bob"])
+        try market.pay("alice", "bob", id)
+        let log = try market.held("bob", id).log
+        let newest = market.network["bob"].chains.head(log)
+        market.network.stop("bob")
+        for name in ["xin", "yan"] { market.network.stop(name) }
+        copy.mark(.sidecarAhead(sidecar: 9, database: 7))
+        market.network.restore("bob", copy)
+        market.network.start("bob")
+        #expect(market.network["bob"].chains.head(log) < newest)
+        for name in ["alice", "judge", "wei"] { market.network.connect("bob", name) }
+        market.network.settle()
+        // The newest is here again, and all but two witnesses have answered.
+        #expect(market.network["bob"].chains.head(log) == newest)
+        let waiting = try #require(market.network["bob"].waiting(log))
+        #expect(Set(waiting.missing) == [market.did("xin"), market.did("yan")])
+        try market.act("alice", id, "exercise", ["n": Market.units(10)])
+        WitnessTests.pass(&market, days: 2)
+        #expect(market.network["bob"].chains.head(log) == newest)
+        market.network.start("xin")
+        for name in ["alice", "bob", "judge", "wei"] { market.network.connect("xin", name) }
+        market.network.settle()
+        WitnessTests.pass(&market, days: 0)
+        #expect(market.network["bob"].waitingLogsOfOurs.map(\.missing) == [])
+        #expect(market.network["bob"].chains.head(log) > newest)
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+        for name in market.names where market.network.nodes[name] != nil {
+            #expect(market.network[name].forked(log) == nil, "\(name)")
         }
     }
 

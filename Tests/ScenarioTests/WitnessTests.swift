@@ -233,4 +233,139 @@ import Testing
             #expect(try market.held(name, id).outcome == .fulfilled, "\(name)")
         }
     }
+
+    // MARK: - Steps kept back
+
+    /// Bob says that he delivered, has witnesses receipt that alone, and shows the step a week later, when
+    /// the five days that alice has to look at it are over.
+    static func keptBack() throws -> (Market, ContractID, record: Int64) {
+        var (market, id) = try option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        try market.act("alice", id, "exercise", ["n": Market.units(10)])
+        for name in market.names where name != "bob" { market.network.disconnect("bob", name) }
+        let exercise = try market.record("bob", id, "exercise", "open")
+        try market.act(
+            "bob", id, "deliver", record: exercise,
+            ["n": Market.units(10), "evidence": .hash(SHA256.hash([1]))])
+        let said = try #require(
+            market.held("bob", id).requests.values.map(\.entry).first)
+        for name in ["wei", "xin", "yan"] {
+            market.network.inject(said, from: "judge", to: name)
+        }
+        market.network.settle()
+        pass(&market, days: 7)
+        for name in market.names where name != "bob" { market.network.connect("bob", name) }
+        market.network.settle()
+        pass(&market, days: 0)
+        let record = try market.record("alice", id, "delivery", "stated")
+        let until = try #require(market.state("alice", id).record(record)?.until)
+        #expect(until < market.network.now)
+        return (market, id, record)
+    }
+
+    @Test func `silence does not count before M held the step for as long as there is to answer`()
+        throws
+    {
+        var (market, id, record) = try Self.keptBack()
+        try market.act("bob", id, "accept_silent", record: record)
+        Self.pass(&market, days: 0)
+        Self.pass(&market, days: 1)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.state(name, id).record(record)?.state == "stated", "\(name)")
+        }
+        // Five days after it was shown it does.
+        Self.pass(&market, days: 5)
+        Self.pass(&market, days: 0)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.state(name, id).record(record)?.state == "due", "\(name)")
+        }
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+    }
+
+    @Test func `who learned of a step late still answers it, whatever its own time says`() throws {
+        var (market, id, record) = try Self.keptBack()
+        try market.act(
+            "alice", id, "dispute", record: record, ["evidence": .hash(SHA256.hash([2]))])
+        Self.pass(&market, days: 0)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.state(name, id).record(record)?.state == "disputed", "\(name)")
+        }
+        for name in ["alice", "bob", "judge"] { market.restart(name) }
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+    }
+
+    @Test func `who keeps a step back has no more time for it itself`() throws {
+        var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        for name in market.names where name != "bob" { market.network.disconnect("bob", name) }
+        try market.act(
+            "alice", id, "pay_state", ["channel": .text("bank"), "reference": .text("r")])
+        // Bob, who is paid and sequences, hears of it after the two days that he has to deny it.
+        Self.pass(&market, days: 3)
+        for name in market.names where name != "bob" { market.network.connect("bob", name) }
+        market.network.settle()
+        Self.pass(&market, days: 0)
+        #expect(try market.state("alice", id).record(1)?.state.hasSuffix("stated") == true)
+        #expect(throws: NodeRefusal.self) {
+            try market.act("bob", id, "pay_deny", ["reason": .text("nothing came")])
+        }
+        try market.act("alice", id, "pay_silent")
+        Self.pass(&market, days: 0)
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.state(name, id).record(1)?.state == "open", "\(name)")
+        }
+    }
+
+    // MARK: - Third parties
+
+    /// Alice disputes what bob says he delivered, and judge is away.
+    static func disputed() throws -> (Market, ContractID, record: Int64) {
+        var (market, id) = try option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        try market.act("alice", id, "exercise", ["n": Market.units(10)])
+        try market.act(
+            "bob", id, "deliver", record: market.record("bob", id, "exercise", "open"),
+            ["n": Market.units(10), "evidence": .hash(SHA256.hash([1]))])
+        let record = try market.record("alice", id, "delivery", "stated")
+        market.network.stop("judge")
+        try market.act(
+            "alice", id, "dispute", record: record, ["evidence": .hash(SHA256.hash([2]))])
+        #expect(try market.state("bob", id).record(record)?.state == "disputed")
+        return (market, id, record)
+    }
+
+    @Test func `an arbiter that is away stops the clock, and its word comes first`() throws {
+        var (market, id, record) = try Self.disputed()
+        Self.pass(&market, days: 6)
+        // Five days are over; bob asks for what the template says where nobody rules.
+        try market.act("bob", id, "rule_default", record: record)
+        Self.pass(&market, days: 1)
+        #expect(try market.state("bob", id).record(record)?.state == "disputed")
+        market.back("judge")
+        try market.act("judge", id, "rule", record: record, ["ruling": .integer(0)])
+        Self.pass(&market, days: 0)
+        for name in ["alice", "bob", "judge"] {
+            let state = try market.state(name, id)
+            #expect(state.record(record)?.state != "disputed", "\(name)")
+        }
+        let fold = try #require(market.held("alice", id).fold)
+        #expect(fold.steps.contains { $0.act.transition == "rule" && $0.void == nil })
+        Self.pass(&market, days: 5)
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+        #expect(
+            try #require(market.held("bob", id).fold).steps
+                .allSatisfy { $0.act.transition != "rule_default" || $0.void != nil })
+    }
+
+    @Test func `its absence stops it so long and no longer, whoever asked too early`() throws {
+        var (market, id, record) = try Self.disputed()
+        Self.pass(&market, days: 6)
+        try market.act("alice", id, "rule_default", record: record)
+        #expect(try market.state("bob", id).record(record)?.state == "disputed")
+        // Three days more are over: the request from before asks for the default, and does not bar it.
+        Self.pass(&market, days: 3)
+        Self.pass(&market, days: 0)
+        for name in ["alice", "bob"] {
+            #expect(try market.state(name, id).record(record)?.state != "disputed", "\(name)")
+        }
+    }
 }

@@ -14,11 +14,13 @@ enum Seeds {
             .map { Array(try! Data(contentsOf: $0)) }
     }()
 
-    /// Small worlds, every eighth with room for three witnesses.
-    static func run(_ seed: UInt64, minutes: Int = 20, hasGuild: Bool = false) throws -> Fate {
+    /// Small worlds; one of `crowds` has room for three witnesses.
+    static func run(
+        _ seed: UInt64, minutes: Int = 20, crowds: UInt64 = 8, hasGuild: Bool = false
+    ) throws -> Fate {
         _ = Sodium.start()
         var setting = World.Setting(
-            nodes: seed % 8 == 7 ? 7 : 4, hours: 1, templates: templates)
+            nodes: seed % crowds == crowds - 1 ? 7 : 4, hours: 1, templates: templates)
         setting.minutes = minutes
         setting.hasGuild = hasGuild
         return try World(seed: seed, setting).run()

@@ -146,6 +146,42 @@ import Testing
         #expect(reason == .sidecarAhead(sidecar: 9, database: 5))
     }
 
+    @Test func `an old copy that lacks nothing but what was said signs nothing`() throws {
+        var play = try Play()
+        try play.sign(1)
+        try play.database.commit([.statement(try play.alice.say([1]), contract: nil)])
+        play.database.close()
+        let old = try play.folder.bytes(play.folder.ledger)
+        let again = try Database.open(at: play.folder.path)
+        #expect(try again.load().0.readOnly == nil)
+        try again.commit([.statement(try play.alice.say([2]), contract: nil)])
+        again.close()
+        #expect(try play.reopened {} == nil)
+        let reason = try play.reopened { try play.folder.put(old, play.folder.ledger) }
+        #expect(reason == .sidecarAhead(sidecar: 2, database: 1))
+        // What it hears meanwhile does not lower the mark, nor does it stand in for what was said.
+        let restored = try Database.open(at: play.folder.path)
+        let bob = try Player(98, joining: play.alice.genesis.alliance)
+        try restored.commit([.statement(try bob.say([3]), contract: nil)])
+        #expect(try restored.load().0.readOnly == .sidecarForeign)
+        try restored.commit([.statement(try play.alice.say([2]), contract: nil)])
+        try restored.confirmHighWater()
+        #expect(try restored.load().0.readOnly == nil)
+        restored.close()
+    }
+
+    @Test func `a crash between a statement and the sidecar is repaired silently`() throws {
+        var play = try Play()
+        try play.sign(1)
+        let before = try play.folder.bytes(play.folder.sidecar)
+        try play.database.commit([.statement(try play.alice.say([1]), contract: nil)])
+        #expect(try play.reopened { try play.folder.put(before, play.folder.sidecar) } == nil)
+        let again = try Database.open(at: play.folder.path)
+        #expect(try again.load().0.readOnly == nil)
+        again.close()
+        #expect(try play.folder.bytes(play.folder.sidecar) != before)
+    }
+
     @Test func `going on while ahead does not lower the mark`() throws {
         var play = try Play()
         play.database.close()

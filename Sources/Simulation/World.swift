@@ -332,7 +332,8 @@ public final class World {
             checker: checker, known: shelf.byHash)
         node.begin(at: clock(index), seed: weather.hash())
         machines[index].node = node
-        if repairs { machines[index].disk.repair(node.ledger) }
+        // As the daemon does: a process that ended before it started over left rows of steps that fell.
+        if repairs || node.mayHaveLostSteps { machines[index].disk.repair(node.ledger) }
         machines[index].life += 1
         machines[index].flushIsDue = false
         machines[index].over = []

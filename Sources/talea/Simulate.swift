@@ -262,6 +262,7 @@ extension Check {
         case .privacy: Localized(en: "a contract shown to an outsider", zh: "合同泄露给外人")
         case .unbounded: Localized(en: "held without a bound", zh: "占用无上限")
         case .repeated: Localized(en: "kept twice", zh: "重复保存")
+        case .unnoticed: Localized(en: "old copy not noticed", zh: "旧副本未被察觉")
         case .signedReadOnly: Localized(en: "signed while read-only", zh: "只读时签名")
         case .voidStep: Localized(en: "an honest step without effect", zh: "诚实步骤无效")
         case .diverged: Localized(en: "honest nodes differ after healing", zh: "恢复后诚实节点不一致")

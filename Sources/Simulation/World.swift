@@ -246,6 +246,8 @@ public final class World {
             let directives = machines[index].node?.takeDirectives()
         else { return }
         let end = crashPoint(index, changes: changes.count, directives: directives.count)
+        // A value that is to be read anew is not what it will start as.
+        let isWhole = !directives.contains { if case .reload = $0 { true } else { false } }
         if end == .beforeCommit { return crash(index) }
         if planted(.announceBeforeCommit) {
             for directive in directives { _ = perform(directive, index) }
@@ -266,13 +268,13 @@ public final class World {
             }
             machines[index].failures = 0
             commit(changes, at: index)
-            if end == .beforeSync { return crash(index, isWhole: true) }
+            if end == .beforeSync { return crash(index, isWhole: isWhole) }
             machines[index].disk.sync()
         }
-        if end == .beforeDirectives { return crash(index, isWhole: true) }
+        if end == .beforeDirectives { return crash(index, isWhole: isWhole) }
         for (number, directive) in directives.enumerated() {
             if case .betweenDirectives(let last) = end, number > last {
-                return crash(index, isWhole: true)
+                return crash(index, isWhole: isWhole)
             }
             guard perform(directive, index) else { return reload(index) }
         }

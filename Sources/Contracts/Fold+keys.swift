@@ -38,7 +38,7 @@ extension Fold {
                 guard try entry.read(KeyBody.self).publicKey == key else {
                     throw FoldRefusal.keyEntryMisplaced(entry.id)
                 }
-                _ = try ValidEntry(entry, by: key, checker: checker)
+                _ = try ValidEntry(entry, byCheckedKey: key, checker: checker)
             } catch {
                 throw .keyEntryMisplaced(entry.id)
             }

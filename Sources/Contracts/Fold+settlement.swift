@@ -171,6 +171,6 @@ extension Fold {
         guard let keyID = entry.header.key, let key = keys(entry.header.author, keyID) else {
             return nil
         }
-        return (try? ValidEntry(entry, by: key, checker: checker)) != nil
+        return (try? ValidEntry(entry, byCheckedKey: key, checker: checker)) != nil
     }
 }

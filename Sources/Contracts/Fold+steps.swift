@@ -164,7 +164,9 @@ extension Fold {
         guard entry.header.statement == nil || !supersededKeys.contains(keyID) else {
             throw .keySuperseded(entry.header.author)
         }
-        do { _ = try ValidEntry(entry, by: key, checker: checker) } catch { throw .entry(error) }
+        do { _ = try ValidEntry(entry, byCheckedKey: key, checker: checker) } catch {
+            throw .entry(error)
+        }
     }
 
     func acceptance(

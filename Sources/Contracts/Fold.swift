@@ -228,7 +228,8 @@ public struct Fold: Sendable {
     public static let opening = "open"
 }
 
-/// Looks up the key that a key entry brought in; `nil` where it is not known here.
+/// Looks up the key that a key entry brought in; `nil` where it is not known here. What a key log took is of
+/// prime order, so nobody who asks looks again.
 public typealias KeyLookup = @Sendable (DID, EntryID) -> PublicKey?
 
 extension Fold {

@@ -54,6 +54,13 @@ public struct Keepsake: Hashable, Sendable, WireMessage {
             self.statements = statements
         }
 
+        /// It takes no more in the snapshot: signature, tags and lengths of each statement are below 96.
+        public var bytesMost: Int {
+            statements.reduce(key.count + 16) {
+                $0 + $1.headerBytes.count + ($1.body?.count ?? 0) + 96
+            }
+        }
+
         public func write(to writer: inout WireWriter) {
             writer.bytes(1, key)
             writer.messages(2, statements)
@@ -125,6 +132,18 @@ public struct Keepsake: Hashable, Sendable, WireMessage {
         peers = try reader.messages(4, Peer.self)
         names = try reader.messages(5, Name.self)
         alliances = try reader.messages(6, Invitation.self)
+    }
+
+    /// Of two snapshots that say the same, whenever they were made, the same: statements count by their ids.
+    public var fingerprint: Hash32 {
+        var rest = self
+        rest.time = .earliest
+        rest.contracts = []
+        return SHA256.hash(
+            contracts.reduce(into: rest.wire) { all, contract in
+                all += contract.key
+                for statement in contract.statements { all += statement.id.bytes }
+            })
     }
 
     // MARK: - Sealed

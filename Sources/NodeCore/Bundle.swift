@@ -87,7 +87,7 @@ struct CheckedLogs {
         guard let id = entry.header.key, let key = keyLogs.key(author, id) else {
             throw .keyUnknown(author)
         }
-        do { return try ValidEntry(entry, by: key, checker: checker) } catch {
+        do { return try ValidEntry(entry, byCheckedKey: key, checker: checker) } catch {
             throw .entry(error)
         }
     }

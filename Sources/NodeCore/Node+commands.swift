@@ -372,6 +372,7 @@ extension Node {
                     runningTotal: grant.released + need.units))
         }
         guard isAlone, outcome.lines.allSatisfy({ $0.units == 0 }) else {
+            acknowledgeClock(of: signed, in: contract)
             return .requested(try request(signed, in: contract))
         }
         try writeStep(in: contract, act: signed, request: nil, consents: known, lines: [])

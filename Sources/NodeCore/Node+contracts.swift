@@ -144,19 +144,44 @@ extension Node {
     /// answer is left: else whoever signs a step long after the time it names would have its silence for
     /// nothing. Later only the owner's own word counts: an answer, or asking for the default.
     private mutating func acknowledgeClock(in id: ContractID, _ step: Fold.StepOutline) {
-        guard !isRestoring, step.void == nil, step.sequence > 1, step.actor != own.did,
-            let held = contracts[id], let fold = held.fold,
-            step.actor == held.proposal.sequencer, !held.isWitnessed, maySign
+        guard !isRestoring, step.void == nil, let held = contracts[id], let fold = held.fold,
+            maySign
         else { return }
-        let awaited = step.changed.contains { number in
-            guard let record = fold.state.record(number), let until = record.until,
-                record.clock?.sequence == step.sequence,
-                fold.state.awaited(number).contains(own.did)
+        let isInTime = step.changed.contains { number in
+            guard isCounted(step, number, held, fold), let until = fold.state.record(number)?.until
             else { return false }
             return now.milliseconds - step.time.milliseconds
                 <= until.milliseconds - now.milliseconds
         }
-        guard awaited else { return }
+        if isInTime { acknowledge(clock: step, held) }
+    }
+
+    /// Whoever asks for a default knows of the step that started its clock. Where others are awaited as
+    /// well, each of them must have said so: two who each ask would else wait for one another for ever.
+    mutating func acknowledgeClock(of act: SignedAct, in id: ContractID) {
+        guard let held = contracts[id], let fold = held.fold,
+            fold.state.defaultAct(act.record)?.transition == act.transition,
+            let clock = fold.state.record(act.record)?.clock,
+            let step = fold.steps.first(where: { $0.sequence == clock.sequence }),
+            isCounted(step, act.record, held, fold),
+            !outbox.values.contains(where: {
+                $0.statement.kind == .acknowledgement
+                    && (try? $0.statement.read(Acknowledgement.self))?.entry == step.id
+            })
+        else { return }
+        acknowledge(clock: step, held)
+    }
+
+    /// Whether the sequencer alone started the clock of a record that waits for this node.
+    private func isCounted(
+        _ step: Fold.StepOutline, _ record: Int64, _ held: HeldContract, _ fold: Fold
+    ) -> Bool {
+        !held.isWitnessed && step.sequence > 1 && step.actor == held.proposal.sequencer
+            && step.actor != own.did && fold.state.record(record)?.clock?.sequence == step.sequence
+            && fold.state.awaited(record).contains(own.did)
+    }
+
+    private mutating func acknowledge(clock step: Fold.StepOutline, _ held: HeldContract) {
         let body = Acknowledgement(salt: dice.roll(), entry: step.id, purpose: .delivered)
         _ = try? say(
             body, about: held, to: [held.proposal.sequencer],

@@ -204,7 +204,7 @@ extension Node {
         guard let keyID = entry.header.key, let key = keyLogs.key(entry.header.author, keyID) else {
             return false
         }
-        return (try? ValidEntry(entry, by: key, checker: checker)) != nil
+        return (try? ValidEntry(entry, byCheckedKey: key, checker: checker)) != nil
     }
 
     // MARK: - A fork becomes known

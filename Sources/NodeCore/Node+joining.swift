@@ -222,7 +222,7 @@ extension Node {
             fresh.append(valid)
         }
         guard let key = entry.header.key.flatMap({ known.key(author, $0) }),
-            (try? ValidEntry(entry, by: key, checker: checker)) != nil
+            (try? ValidEntry(entry, byCheckedKey: key, checker: checker)) != nil
         else { return }
         guard isReady(joining: entry) else {
             return wait(for: Sealed(statement: entry, contractKey: nil), from: bearer)

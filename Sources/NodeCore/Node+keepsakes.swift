@@ -38,9 +38,7 @@ extension Node {
         guard waited.contains(where: lacksIt) else { return }
         keepsakeMade = now
         let content = keepsake()
-        var plain = content
-        plain.time = .earliest
-        let hash = SHA256.hash(plain.wire)
+        let hash = content.fingerprint
         current.hash = hash
         let stale = waited.filter(lacksIt)
         guard !stale.isEmpty,
@@ -88,7 +86,7 @@ extension Node {
         for held in held.filter({ !$0.isOver }) + held.filter(\.isOver) {
             guard result.contracts.count < EntryLimit.listItems else { break }
             let contract = Keepsake.Contract(key: held.key.bytes, statements: loose(held))
-            size += contract.wire.count + 8
+            size += contract.bytesMost
             guard size < Keepsake.plainBytesMax else { break }
             result.contracts.append(contract)
         }

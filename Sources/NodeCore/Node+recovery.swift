@@ -171,8 +171,11 @@ extension Node {
     }
 
     /// All that may not be signed in now.
-    public var waitingLogsOfOurs: [Recovery.Waiting] {
-        recovery.reason == nil && recovery.unsure.isEmpty ? [] : ownLogs.compactMap(waiting)
+    public var waitingLogsOfOurs: [Recovery.Waiting] { unsureLogs.compactMap(waiting) }
+
+    /// Own logs of which it is not sure that they are whole. An old copy may lack any that it writes.
+    private var unsureLogs: [LogID] {
+        recovery.reason == nil ? recovery.unsure.sorted() : ownLogs.filter(recovery.isUnsure)
     }
 
     // MARK: - Beginning
@@ -213,12 +216,12 @@ extension Node {
     // MARK: - Asking and answering
 
     /// Asks a peer what it holds of those of our logs that are not sure.
-    mutating func ask(_ id: PeerID) {
+    mutating func ask(_ id: PeerID) { ask(id, about: unsureLogs) }
+
+    private mutating func ask(_ id: PeerID, about unsure: [LogID]) {
         guard let connection = connections[id], connection.stands else { return }
-        guard !recovery.unsure.isEmpty || recovery.reason != nil else { return }
-        let logs = ownLogs.filter { log in
-            recovery.isUnsure(log) && !connection.asked.contains(log)
-                && mayName(log, to: connection)
+        let logs = unsure.filter { log in
+            !connection.asked.contains(log) && mayName(log, to: connection)
         }
         connections[id]?.asked.formUnion(logs)
         for start in stride(from: 0, to: logs.count, by: ReplicationLimit.headsPerFrame) {
@@ -273,8 +276,9 @@ extension Node {
             recovery.since = now
             changes.append(.recovery(.began(reason, at: now)))
         }
-        for peer in connections.keys.sorted() { ask(peer) }
-        let sure = ownLogs.filter { recovery.isUnsure($0) && waiting($0) == nil }
+        let unsure = unsureLogs
+        for peer in connections.keys.sorted() { ask(peer, about: unsure) }
+        let sure = unsure.filter { waiting($0) == nil }
         for log in sure { trust(log) }
         confirmMark()
         if recovery.reason != nil, !recovery.marksWrongly,
@@ -298,7 +302,7 @@ extension Node {
     }
 
     private mutating func confirmMark() {
-        guard recovery.marksWrongly, ownLogs.allSatisfy({ !recovery.isUnsure($0) }) else { return }
+        guard recovery.marksWrongly, unsureLogs.isEmpty else { return }
         recovery.marksWrongly = false
         changes.append(.recovery(.confirmed))
     }

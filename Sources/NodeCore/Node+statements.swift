@@ -224,7 +224,9 @@ extension Node {
             // Our acknowledgement may have been lost with its connection: say it again.
             return acknowledge(entry, to: entry.header.author)
         }
-        guard let valid = try? ValidEntry(entry, by: key, checker: checker) else { return }
+        guard let valid = try? ValidEntry(entry, byCheckedKey: key, checker: checker) else {
+            return
+        }
         // Whoever still signs so after the change may have stolen the key. A request is answered.
         if isOutOfForce(entry), entry.kind == .proposal || entry.kind == .acceptance,
             !planted(.oldKeyTaken)

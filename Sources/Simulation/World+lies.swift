@@ -149,14 +149,23 @@ extension World {
 
     // MARK: - What its node wrote, and it changes on the way out
 
-    /// A step of its own in a frame that pushes it: to everyone the same other one, or as it is.
+    /// A step or ruling of its own in a frame that pushes it: to everyone the same other one, or as it is.
+    /// An arbiter rules when everyone else is whole again, too.
     func misquoted(_ frame: Frame, by index: Int) -> Frame {
         func other(_ wire: [UInt8]) -> [UInt8] {
-            guard let entry = try? Entry(strict: wire), entry.kind == .step,
-                entry.header.author == machines[index].did
+            guard let entry = try? Entry(strict: wire),
+                entry.header.author == machines[index].did,
+                entry.kind == .ruling
+                    || entry.kind == .step && machines[index].trick == .badCounterparty
+                        && !isHealed
             else { return wire }
             if let told = machines[index].misquotes[entry.id] { return told.wire }
-            let other = malice.below(3) > 0 ? nil : misquote(entry, by: index)
+            var other: Entry?
+            if entry.kind == .ruling {
+                if malice.below(2) == 0 { other = misruled(entry, by: index) }
+            } else if malice.below(3) == 0 {
+                other = misquote(entry, by: index)
+            }
             machines[index].misquotes[entry.id] = other ?? entry
             return (other ?? entry).wire
         }
@@ -181,5 +190,22 @@ extension World {
         }
         return sealed(
             step, held, place, by: index, at: entry.header.time, isSpoilt: lie == 2)
+    }
+
+    /// A ruling that goes on from one step earlier than the witnesses hold, which the last step then harms.
+    private func misruled(_ entry: Entry, by index: Int) -> Entry? {
+        guard let topic = entry.header.topic, let place = entry.header.log,
+            let held = machines[index].node?.contracts.values.first(where: {
+                $0.key.topic == topic
+            }),
+            let ruling = try? entry.read(Ruling.self),
+            let step = machines[index].node?.chains.chain(held.log)?.id(at: ruling.sequence - 1)
+        else { return nil }
+        let lower = Ruling(
+            epoch: ruling.epoch, sequence: ruling.sequence - 1, step: step,
+            receipts: ruling.receipts)
+        return hand(
+            entry.header.kind, lower.wire, .log(place), topic: topic, by: index,
+            time: entry.header.time)
     }
 }

@@ -30,16 +30,17 @@ extension World {
 
     /// What a machine puts on the wire in place of what its node says; `nil` for nothing at all.
     func said(_ frame: Frame, by index: Int, to other: Int) -> Frame? {
-        guard let trick = machines[index].trick, !isHealed else { return frame }
+        guard let trick = machines[index].trick else { return frame }
         // Trees carry what a plain push would.
         let type = frame.type == 50 ? 9 : frame.type
+        let frame = type == 9 ? misquoted(frame, by: index) : frame
+        if isHealed { return frame }
         if machines[index].isMute, type == 9 { return nil }
         switch (trick, type) {
         case (.splitView, 9), (.splitView, 3): return other % 2 == 0 ? nil : frame
         case (.withholder, 9), (.withholder, 10):
             return malice.below(2) == 0 ? nil : frame
         case (.withholder, 8): return malice.below(4) == 0 ? nil : frame
-        case (.badCounterparty, 9): return misquoted(frame, by: index)
         case (.garbage, 8), (.badCounterparty, 8): return tampered(frame)
         default: return frame
         }

@@ -105,7 +105,7 @@ public struct LedgerCopy: Hashable, Sendable {
                 let next = index + 1 < chain.count ? chain[index + 1].header.key : nil
                 guard let key = entry.header.key, key != next else { continue }
                 guard let inForce = keys.key(did, key),
-                    (try? ValidEntry(entry, by: inForce, checker: checker)) != nil
+                    (try? ValidEntry(entry, byCheckedKey: inForce, checker: checker)) != nil
                 else {
                     throw StorageRefusal.damaged(
                         .entry(entry.id, log: log, sequence: place.sequence))

@@ -217,6 +217,42 @@ import Testing
         }
     }
 
+    @Test func `where two are awaited each one's asking counts for the other's`() throws {
+        var market = try StoryTests.market()
+        let line = try market.declare("jike", "sticker/set", 50)
+        let id = try market.agree(
+            "zhijian", "mutual-assistance",
+            [
+                "trigger": Market.units(100), "cap": Market.units(50),
+                "cap_call": Market.units(50), "cap_month": Market.units(50),
+                "price": Market.money(600), "fee": Market.money(200),
+                "remedy": Market.money(5_000), "ends": .instant(market.at(days: 90)),
+                "notice": .integer(3_600_000),
+            ],
+            roles: [
+                "user": "zhijian", "partner": "shouzuo", "supplier": "jike",
+                "arbiter": "zhongcai",
+            ], lines: [line])
+        // Who sequences ends it within the hour, while the two others are away.
+        for name in ["zhijian", "jike"] { market.network.stop(name) }
+        try market.act("shouzuo", id, "stop")
+        market.network.pass(milliseconds: 2 * 3_600_000)
+        for name in ["zhijian", "jike"] { market.restart(name) }
+        market.settle()
+        #expect {
+            try market.act("shouzuo", id, "expire")
+        } throws: { error in
+            guard case NodeRefusal.fold(.clockUnacknowledged) = error else { return false }
+            return true
+        }
+        try market.act("zhijian", id, "expire")
+        #expect(try market.state("zhijian", id).record(1)?.state == "standing")
+        try market.act("jike", id, "expire")
+        for name in ["zhijian", "shouzuo", "jike", "zhongcai"] {
+            #expect(try market.state(name, id).record(1)?.state == "closed", "\(name)")
+        }
+    }
+
     @Test(arguments: ["alice", "bob", "judge"])
     func `what was not used lapses at anyone's word, once its time is over`(_ name: String) throws {
         var story = try OptionStory()

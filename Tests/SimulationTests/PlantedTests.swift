@@ -13,8 +13,12 @@
             return ends[0]...ends[1]
         }()
 
+        private static let nodes = ProcessInfo.processInfo.environment["TALEA_NODES"].flatMap {
+            Int($0)
+        }
+
         private static func play(_ seed: UInt64) throws -> Fate {
-            try Seeds.run(seed, minutes: 60, crowds: 3)
+            try Seeds.run(seed, minutes: 60, crowds: 3, nodes: nodes)
         }
 
         @Test func `the planted bug is found`() throws {

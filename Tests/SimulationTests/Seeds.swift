@@ -14,13 +14,14 @@ enum Seeds {
             .map { Array(try! Data(contentsOf: $0)) }
     }()
 
-    /// Small worlds; one of `crowds` has room for three witnesses.
+    /// Small worlds, unless `nodes` says else; one of `crowds` has room for three witnesses.
     static func run(
-        _ seed: UInt64, minutes: Int = 20, crowds: UInt64 = 8, hasGuild: Bool = false
+        _ seed: UInt64, minutes: Int = 20, crowds: UInt64 = 8, nodes: Int? = nil,
+        hasGuild: Bool = false
     ) throws -> Fate {
         _ = Sodium.start()
         var setting = World.Setting(
-            nodes: seed % crowds == crowds - 1 ? 7 : 4, hours: 1, templates: templates)
+            nodes: nodes ?? (seed % crowds == crowds - 1 ? 7 : 4), hours: 1, templates: templates)
         setting.minutes = minutes
         setting.hasGuild = hasGuild
         return try World(seed: seed, setting).run()

@@ -110,7 +110,8 @@ let edges: [Target] = [
     .executableTarget(
         name: "talea",
         dependencies: [
-            "NodeDaemon", "Simulation", "Dashboard", "Contracts", "Entries", "Identity", "Capacity",
+            "NodeDaemon", "Hardware", "Simulation", "Dashboard", "Contracts", "Entries",
+            "Identity", "Capacity",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ], exclude: ["README.md"], swiftSettings: settings),
     room(
@@ -121,6 +122,15 @@ let edges: [Target] = [
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Logging", package: "swift-log"),
             .product(name: "CoreMetrics", package: "swift-metrics"),
+        ]),
+    // Under SQLite in simulated worlds and tests: a disk that fails and loses as ordered.
+    .target(
+        name: "CFaultDisk", exclude: ["README.md"], linkerSettings: [.linkedLibrary("sqlite3")]),
+    room(
+        "Hardware",
+        [
+            "Simulation", "Storage", "CFaultDisk", "NodeCore", "Replication", "Ledger", "Entries",
+            "Identity",
         ]),
     room(
         "Transport",
@@ -161,9 +171,8 @@ let edges: [Target] = [
 ]
 
 let edgeTests: [Target] = [
-    // Under SQLite in tests: a disk that fails and loses as ordered.
-    .target(
-        name: "CFaultDisk", exclude: ["README.md"], linkerSettings: [.linkedLibrary("sqlite3")]),
+    tests(
+        "HardwareTests", ["Hardware", "Simulation", "NodeCore", "Entries", "Identity", "Capacity"]),
     tests(
         "StorageTests",
         [

@@ -52,6 +52,8 @@ struct fault_disk {
     fault_kind kind;
     fault_error error;
     int64_t at, failed;
+    /* Calls that change something, and the first that the process does not live to see. */
+    int64_t moves, stop;
     char *lie;
     struct fault_disk *next;
 };
@@ -165,6 +167,19 @@ static int fails(fault_disk *disk, fault_kind kind) {
     return 1;
 }
 
+/* Whether the process had ended before this call, which changes something; counts it. */
+static int stopped(fault_disk *disk) {
+    disk->moves += 1;
+    return disk->stop && disk->moves >= disk->stop;
+}
+
+static int begin_move(fault_disk *disk) {
+    pthread_mutex_lock(&lock);
+    int found = stopped(disk);
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
 /* ---- Power cuts ------------------------------------------------------------------------------ */
 
 static uint64_t draw(uint64_t *state) {
@@ -222,12 +237,19 @@ static int save(const content *left, const char *path) {
     return done == left->size ? 0 : -1;
 }
 
+/* Each file has dice of its own: in which order files were met is no part of the model. */
+static uint64_t dice_for(const char *name, uint64_t seed) {
+    uint64_t mixed = seed ^ 0xcbf29ce484222325u;
+    for (; *name; name += 1) mixed = (mixed ^ (unsigned char)*name) * 0x100000001b3u;
+    return mixed;
+}
+
 int fault_disk_image(fault_disk *disk, fault_image_mode mode, uint64_t seed, const char *to) {
     int result = 0;
-    uint64_t dice = seed;
     pthread_mutex_lock(&lock);
     for (const shadow *file = disk->files; file && result == 0; file = file->next) {
         content left = {0};
+        uint64_t dice = dice_for(file->path + strlen(disk->folder), seed);
         cut(file, mode, &dice, &left);
         if (left.exists) {
             char path[4096];
@@ -330,6 +352,19 @@ void fault_disk_lie(fault_disk *disk, const char *part) {
     pthread_mutex_unlock(&lock);
 }
 
+void fault_disk_stop(fault_disk *disk, int64_t number) {
+    pthread_mutex_lock(&lock);
+    disk->stop = number ? disk->moves + number : 0;
+    pthread_mutex_unlock(&lock);
+}
+
+int64_t fault_disk_moves(fault_disk *disk) {
+    pthread_mutex_lock(&lock);
+    int64_t moves = disk->moves;
+    pthread_mutex_unlock(&lock);
+    return moves;
+}
+
 /* The hook runs without the lock: it takes images. 1: fails; -1: lies; 0: goes on. */
 static int begin_sync(fault_disk *disk, const char *path) {
     pthread_mutex_lock(&lock);
@@ -340,7 +375,9 @@ static int begin_sync(fault_disk *disk, const char *path) {
     if (hook) hook(context, number);
     pthread_mutex_lock(&lock);
     int verdict = fails(disk, FAULT_SYNC) ? 1 : disk->lie && strstr(path, disk->lie) ? -1 : 0;
-    if (verdict == 1) forget(shadow_of(disk, path));
+    /* Who ended before the sync loses nothing by it. */
+    if (stopped(disk)) verdict = 1;
+    else if (verdict == 1) forget(shadow_of(disk, path));
     pthread_mutex_unlock(&lock);
     return verdict;
 }
@@ -364,7 +401,7 @@ int64_t fault_disk_pwrite(
     fault_disk *disk, const char *path, int file, const void *bytes, size_t size,
     int64_t offset) {
     fault_error error;
-    if (begin_call(disk, FAULT_WRITE, &error)) {
+    if (begin_call(disk, FAULT_WRITE, &error) || begin_move(disk)) {
         errno = error == FAULT_ENOSPC ? ENOSPC : EIO;
         return -1;
     }
@@ -420,6 +457,7 @@ static int faulty_write(
     if (!my->disk) return my->real->pMethods->xWrite(my->real, bytes, size, offset);
     if (begin_call(my->disk, FAULT_WRITE, &error))
         return error == FAULT_ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+    if (begin_move(my->disk)) return SQLITE_IOERR_WRITE;
     int code = my->real->pMethods->xWrite(my->real, bytes, size, offset);
     if (code == SQLITE_OK) {
         pthread_mutex_lock(&lock);
@@ -434,6 +472,7 @@ static int faulty_truncate(sqlite3_file *file, sqlite3_int64 size) {
     fault_error error;
     if (!my->disk) return my->real->pMethods->xTruncate(my->real, size);
     if (begin_call(my->disk, FAULT_TRUNCATE, &error)) return SQLITE_IOERR_TRUNCATE;
+    if (begin_move(my->disk)) return SQLITE_IOERR_TRUNCATE;
     int code = my->real->pMethods->xTruncate(my->real, size);
     if (code == SQLITE_OK) {
         pthread_mutex_lock(&lock);
@@ -513,6 +552,11 @@ static int faulty_open(
 
 static int faulty_delete(sqlite3_vfs *vfs, const char *name, int syncs) {
     (void)vfs;
+    pthread_mutex_lock(&lock);
+    fault_disk *watching = disk_of(name);
+    int ended = watching && stopped(watching);
+    pthread_mutex_unlock(&lock);
+    if (ended) return SQLITE_IOERR_DELETE;
     int code = below->xDelete(below, name, syncs);
     if (code == SQLITE_OK) {
         pthread_mutex_lock(&lock);

@@ -103,11 +103,11 @@ final class LocalDoor: NodeDoor {
 
     func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {
         let database = database
-        let found = try await read { try database.compare(to: $0.ledger, repair: false) }
+        let found = try await read { try database.differences(from: $0.ledger, repair: false) }
         guard !found.isEmpty else { return [] }
         // The ledger may have gone on beside this look. Watches are asked by the loop itself, between two turns.
         let looked = await runtime.watch(seconds: Self.rebuildSeconds) { node in
-            Result { try database.compare(to: node.ledger, repair: !checkOnly) }
+            Result { try database.differences(from: node.ledger, repair: !checkOnly) }
         }
         guard let looked else { throw DoorRefusal.stopping }
         return try looked.get()
@@ -209,10 +209,8 @@ final class LocalDoor: NodeDoor {
 
 extension Database {
     /// What the books of the entries and the stored ledger disagree on; `repair` writes the former.
-    func compare(to books: Books, repair: Bool) throws -> [Dashboard.LedgerDifference] {
-        let found = try check(against: books)
-        if repair, !found.isEmpty { try rewriteLedger(books) }
-        return found.map { Dashboard.LedgerDifference($0) }
+    func differences(from books: Books, repair: Bool) throws -> [Dashboard.LedgerDifference] {
+        try compare(to: books, repair: repair).map { Dashboard.LedgerDifference($0) }
     }
 }
 
@@ -278,7 +276,7 @@ actor OfflineDoor: NodeDoor {
     }
 
     func rebuildLedger(checkOnly: Bool) async throws -> [Dashboard.LedgerDifference] {
-        try database.compare(to: node.ledger, repair: !checkOnly)
+        try database.differences(from: node.ledger, repair: !checkOnly)
     }
 
     func phoneCertificate(for host: String) async throws -> (der: [UInt8], key: [UInt8]) {

@@ -310,41 +310,12 @@ final class Runtime: Service {
         case .close(let peer, let reason): close(peer, reason)
         case .dial(let address):
             transport.dial(host: address.host, port: address.port, expecting: address.did)
-        case .serve(let peer, let request):
+        case .serve(let peer, _), .sendChunk(let peer, _, _), .letters(let peer, _):
             // Whoever is gone by now is not looked up for.
             guard let id = connection(peer) else { break }
-            charging(id) { serve(request, to: peer, by: id) }
-        case .push(let peer, let request, let push):
-            let wire = try? database.wires(
-                log: request.log, from: Int64(clamping: request.from),
-                to: Int64(clamping: request.to), maxBytes: ReplicationLimit.answerBytes
-            ).wires.first
-            if let wire { send(Message.treePush(push, wire).frame, to: peer) }
-        case .deliver(let peer, let sealed, let key):
-            if let box = SealedBox.seal(sealed.wire, to: key) {
-                send(Message.put(box).frame, to: peer)
-            }
-        case .deposit(let peer, let head, let sealed, let key):
-            if let box = SealedBox.seal(sealed.wire, to: key) {
-                send(head.deposit(box), to: peer)
-            }
-        case .sendChunk(let peer, let one, let index):
-            guard let id = connection(peer) else { break }
-            charging(id) {
-                send(one.frame(try? database.chunk(index, of: one.blob), index), to: peer)
-            }
-        case .letters(let peer, let numbers):
-            guard let id = connection(peer) else { break }
-            charging(id) {
-                for number in numbers {
-                    guard let sealed = try? database.letter(number) else { continue }
-                    send(Message.mail(.letter(number: number, sealed: sealed)).frame, to: peer)
-                }
-            }
-        case .giveBack(let peer, let did):
-            if let sealed = try? database.keepsake(of: did) {
-                send(Message.kept(sealed).frame, to: peer)
-            }
+            charging(id) { fetch(directive, room: transport.room(to: id) / Self.answersAtOnce) }
+        case .push, .deliver, .deposit, .giveBack:
+            fetch(directive, room: ReplicationLimit.answerBytes)
         case .reload: return true
         }
         return false
@@ -373,23 +344,11 @@ final class Runtime: Service {
     /// What waits for a peer is filled up by at most this part of the room.
     private static let answersAtOnce = 4
 
-    private func serve(
-        _ request: Message.RangeRequest, to peer: PeerID, by connection: ConnectionID
-    ) {
-        // Who reads slowly gets less at a time, and asks for the rest: all that is asked for at once would not
-        // fit, and the connection would end.
-        let room = transport.room(to: connection) / Self.answersAtOnce
-        var (wires, last): ([[UInt8]], Int64) = ([], 0)
-        do {
-            (wires, last) = try database.wires(
-                log: request.log, from: Int64(clamping: request.from),
-                to: Int64(clamping: request.toAtOnce),
-                maxBytes: min(room, ReplicationLimit.answerBytes))
-        } catch {
-            logger.error("entries of \(request.log.short) cannot be read: \(error)")
-        }
-        let done = wires.isEmpty || last >= Int64(clamping: request.to)
-        send(Message.entries(wires, done: done).frame, to: peer)
+    /// Who reads slowly gets less at a time, and asks for the rest: all that is asked for at once would not
+    /// fit, and the connection would end.
+    private func fetch(_ directive: Directive, room: Int) {
+        let refusal = database.fetch(directive, room: room) { send($1, to: $0) }
+        if let refusal { logger.error("what a peer is to get cannot be read: \(refusal)") }
     }
 
     // MARK: - Inputs

@@ -55,15 +55,3 @@ struct Trouble {
         }
     }
 }
-
-extension StorageRefusal {
-    /// Whether the disk or its files are at fault, not what was to be written.
-    var isOfTheDisk: Bool {
-        switch self {
-        case .diskFull, .ioError, .fileError, .corrupt, .damaged, .sqlite, .notDurable: true
-        case .homeMissing, .homeExists, .homeLocked, .modeTooWide, .newerSchema, .lawBroken,
-            .ledger, .postingOrderUnknown, .busy:
-            false
-        }
-    }
-}

@@ -1,142 +1,108 @@
-internal import Capacity
-internal import Entries
-internal import Identity
-internal import Ledger
-internal import Logs
-internal import NodeCore
+package import Entries
+package import Identity
+package import Ledger
+package import NodeCore
+package import Replication
 
-/// What a simulated node has on its disk: the database as committed, and the high-water sidecar beside
-/// it, each as durable as its fault says. The checks at start are those of Storage.
-struct Disk: Sendable {
+/// What lies under a simulated machine and outlives its processes: a node's home.
+///
+/// `ModelDisk` says in memory what a home would hold. Another conformer may keep real files.
+package protocol Disk {
     /// The key file: whose node this is, and the key that it signs with.
-    private(set) var own: Own
-    private(set) var store = MemoryStore()
-    /// The stored books: what the committed transfers add up to. Never computed from entries.
-    private(set) var books = Books()
-    private(set) var booksFault: LedgerRefusal?
-    /// Own log entries in the order they were kept.
-    private var ownEntries: [EntryID] = []
-    private var ownStatements: [EntryID] = []
-    private var sidecar: Mark?
-    /// The sidecar knows better than the database: it is not written any more.
-    private var isWithheld = false
-    /// All that a commit holds, by id.
-    private(set) var committed: Set<EntryID> = []
-    /// A stored entry whose bytes are no longer what was written.
-    private(set) var damaged: EntryID?
-    private var copies: [Copy] = []
+    var own: Own { get }
+    /// Makes the home of a new node.
+    mutating func create(_ genesis: Genesis, templates: [[UInt8]]) throws
 
-    init(own: Own) { self.own = own }
+    // What the process does
 
-    /// How many own log entries and statements there were, and the newest of each.
-    private struct Mark: Sendable {
-        let entries: Int
-        let newest: EntryID
-        let statements: Int
-        let newestStatement: EntryID?
-    }
-
-    private struct Copy: Sendable {
-        let own: Own
-        let store: MemoryStore
-        let books: Books
-        let ownEntries: [EntryID]
-        let ownStatements: [EntryID]
-        let committed: Set<EntryID>
-    }
-
-    mutating func add(template bytes: [UInt8]) { store.add(template: bytes) }
-
-    /// One transaction. The sidecar is written by `sync`.
-    mutating func commit(_ changes: [Change], own: Own?) {
-        if let own { self.own = own }
-        store.commit(changes)
-        for change in changes {
-            switch change {
-            case .entry(let valid, let own):
-                committed.insert(valid.id)
-                if own { ownEntries.append(valid.id) }
-            case .statement(let valid, _):
-                committed.insert(valid.id)
-                if valid.header.author == self.own.did { ownStatements.append(valid.id) }
-            case .witnessTerms(_, let bytes):
-                if let kept = try? Sealed(strict: bytes) { committed.insert(kept.statement.id) }
-            case .books(let events):
-                for event in events where booksFault == nil {
-                    do {
-                        try books.decide(event)
-                        books.apply(event)
-                    } catch { booksFault = error }
-                }
-            default: break
-            }
-        }
-    }
-
+    /// What a node starts from: the home is opened, if it is not open yet, and read. `isFull`: nothing can
+    /// be written just now.
+    mutating func load(isFull: Bool) -> Loaded
+    /// One transaction, and the high-water sidecar.
+    mutating func commit(
+        _ changes: [Change], own: Own?, under fault: DiskFault?
+    ) -> CommitOutcome
+    /// The stored books do not add up, and wait to be written anew.
+    var isBookless: Bool { get }
     /// Writes the stored books anew.
-    mutating func repair(_ books: Books) {
-        self.books = books
-        booksFault = nil
-    }
+    mutating func repair(_ books: Books) throws
+    /// The frames that a directive puts on their way, and to whom.
+    mutating func frames(for directive: Directive) -> [(peer: PeerID, frame: Frame)]
+    /// The process ends in order.
+    mutating func close()
 
-    mutating func sync() {
-        guard !isWithheld, let newest = ownEntries.last else { return }
-        sidecar = Mark(
-            entries: ownEntries.count, newest: newest, statements: ownStatements.count,
-            newestStatement: ownStatements.last)
-    }
+    // What befalls it
 
+    /// The process ends at once, and maybe the power goes with it.
+    mutating func crash()
+    /// A bit turns over before the next start: in this entry, or wherever chance has it.
+    mutating func damage(_ entry: EntryID)
     /// Keeps the whole home as it is now, to be put back one day.
-    mutating func copy() {
-        guard copies.count < 4 else { return }
-        copies.append(
-            Copy(
-                own: own, store: store, books: books, ownEntries: ownEntries,
-                ownStatements: ownStatements, committed: committed))
-    }
+    mutating func copy()
+    /// Puts back the oldest copy that is kept, if it lacks something of our own; the sidecar stays. The
+    /// process has ended.
+    mutating func putBack() -> Bool
+    /// From now on nothing goes wrong any more.
+    mutating func heal()
 
-    /// Puts back the oldest copy that is kept; the sidecar stays.
-    mutating func putBack() -> Bool {
-        guard let copy = copies.first,
-            copy.ownEntries.count < ownEntries.count
-                || copy.ownStatements.count < ownStatements.count
-        else { return false }
-        own = copy.own
-        store = copy.store
-        books = copy.books
-        ownEntries = copy.ownEntries
-        ownStatements = copy.ownStatements
-        committed = copy.committed
-        copies = []
-        return true
-    }
+    // What the oracle sees
 
-    mutating func damage(_ entry: EntryID) { damaged = entry }
-    var entries: [ValidEntry] { store.snapshot.entries }
+    /// Whether a commit holds this entry or statement.
+    func holds(_ id: EntryID) -> Bool
+    /// All entries that stand, in the order they were kept.
+    var entries: [ValidEntry] { get }
+    func entries(of log: LogID) -> [Entry]
+    func entry(of log: LogID, at sequence: Int64) -> Entry?
+    /// All that a node would start from now; `nil` where it cannot be read.
+    var snapshot: Snapshot? { get }
+    /// Where the stored books are not these.
+    func difference(to books: Books) -> String?
+    /// How often what befell it, by name.
+    var befell: [String: Int] { get }
+    /// Different wherever two runs of one seed did something else to the disk.
+    var print: UInt64 { get }
+}
 
-    /// What a node starts from; `nil` where something stored is damaged, which hashing shows.
-    mutating func load() -> Snapshot? {
-        guard damaged == nil else { return nil }
-        var snapshot = store.snapshot
-        snapshot.readOnly = inspect()
-        isWithheld = snapshot.readOnly != nil
-        return snapshot
-    }
+/// What a commit meets.
+package enum DiskFault: Hashable, Sendable {
+    /// No room for anything.
+    case full
+    /// A call fails. The model alone heeds whether the commit is kept all the same.
+    case fails(keeping: Bool)
+    /// The process ends on the way.
+    case stops
+}
 
-    private mutating func inspect() -> ReadOnlyReason? {
-        if planted(.sidecarIgnored) { return nil }
-        guard let sidecar else { return .sidecarMissing }
-        guard sidecar.entries <= ownEntries.count, sidecar.statements <= ownStatements.count else {
-            return .sidecarAhead(
-                sidecar: Int64(sidecar.entries + sidecar.statements),
-                database: Int64(ownEntries.count + ownStatements.count))
+package enum CommitOutcome: Hashable, Sendable {
+    /// It returned: what follows from it may be said.
+    case kept
+    /// It did not return, and all of it is there.
+    case untold
+    /// It did not return, and nothing of it is there.
+    case lost
+    /// The laws of the tables refused it: nothing of it is there.
+    case refused(String)
+}
+
+package enum Loaded {
+    case whole(Contents)
+    /// Something stored is damaged: it never starts again. `unprovoked`: how, where nothing befell the disk
+    /// that it does not promise to survive.
+    case damaged(unprovoked: String?)
+    /// The disk fails: the process ends, and may be started again.
+    case failing
+
+    package struct Contents {
+        package var snapshot: Snapshot
+        /// What a commit had kept, and is not there any more.
+        package var lost: EntryID?
+        /// A bit turned over since the last start: what is missing went with it, or was let go of.
+        package var isWorn = false
+
+        package init(snapshot: Snapshot, lost: EntryID? = nil, isWorn: Bool = false) {
+            self.snapshot = snapshot
+            self.lost = lost
+            self.isWorn = isWorn
         }
-        guard ownEntries[sidecar.entries - 1] == sidecar.newest,
-            sidecar.statements == 0
-                || ownStatements[sidecar.statements - 1] == sidecar.newestStatement
-        else { return .sidecarForeign }
-        isWithheld = false
-        sync()
-        return nil
     }
 }

@@ -101,6 +101,15 @@ public struct FaultPlan: Sendable {
         }
     }
 
+    /// What ends processes and fails commits does so eight times as often: few seeds are played on real files.
+    /// A disk that fails and a power cut are worse together.
+    mutating func strainDisks(without: Set<FaultFamily>) {
+        for family in [FaultFamily.crashes, .ioErrors] {
+            if let rate = rates[family] { rates[family] = rate * 8 }
+        }
+        if has(.ioErrors), !has(.crashes), !without.contains(.crashes) { rates[.crashes] = 20_000 }
+    }
+
     private static func draw(_ family: FaultFamily, _ chance: inout Chance) -> Int64 {
         let minute: Int64 = 60_000
         return switch family {

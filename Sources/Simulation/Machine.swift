@@ -13,7 +13,7 @@ struct Machine {
     let trick: FaultFamily?
     /// `nil` while the process does not run.
     var node: Node?
-    var disk: Disk
+    var disk: any Disk
     /// By how much its clock is off, milliseconds.
     var clockError: Int64 = 0
     var pausedUntil: Int64 = 0

@@ -123,7 +123,7 @@ extension World {
         oracle.committedWires[index].insert(wire)
         if let contract = oracle.contractOf[place.log] { oracle.contractOfWire[wire] = contract }
         guard machines[index].isHonest else { return }
-        if machines[index].disk.committed.contains(valid.id) {
+        if machines[index].disk.holds(valid.id) {
             return fail(.repeated, index, valid.id.short, found: place.sequence)
         }
         observe(release: valid.entry, of: place.log, at: index)
@@ -181,7 +181,7 @@ extension World {
         { id in
             self.machines.indices.contains {
                 $0 != index && self.machines[$0].isHonest
-                    && self.machines[$0].disk.committed.contains(id)
+                    && self.machines[$0].disk.holds(id)
             }
         }
     }
@@ -194,7 +194,7 @@ extension World {
         else { return }
         // The line as it was before, folded anew.
         var line = LineLog(issuer: known.issuer, terms: known.terms)
-        for earlier in machines[index].disk.store.entries(of: log) {
+        for earlier in machines[index].disk.entries(of: log) {
             line.fold(earlier, checker: checker)
         }
         guard line.folded + 1 == entry.header.log?.sequence,
@@ -226,7 +226,7 @@ extension World {
         }
         observe(asked: valid.entry)
         guard machines[index].isHonest else { return }
-        if machines[index].disk.committed.contains(valid.id) {
+        if machines[index].disk.holds(valid.id) {
             return fail(.repeated, index, valid.id.short, found: valid.header.kind)
         }
         if let contract, oracle.audience[contract]?.contains(machines[index].did) != true {
@@ -246,14 +246,24 @@ extension World {
     }
 
     func observeBooks(_ index: Int) {
-        guard let node = machines[index].node, machines[index].disk.booksFault != nil else {
-            return
-        }
+        guard let node = machines[index].node, machines[index].disk.isBookless else { return }
         // The commit fails there, and the node starts over with its books written anew.
         guard machines[index].isHonest, !node.mayHaveLostSteps else {
-            return machines[index].disk.repair(node.ledger)
+            return repairBooks(index, node.ledger)
         }
         fail(.imbalance, index, "stored books")
+    }
+
+    func repairBooks(_ index: Int, _ books: Books) {
+        do { try machines[index].disk.repair(books) } catch {
+            fail(.imbalance, index, "\(error)")
+        }
+    }
+
+    /// What its disk holds is not what it held: the newest of each log is learnt anew.
+    func forgetHeads(_ index: Int) {
+        (oracle.keys[index], oracle.heads[index]) = ([:], [:])
+        for valid in machines[index].disk.entries { observe(key: valid.entry, at: index) }
     }
 
     // MARK: - At the door
@@ -286,12 +296,12 @@ extension World {
             if let body = try? statement.read(Acknowledgement.self) {
                 // Said once and never kept: it is signed again whenever it is asked for.
                 oracle.signed.insert(statement.id)
-                if !machines[index].disk.committed.contains(body.entry),
+                if !machines[index].disk.holds(body.entry),
                     !isAnswered(body.entry, by: machines[index].did)
                 {
                     fail(.acknowledgedLost, index, body.entry.short)
                 }
-            } else if !machines[index].disk.committed.contains(statement.id) {
+            } else if !machines[index].disk.holds(statement.id) {
                 fail(.sentBeforeCommitted, index, statement.id.short, found: statement.header.kind)
             }
         default: break
@@ -327,6 +337,23 @@ extension World {
         oracle.portraits[index] = machines[index].node?.portrait
     }
 
+    /// Judges what a home gives back, before a node is made of it.
+    func observe(_ contents: Loaded.Contents, at index: Int) {
+        guard contents.isWorn else {
+            if let lost = contents.lost { fail(.acknowledgedLost, index, lost.short) }
+            if let reason = contents.snapshot.readOnly, !machines[index].isOld {
+                fail(.mistaken, index, "\(reason)")
+            }
+            return
+        }
+        // A log that was cut short is an old copy. What was let go of comes again from others.
+        oracle.portraits[index] = nil
+        if contents.lost != nil || contents.snapshot.readOnly != nil {
+            machines[index].isOld = true
+        }
+        forgetHeads(index)
+    }
+
     func observeStart(_ index: Int) {
         defer { oracle.portraits[index] = nil }
         guard machines[index].isHonest, let now = machines[index].node?.portrait else { return }
@@ -342,9 +369,9 @@ extension World {
 
     func compareBooks(_ index: Int) {
         guard let node = machines[index].node, !machines[index].flushIsDue,
-            node.ledger.dump() != machines[index].disk.books.dump()
+            let difference = machines[index].disk.difference(to: node.ledger)
         else { return }
-        fail(.booksDiffer, index, "dump")
+        fail(.booksDiffer, index, difference)
     }
 }
 

@@ -19,6 +19,8 @@ public struct Tally: Sendable {
     public var guildLines = 0
     /// How often each family struck.
     public private(set) var faults: [FaultFamily: Int] = [:]
+    /// What befell disks that are real files.
+    public private(set) var disks: [String: Int] = [:]
     /// Contracts by template: proposed by its author, and opened as its sequencer saw it.
     public private(set) var proposed: [String: Int] = [:]
     public private(set) var opened: [String: Int] = [:]
@@ -30,6 +32,7 @@ public struct Tally: Sendable {
     public private(set) var closed: [String: Int] = [:]
 
     mutating func hit(_ family: FaultFamily) { faults[family, default: 0] += 1 }
+    mutating func befell(_ disk: [String: Int]) { disks.merge(disk, uniquingKeysWith: +) }
     mutating func took(_ transition: String) { transitions[transition, default: 0] += 1 }
     mutating func proposed(_ template: String) {
         proposals += 1
@@ -60,6 +63,7 @@ public struct Tally: Sendable {
         steps += other.steps
         forks += other.forks
         faults.merge(other.faults, uniquingKeysWith: +)
+        disks.merge(other.disks, uniquingKeysWith: +)
         proposed.merge(other.proposed, uniquingKeysWith: +)
         opened.merge(other.opened, uniquingKeysWith: +)
         transitions.merge(other.transitions, uniquingKeysWith: +)

@@ -45,6 +45,8 @@ public enum Check: String, CaseIterable, Sendable, Hashable {
     case booksDiffer = "books-differ"
     /// S8: the same entries give the same state.
     case statesDiffer = "states-differ"
+    /// The laws of the tables let in whatever an honest node decides.
+    case refused
     /// What storage gives back is the value that ran.
     case restartDiffers = "restart-differs"
     /// A contract's entries reach its participants alone.
@@ -55,6 +57,8 @@ public enum Check: String, CaseIterable, Sendable, Hashable {
     case repeated
     /// An old copy of a home is noticed when it starts.
     case unnoticed
+    /// Nothing but an old copy is taken for one.
+    case mistaken
     /// A read-only node signs nothing.
     case signedReadOnly = "signed-read-only"
     /// An honest step has effect on every honest node.

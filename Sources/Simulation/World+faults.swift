@@ -77,6 +77,7 @@ extension World {
             // Never more than a quarter: what is left must still be a market.
             guard machines.count(where: \.isGone) < machines.count / 4 else { return }
             end(index)
+            machines[index].disk.close()
             machines[index].isGone = true
         case .oldCopies, .lostWrites: putBackOrCopy(index, family)
         case .fullDisk: machines[index].diskFullUntil = now + length
@@ -85,7 +86,7 @@ extension World {
                 let entry = weather.pick(machines[index].disk.entries)
             else { return }
             machines[index].disk.damage(entry.id)
-            crash(index)
+            crash(index, isWhole: !machines[index].flushIsDue)
         case .rotations:
             let (code, old) = (machines[index].code, machines[index].own)
             guard command(index, { try $0.rotate(with: code) }) != nil else { return }
@@ -105,8 +106,7 @@ extension World {
         }
         machines[index].isOld = true
         machines[index].isUnnoticed = true
-        (oracle.keys[index], oracle.heads[index]) = ([:], [:])
-        for valid in machines[index].disk.entries { observe(key: valid.entry, at: index) }
+        forgetHeads(index)
         end(index)
         agenda.put(.wake(index), at: now + weather.within(1_000...Self.minute))
     }

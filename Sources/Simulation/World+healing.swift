@@ -30,6 +30,7 @@ extension World {
             machines[index].clockError = 0
             machines[index].pausedUntil = 0
             machines[index].diskFullUntil = 0
+            machines[index].disk.heal()
             if machines[index].flushIsDue {
                 machines[index].flushIsDue = false
                 speak(index)

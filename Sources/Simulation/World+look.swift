@@ -41,11 +41,10 @@ extension World {
         if node.contracts.overview != node.contracts.overviewAnew(node.ledger) {
             fail(.restartDiffers, index, "overview")
         }
-        guard node.readOnly == nil else { return }
+        guard node.readOnly == nil, let snapshot = machines[index].disk.snapshot else { return }
         let again = Node(
-            own: machines[index].own, alliance: alliance,
-            snapshot: machines[index].disk.store.snapshot, agent: "simulation", checker: checker,
-            known: shelf.byHash)
+            own: machines[index].own, alliance: alliance, snapshot: snapshot, agent: "simulation",
+            checker: checker, known: shelf.byHash)
         let (before, after) = (node.portrait, again.portrait)
         guard before != after else { return }
         let (left, right) = zip(before + [""], after + [""]).first { $0 != $1 } ?? ("", "")
@@ -135,11 +134,11 @@ extension World {
             var before: EntryID?
             for step in fold.steps {
                 defer { before = step.id }
-                let entries = machines[index].disk.store.entries(of: step.log)
-                guard entries.indices.contains(Int(step.logSequence) - 1),
-                    oracle.examined[index].insert(step.id).inserted
+                guard !oracle.examined[index].contains(step.id),
+                    let entry = machines[index].disk.entry(of: step.log, at: step.logSequence)
                 else { continue }
-                examine(step, entries[Int(step.logSequence) - 1], after: before, held, fold, index)
+                oracle.examined[index].insert(step.id)
+                examine(step, entry, after: before, held, fold, index)
             }
             if fold.state.isEnded, oracle.settled.insert(id).inserted {
                 tally.settled += 1

@@ -135,7 +135,7 @@ extension World {
             node.chains.chain($0)?.author == did && $0 != .key(author: did)
         }
         guard let log = malice.pick(mine) else { return }
-        let entries = machines[index].disk.store.entries(of: log)
+        let entries = machines[index].disk.entries(of: log)
         guard entries.count > 1 else { return }
         let old = entries[entries.count - 1 - malice.below(min(3, entries.count - 1))]
         guard let place = old.header.log, let body = rival(of: old, node) else { return }

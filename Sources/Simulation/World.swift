@@ -2,7 +2,7 @@ internal import Capacity
 internal import Entries
 internal import Identity
 internal import Market
-internal import NodeCore
+package import NodeCore
 internal import Replication
 
 /// A simulated world: whole nodes that trade for hours of virtual time while things go wrong.
@@ -55,6 +55,8 @@ public final class World {
         public var hasGuild = false
         /// Breaks an invariant on purpose.
         public var isCanary = false
+        /// Makes what lies under a machine; `nil`: the model in memory.
+        package var makeDisk: (@Sendable (Own, FaultPlan, Chance) throws -> any Disk)?
 
         public init(
             nodes: Int, hours: Int, templates: [[UInt8]], without: Set<FaultFamily> = []
@@ -72,8 +74,10 @@ public final class World {
         self.seed = seed
         self.setting = setting
         var chance = Chance(seed: seed)
-        plan = FaultPlan(
+        var plan = FaultPlan(
             drawnFrom: &chance, without: setting.without, minutes: setting.minutes)
+        if setting.makeDisk != nil { plan.strainDisks(without: setting.without) }
+        self.plan = plan
         weather = Chance(seed: chance.next())
         trade = Chance(seed: chance.next())
         malice = Chance(seed: chance.next())
@@ -106,17 +110,17 @@ public final class World {
             alliance = genesis.alliance
             // Adversaries come last: the founder is honest.
             let place = count - 1 - index
-            var machine = Machine(
+            let disks = Chance(seed: seed ^ UInt64(index + 1) << 32)
+            let machine = Machine(
                 name: name, code: code,
                 trick: tricks.indices.contains(place) ? tricks[place] : nil,
-                disk: Disk(own: genesis.own))
-            for bytes in setting.templates { machine.disk.add(template: bytes) }
-            let changes = genesis.entries.map { Change.entry($0, own: true) }
+                disk: try setting.makeDisk?(genesis.own, plan, disks)
+                    ?? ModelDisk(own: genesis.own))
             machines.append(machine)
             oracle.welcome(machine)
             self.alliance = genesis.alliance
-            commit(changes, at: index)
-            machines[index].disk.sync()
+            observe(genesis.entries.map { Change.entry($0, own: true) }, at: index)
+            try machines[index].disk.create(genesis, templates: setting.templates)
         }
         for index in machines.indices {
             if plan.has(.skew), chance.below(3) == 0 {
@@ -147,6 +151,7 @@ public final class World {
         run(until: Int64(setting.minutes) * 60_000)
         if oracle.violation == nil { lookAtAll() }
         if oracle.violation == nil { heal() }
+        for machine in machines { tally.befell(machine.disk.befell) }
         return Fate(
             seed: seed, families: plan.families, milliseconds: now, tally: tally,
             trace: trace.value, violation: oracle.violation)
@@ -253,23 +258,19 @@ public final class World {
             for directive in directives { _ = perform(directive, index) }
         }
         if !changes.isEmpty {
-            if machines[index].diskFullUntil > now {
-                tally.hit(.fullDisk)
-                return failCommit(index)
-            }
-            if plan.has(.ioErrors), !isHealed, weather.happens(plan.rate(.ioErrors)) {
-                tally.hit(.ioErrors)
-                // Whether it is there, only the next reading tells.
-                if weather.below(2) == 0 {
-                    commit(changes, at: index)
-                    machines[index].disk.sync()
+            let fault = diskFault(index, end)
+            switch (commit(changes, at: index, under: fault), fault) {
+            case (.refused(let why), _):
+                // Its books are written anew.
+                if machines[index].isHonest, machines[index].node?.mayHaveLostSteps == false {
+                    fail(.refused, index, why)
                 }
-                return failCommit(index)
+                return reload(index)
+            case (let outcome, .stops):
+                return crash(index, isWhole: isWhole && outcome != .lost)
+            case (.kept, _): machines[index].failures = 0
+            case (.untold, _), (.lost, _): return failCommit(index)
             }
-            machines[index].failures = 0
-            commit(changes, at: index)
-            if end == .beforeSync { return crash(index, isWhole: isWhole) }
-            machines[index].disk.sync()
         }
         if end == .beforeDirectives { return crash(index, isWhole: isWhole) }
         for (number, directive) in directives.enumerated() {
@@ -280,15 +281,41 @@ public final class World {
         }
     }
 
-    private func commit(_ changes: [Change], at index: Int) {
+    private func diskFault(_ index: Int, _ end: CrashPoint) -> DiskFault? {
+        if machines[index].diskFullUntil > now {
+            tally.hit(.fullDisk)
+            return .full
+        }
+        if plan.has(.ioErrors), !isHealed, weather.happens(plan.rate(.ioErrors)) {
+            tally.hit(.ioErrors)
+            // Whether it is there, only the next reading tells.
+            return .fails(keeping: weather.below(2) == 0)
+        }
+        return end == .beforeSync ? .stops : nil
+    }
+
+    private func commit(
+        _ changes: [Change], at index: Int, under fault: DiskFault?
+    ) -> CommitOutcome {
+        // What a fault may undo is unsaid as well.
+        let before = fault == nil ? nil : (oracle, tally)
         observe(changes, at: index)
-        machines[index].disk.commit(changes, own: machines[index].node?.own)
-        observeBooks(index)
-        for change in changes {
-            if case .entry(let valid, _) = change, let log = valid.header.log?.log {
-                keepState(log, at: index)
+        let outcome = machines[index].disk.commit(
+            changes, own: machines[index].node?.own, under: fault)
+        let print = machines[index].disk.print
+        if print != 0 { trace.add(print) }
+        switch outcome {
+        case .lost: if let before { (oracle, tally) = before }
+        case .refused: forgetHeads(index)
+        case .kept, .untold:
+            observeBooks(index)
+            for change in changes {
+                if case .entry(let valid, _) = change, let log = valid.header.log?.log {
+                    keepState(log, at: index)
+                }
             }
         }
+        return outcome
     }
 
     /// False: the value is to be loaded again.
@@ -300,7 +327,7 @@ public final class World {
             drop(link, by: isLeft)
         }
         if case .reload = directive { return false }
-        for (peer, frame) in machines[index].disk.store.outgoing(directive) {
+        for (peer, frame) in machines[index].disk.frames(for: directive) {
             var print = Trace.hash(frame.payload)
             // A sealed box differs each time.
             if case .deliver(_, let sealed, _) = directive { print = Trace.hash(sealed.wire) }
@@ -324,18 +351,25 @@ public final class World {
     /// Loads the node from what its disk holds.
     func start(_ index: Int, repairs: Bool = false) {
         guard machines[index].node == nil, !machines[index].isGone, let alliance else { return }
-        guard let snapshot = machines[index].disk.load() else {
+        let contents: Loaded.Contents
+        switch machines[index].disk.load(isFull: machines[index].diskFullUntil > now) {
+        case .whole(let found): contents = found
+        case .failing: return wakeLater(index)
+        case .damaged(let unprovoked):
+            if let unprovoked { fail(.acknowledgedLost, index, unprovoked) }
             machines[index].isGone = true
             tally.halts += 1
             return
         }
+        observe(contents, at: index)
+        let snapshot = contents.snapshot
         var node = Node(
             own: machines[index].own, alliance: alliance, snapshot: snapshot, agent: "simulation",
             checker: checker, known: shelf.byHash)
         node.begin(at: clock(index), seed: weather.hash())
         machines[index].node = node
         // As the daemon does: a process that ended before it started over left rows of steps that fell.
-        if repairs || node.mayHaveLostSteps { machines[index].disk.repair(node.ledger) }
+        if repairs || node.mayHaveLostSteps { repairBooks(index, node.ledger) }
         machines[index].life += 1
         machines[index].flushIsDue = false
         machines[index].over = []
@@ -360,6 +394,7 @@ public final class World {
         tally.hit(.crashes)
         if isWhole { observeEnd(index) }
         end(index)
+        machines[index].disk.crash()
         agenda.put(.wake(index), at: now + weather.within(500...600_000))
     }
 
@@ -377,6 +412,11 @@ public final class World {
         guard machines[index].failures > 2 else { return reload(index) }
         machines[index].failures = 0
         end(index)
+        machines[index].disk.close()
+        wakeLater(index)
+    }
+
+    private func wakeLater(_ index: Int) {
         agenda.put(
             .wake(index),
             at: max(now, machines[index].diskFullUntil) + weather.within(1_000...600_000))

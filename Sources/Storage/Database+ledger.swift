@@ -42,6 +42,16 @@ extension Database {
         }
     }
 
+    /// The same; with `repair` the tables say afterwards what `rebuilt` says. Entries that lose their effect
+    /// take rows with them: a node that starts over has it done.
+    public func compare(to rebuilt: Books, repair: Bool) throws(StorageRefusal)
+        -> [LedgerDifference]
+    {
+        let found = try check(against: rebuilt)
+        if repair, !found.isEmpty { try rewriteLedger(rebuilt) }
+        return found
+    }
+
     private func rows(_ stored: [StoredTransfer], _ rebuilt: Books) -> [LedgerDifference] {
         let found = Dictionary(
             stored.map { ($0.transfer.cause, $0) }, uniquingKeysWith: { first, _ in first })

@@ -21,7 +21,12 @@ extension GRDB.Database {
         let size = try Int64.fetchOne(self, sql: "PRAGMA page_size") ?? 0
         let check = pages * size <= Self.wholeCheckBytesMax ? "integrity_check" : "quick_check"
         let answer = try String.fetchOne(self, sql: "PRAGMA \(check)(1)") ?? ""
-        guard answer == "ok" else { throw StorageRefusal.damaged(.pages(answer)) }
+        guard answer != "ok" else { return }
+        // SQLite calls a page that it could not read damaged, and nothing stops an owner as that word does.
+        guard try String.fetchOne(self, sql: "PRAGMA \(check)(1)") != "ok" else {
+            throw DatabaseError(resultCode: .SQLITE_IOERR_READ, message: answer)
+        }
+        throw StorageRefusal.damaged(.pages(answer))
     }
 
     /// What the columns repeat must be what the signed bytes say, and nothing may have gone missing.

@@ -47,7 +47,7 @@ public final class Database: Sendable {
         try create(at: home, genesis: genesis, templates: templates, machine: Machine.hash())
     }
 
-    static func create(
+    package static func create(
         at path: String, genesis: Genesis, templates: [[UInt8]], machine: Hash32
     ) throws(StorageRefusal) {
         let home = Home(path: path)
@@ -124,7 +124,8 @@ public final class Database: Sendable {
         try open(at: home, machine: Machine.hash())
     }
 
-    static func open(
+    /// On another machine, or on a disk that fails as ordered.
+    package static func open(
         at path: String, machine: Hash32, disk: RawDisk = .system
     ) throws(StorageRefusal) -> Database {
         let home = Home(path: path)

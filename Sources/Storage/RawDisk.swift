@@ -1,13 +1,21 @@
 internal import Foundation
 
-/// The calls on files that are not SQLite's, apart so that tests can put a failing disk below them.
-struct RawDisk: Sendable {
+/// The calls on files that are not SQLite's, apart so that a failing disk can be put below them.
+package struct RawDisk: Sendable {
     /// Path, file, bytes, offset → bytes written, or -1 and `errno`.
     var write: @Sendable (String, Int32, [UInt8], Int) -> Int
     /// Path, file → 0, or -1 and `errno`.
     var sync: @Sendable (String, Int32) -> Int32
 
-    static let system = RawDisk(
+    package init(
+        write: @escaping @Sendable (String, Int32, [UInt8], Int) -> Int,
+        sync: @escaping @Sendable (String, Int32) -> Int32
+    ) {
+        self.write = write
+        self.sync = sync
+    }
+
+    package static let system = RawDisk(
         write: { _, file, bytes, offset in pwrite(file, bytes, bytes.count, offset) },
         sync: { _, file in fdatasync(file) })
 

@@ -43,6 +43,16 @@ public indirect enum StorageRefusal: Error, Hashable, Sendable {
         case pages(String)
     }
 
+    /// Whether the disk or its files are at fault, not what was to be written.
+    public var isOfTheDisk: Bool {
+        switch self {
+        case .diskFull, .ioError, .fileError, .corrupt, .damaged, .sqlite, .notDurable: true
+        case .homeMissing, .homeExists, .homeLocked, .modeTooWide, .newerSchema, .lawBroken,
+            .ledger, .postingOrderUnknown, .busy:
+            false
+        }
+    }
+
     init(_ error: any Error) {
         if let refusal = error as? StorageRefusal {
             self = refusal

@@ -3,6 +3,7 @@ import Contracts
 import Dashboard
 import FoundationEssentials
 import Glibc
+import Hardware
 import Identity
 import Simulation
 
@@ -15,9 +16,18 @@ struct SimulateWorlds: ParsableCommand {
     @Option(help: "Virtual hours of trade with faults; then all is healed.") var hours = 24
     @Option(help: "How many nodes trade.") var nodes = 12
     @Option(help: "Fault families to leave out, with commas.") var without = ""
+    @Option(
+        help: "What lies under the nodes: model, files, or drawn: files for every 20th seed.")
+    var disk = Disk.drawn
     @Option(help: "The folder of template files.") var contracts = "contracts"
     @Option(help: "Named in the report of a failure.") var commit = "unknown"
     @OptionGroup var common: Common
+
+    enum Disk: String, ExpressibleByArgument {
+        case model, files, drawn
+
+        func isFiles(_ seed: UInt64) -> Bool { self == .files || self == .drawn && seed % 20 == 0 }
+    }
 
     func act(_ line: Line) throws -> Int32 {
         guard Sodium.start() else { return Main.Exit.refused }
@@ -36,6 +46,8 @@ struct SimulateWorlds: ParsableCommand {
         let started = Self.processorSeconds
         var report = Report(command: self, first: range.lowerBound, last: range.upperBound)
         for seed in range {
+            setting.makeDisk = nil
+            if disk.isFiles(seed) { setting.lieOnFiles() }
             let outcome = try World(seed: seed, setting).run()
             report.take(outcome)
             guard outcome.violation != nil else { continue }
@@ -103,6 +115,7 @@ struct SimulateWorlds: ParsableCommand {
             "talea simulate \(world) --seeds \(seed)..\(seed)", "--hours \(setting.minutes / 60)",
             "--nodes \(setting.nodes)",
         ]
+        if disk != .drawn { words.append("--disk \(disk.rawValue)") }
         if !setting.without.isEmpty {
             let names = setting.without.map(\.rawValue).sorted().joined(separator: ",")
             words.append("--without \(names)")
@@ -160,6 +173,14 @@ struct Report {
                 FaultFamily.allCases.map { [$0.rawValue, "\(tally.faults[$0] ?? 0)"] },
                 rightAligned: [1]))
         lines.append("")
+        if !tally.disks.isEmpty {
+            lines.append(
+                Table.text(
+                    [english ? "real files" : "真实文件", english ? "times" : "次数"],
+                    tally.disks.sorted { $0.key < $1.key }.map { [$0.key, "\($0.value)"] },
+                    rightAligned: [1]))
+            lines.append("")
+        }
         lines.append((english ? "trace " : "轨迹 ") + String(trace, radix: 16))
         guard let failure, let violation = failure.outcome.violation else {
             lines.append(english ? "no invariant was broken" : "没有不变式被破坏")
@@ -202,7 +223,7 @@ struct Report {
                     Dictionary(
                         uniqueKeysWithValues: tally.faults.map { ($0.key.rawValue, $0.value) })
                 )),
-            .init("transitions", named(tally.transitions)),
+            .init("disks", named(tally.disks)), .init("transitions", named(tally.transitions)),
             .init("outcomes", named(tally.outcomes)), .init("closed", named(tally.closed)),
         ]
         if let failure, let violation = failure.outcome.violation {
@@ -258,11 +279,13 @@ extension Check {
         case .imbalance: Localized(en: "books that do not balance", zh: "账目不平")
         case .booksDiffer: Localized(en: "stored books differ from the entries", zh: "账本与条目不符")
         case .statesDiffer: Localized(en: "two states of the same entries", zh: "相同条目得出不同状态")
+        case .refused: Localized(en: "a commit that the tables refuse", zh: "提交被数据库拒绝")
         case .restartDiffers: Localized(en: "another value after a restart", zh: "重启后状态不同")
         case .privacy: Localized(en: "a contract shown to an outsider", zh: "合同泄露给外人")
         case .unbounded: Localized(en: "held without a bound", zh: "占用无上限")
         case .repeated: Localized(en: "kept twice", zh: "重复保存")
         case .unnoticed: Localized(en: "old copy not noticed", zh: "旧副本未被察觉")
+        case .mistaken: Localized(en: "a sound home taken for an old copy", zh: "完好数据被误作旧副本")
         case .signedReadOnly: Localized(en: "signed while read-only", zh: "只读时签名")
         case .voidStep: Localized(en: "an honest step without effect", zh: "诚实步骤无效")
         case .diverged: Localized(en: "honest nodes differ after healing", zh: "恢复后诚实节点不一致")

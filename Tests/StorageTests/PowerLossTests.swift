@@ -113,6 +113,26 @@ import Testing
         _ = try node.rounds(1)
     }
 
+    /// SQLite's own check takes it for one.
+    @Test func `a page that could not be read once is no damage`() throws {
+        let node = try FaultyNode()
+        _ = try node.rounds(9)
+        var failed = 0
+        for number: Int64 in 1...400 {
+            node.fail(FAULT_READ, after: number, FAULT_EIO)
+            let found = refusal { try node.reopen() }
+            guard node.hasFailed else { break }
+            failed += 1
+            switch found {
+            case nil, .ioError: break
+            case let other?: Issue.record("read \(number): \(other)")
+            }
+            node.heal()
+            try node.reopen()
+        }
+        #expect(failed > 20)
+    }
+
     @Test func `a ledger that cannot be opened anew is closed in peace`() throws {
         let node = try FaultyNode()
         try node.round()

@@ -26,12 +26,15 @@ import Testing
             "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes", "CoreMetrics", "CQrencode",
         ]),
         "Simulation": made.union(["NodeCore", "Replication"]),
+        "Hardware": made.union(["Simulation", "Storage", "CFaultDisk", "NodeCore", "Replication"]),
         "NodeDaemon": made.union([
             "Transport", "Storage", "Dashboard", "NodeCore", "Replication", "ServiceLifecycle",
             "UnixSignals", "Logging", "CoreMetrics",
         ]),
         "talea-negentropy-harness": ["Replication", "Identity"],
-        "talea": made.union(["NodeDaemon", "Dashboard", "Simulation", "ArgumentParser"]),
+        "talea": made.union([
+            "NodeDaemon", "Hardware", "Dashboard", "Simulation", "ArgumentParser",
+        ]),
     ]
     /// What a node is made of.
     private static let made: Set<String> = [

@@ -47,6 +47,12 @@ void fault_disk_heal(fault_disk *disk);
 /// How many calls have failed since `fault_disk_fail`.
 int64_t fault_disk_failed(fault_disk *disk);
 
+/// The process ends before the `number`-th call from now that writes, syncs, truncates or deletes: that and
+/// every later one fails and changes nothing. 0: it goes on, as the next process does.
+void fault_disk_stop(fault_disk *disk, int64_t number);
+/// Such calls until now.
+int64_t fault_disk_moves(fault_disk *disk);
+
 /// Syncs of files whose name contains `part` say yes and keep nothing. NULL: an honest disk again.
 void fault_disk_lie(fault_disk *disk, const char *part);
 

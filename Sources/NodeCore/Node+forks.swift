@@ -149,8 +149,10 @@ extension Node {
         let waiting = WaitingProof(
             peer: peer, log: proof.log, author: proof.author, topic: proof.topic,
             key: proof.one.entry.header.key)
-        guard waitingProofs.count < waitingMax, !waitingProofs.contains(waiting) else { return }
+        guard !waitingProofs.contains(waiting) else { return }
         waitingProofs.append(waiting)
+        guard waitingProofs.count > waitingMax else { return }
+        waitingProofs.remove(at: heaviest(waitingProofs.map(\.peer)))
     }
 
     /// Asks again for proofs that can be judged by now.

@@ -279,6 +279,35 @@ import Testing
         #expect(Self.outcomes(market, to: "alice").count { $0 == .kept } == 5)
     }
 
+    @Test func `large letters come a few at a time, and all of them come`() throws {
+        var market = try Self.guests()
+        let relay = market.did("relay")
+        try market.network.command("eve") { try $0.use(hub: relay) }
+        market.network.start("judge")
+        market.network.connect("judge", "relay")
+        market.network.disconnect("eve", "relay")
+        market.network.connect("eve", "relay")
+        market.network.settle()
+        for name in ["alice", "judge", "eve"] {
+            for number in 0..<5 {
+                Self.deposit(
+                    &market, from: name, to: market.did("bob"), number: number, bytes: 200 * 1024)
+            }
+        }
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.count == 15)
+        let mark = market.network.recorded.count
+        try Self.visit(&market, "bob")
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.isEmpty == true)
+        var (now, most) = (0, 0)
+        for flight in market.network.recorded.dropFirst(mark) {
+            if flight.to == "bob", flight.frame.type == 36 { now += 1 }
+            if flight.from == "bob", flight.frame.type == 37 { now -= 1 }
+            most = max(most, now)
+        }
+        // A connection on which more than 2 MiB wait is let go.
+        #expect(most * 200 * 1024 <= 1024 * 1024)
+    }
+
     @Test func `mail for strangers, from strangers and out of time is turned away`() throws {
         var market = try Self.guests()
         Self.deposit(&market, from: "alice", to: market.did("eve"), number: 1)

@@ -1,3 +1,4 @@
+internal import Capacity
 public import Entries
 public import Identity
 
@@ -20,6 +21,7 @@ public struct Membership: Sendable {
 
     private struct Act: Sendable {
         let sequence: Int64
+        let time: Instant
         let admit: Admit
     }
 
@@ -87,6 +89,14 @@ public struct Membership: Sendable {
         }.keys.min()
     }
 
+    /// How fast the public log of `did` may grow; `nil` where the rules set no limit.
+    public func pace(of did: DID) -> Pace? {
+        let admitted = admits.flatMap { author, acts in
+            acts.filter { $0.admit.member == did && counts($0, by: author) }.map(\.time)
+        }
+        return Pace(rules, of: did, since: admitted.min() ?? .earliest)
+    }
+
     /// The place of an entry in its author's public log, counted on through cuts.
     public func number(_ place: Header.LogPlace) -> Int64 {
         (offsets[place.log] ?? 0) + place.sequence
@@ -108,7 +118,7 @@ public struct Membership: Sendable {
         switch entry.kind {
         case .admit:
             guard let admit = try? entry.read(Admit.self) else { return [] }
-            let act = Act(sequence: number(place), admit: admit)
+            let act = Act(sequence: number(place), time: entry.header.time, admit: admit)
             admits[author, default: []].append(act)
             guard counts(act, by: author) else { return [] }
             let fresh = spread(from: [admit.member])

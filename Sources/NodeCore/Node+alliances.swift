@@ -130,7 +130,7 @@ extension Node {
             connections[peer]?.session.gaveUp(on: start.log)
             return nil
         }
-        guard var pace = paces[base] ?? Pace(membership.rules),
+        guard var pace = paces[base] ?? membership.pace(of: author),
             start.sequence <= chains.head(start.log) + 1
         else { return Array(standing) }
         let held = chains.head(start.log)
@@ -196,7 +196,7 @@ extension Node {
             return 0..<0
         }
         let base = base(of: place.log)
-        if var pace = paces[base] ?? Pace(membership.rules) {
+        if var pace = paces[base] ?? membership.pace(of: author) {
             pace.fold(entry)
             paces[base] = pace
         }

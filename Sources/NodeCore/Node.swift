@@ -77,6 +77,7 @@ public struct Node: Sendable {
     var lastFeeler: Instant = .earliest
     /// Members who announce themselves in this network.
     var nearby: [AddressBook.Address] = []
+    var lan = LanSearch()
     /// What our profiles shall say of where we listen; `nil` leaves them as they are.
     var listening: [String]?
     /// The key of this home is out of force: nothing is signed with it.
@@ -276,6 +277,7 @@ public struct Node: Sendable {
         }
         pushKeepsake()
         sayWhereWeListen()
+        lookAround()
         dialOthers()
     }
 

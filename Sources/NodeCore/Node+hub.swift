@@ -20,6 +20,8 @@ enum HubLimit {
     static let bytesPerSender = 1024 * 1024
     static let logsPerTopic = 64
     static let logBytesPerMember = 64 * 1024 * 1024
+    /// Letters are over at whole days: what is inside may name its deadline as its own end.
+    static let dayMilliseconds: Int64 = 86_400_000
     /// As long as any statement is offered.
     static let lifeMilliseconds = statementLifeMilliseconds
 }
@@ -123,11 +125,14 @@ extension Node {
     }
 
     func letterhead(_ item: OutboxItem) -> Letterhead {
-        Letterhead(
+        let rest = item.expires.milliseconds % HubLimit.dayMilliseconds
+        return Letterhead(
             recipient: item.recipient,
             tag: SHA256.hash(
                 tag: "talea.letter.v1", item.statement.id.bytes, item.recipient.bytes),
-            expires: min(item.expires, now.advanced(by: HubLimit.lifeMilliseconds)))
+            expires: min(
+                item.expires.advanced(by: rest == 0 ? 0 : HubLimit.dayMilliseconds - rest),
+                now.advanced(by: HubLimit.lifeMilliseconds)))
     }
 
     /// Whatever is inside came from anyone: junk is thrown away, and says nothing against the hub.

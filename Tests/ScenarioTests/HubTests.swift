@@ -142,6 +142,19 @@ import Testing
         #expect(relay.snapshot.entries.contains { $0.header.topic == held.key.topic })
     }
 
+    @Test func `a hub reads no deadline from the end of a letter`() throws {
+        var (market, line) = try Self.market()
+        for name in ["bob", "judge"] { try Self.visit(&market, name) }
+        try Self.visit(&market, "alice") { market in
+            let draft = try Self.draft(market, line)
+            _ = try market.network.command("alice") { try $0.propose(draft) }
+        }
+        let ends = market.network["relay"].mailboxes.values.joined().map(\.expires)
+        #expect(ends.count == 2)
+        let day: Int64 = 86_400_000
+        #expect(ends.allSatisfy { $0.milliseconds % day == 0 && $0 >= market.at(days: 1) })
+    }
+
     @Test func `what waits at a hub outlives its process, and goes when it was collected`() throws {
         var (market, line) = try Self.market()
         try Self.visit(&market, "bob")

@@ -213,7 +213,7 @@ extension Node {
                 opening.clashesWith != nil
                 || line.folded > 0 && chains.chain(opening.log)?.topic != opening.alliance
             // An earlier line came to be known, and this one was sold a second time.
-            if isFirst, isOther { return directives.append(.reload) }
+            if isFirst, isOther { return readAnew() }
         }
         openLines(of: author, changed)
     }
@@ -229,7 +229,7 @@ extension Node {
             if did != own.did || isExpelled, chains.head(log) > 0,
                 !(isExpelled && after.stands(did, at: head))
             {
-                directives.append(.reload)
+                readAnew()
             }
             if did == own.did { admitted(to: topic) }
             retellKeys(of: [did], in: topic)

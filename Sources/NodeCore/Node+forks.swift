@@ -222,7 +222,7 @@ extension Node {
             spread(proof)
             retryWaiting()
         } else if refolds {
-            directives.append(.reload)
+            readAnew(after: log)
         } else {
             if let contract = contractOfLog[log] { stopWhereForked(contract) }
             spread(proof)
@@ -233,6 +233,11 @@ extension Node {
         let known = forkedAt[proof.log] ?? .max
         forkedAt[proof.log] = min(known, proof.sequence)
         if (proofs[proof.log]?.sequence ?? .max) > proof.sequence { proofs[proof.log] = proof }
+    }
+
+    /// Nobody but its own people can make a contract's log part.
+    private mutating func readAnew(after log: LogID) {
+        if contractOfLog[log] == nil { readAnew() } else { directives.append(.reload) }
     }
 
     /// Peers that share the topic hear of it once. After a reload, the next session says it.
@@ -262,10 +267,7 @@ extension Node {
         for entry in rival { chains.apply(rival: entry) }
         // Once its proof is made, too.
         defer { retell(log) }
-        guard lines[log] != nil, part(log) else {
-            directives.append(.reload)
-            return
-        }
+        guard lines[log] != nil, part(log) else { return readAnew(after: log) }
         for entry in rival {
             keepBranch(entry.entry, of: log)
             if !entry.ownSignatureChecked { vouched.insert(entry.id) }

@@ -115,6 +115,7 @@ public struct Node: Sendable {
     var vouched: Set<EntryID> = []
     /// Proofs whose log or key is not known here yet.
     var waitingProofs: [WaitingProof] = []
+    var rereading = Rereading()
     /// The first broken invariant of the books; a node that sees one stops trading on it.
     public internal(set) var ledgerFault: LedgerRefusal?
 
@@ -279,6 +280,7 @@ public struct Node: Sendable {
         sayWhereWeListen()
         lookAround()
         dialOthers()
+        readAnewIfOwed()
     }
 
     /// Takes a template file that came to this home.

@@ -41,7 +41,7 @@ extension World {
         if node.contracts.overview != node.contracts.overviewAnew(node.ledger) {
             fail(.restartDiffers, index, "overview")
         }
-        guard node.readOnly == nil else { return }
+        guard node.readOnly == nil, !node.isToBeReadAnew else { return }
         let again = Node(
             own: machines[index].own, alliance: alliance,
             snapshot: machines[index].disk.store.snapshot, agent: "simulation", checker: checker,

@@ -247,7 +247,9 @@ public final class World {
         else { return }
         let end = crashPoint(index, changes: changes.count, directives: directives.count)
         // A value that is to be read anew is not what it will start as.
-        let isWhole = !directives.contains { if case .reload = $0 { true } else { false } }
+        let isWhole =
+            machines[index].node?.isToBeReadAnew != true
+            && !directives.contains { if case .reload = $0 { true } else { false } }
         if end == .beforeCommit { return crash(index) }
         if planted(.announceBeforeCommit) {
             for directive in directives { _ = perform(directive, index) }

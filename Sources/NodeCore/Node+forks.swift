@@ -65,7 +65,7 @@ extension Node {
 
     /// What is held at or above the fork of a line: runs, each from the fork or from the end of an earlier
     /// one up to an entry that is signed for itself.
-    private func branchRuns(of log: LogID) -> [[Entry]] {
+    func branchRuns(of log: LogID) -> [[Entry]] {
         let kept = branches[log] ?? []
         let byID = Dictionary(kept.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let below = Set(kept.compactMap { $0.header.log?.previous })

@@ -417,6 +417,10 @@ public struct Session: Sendable {
         -> [Directive]
     {
         var directives: [Directive] = []
+        var leavesOut = false
+        defer {
+            if leavesOut { carried.formUnion(talks.current.map { [$0.topic] } ?? shared) }
+        }
         for head in heads {
             if head.sequence == 0 {
                 directives += forkNamed(head, catalogue)
@@ -425,9 +429,7 @@ public struct Session: Sendable {
             let held = catalogue.head(of: head.log)
             // A peer that names logs without end fills its own frames, not our memory. What there is no room
             // for is named again when the topic is compared once more.
-            if waiting.count >= ReplicationLimit.rangesWaiting {
-                carried.formUnion(talks.current.map { [$0.topic] } ?? shared)
-            }
+            if waiting.count >= ReplicationLimit.rangesWaiting { leavesOut = true }
             if held == nil, !strange.contains(head.log) {
                 guard strange.count < ReplicationLimit.strangeLogs else { continue }
                 strange.insert(head.log)

@@ -14,6 +14,8 @@ public struct Membership: Sendable {
     public let topic: TopicID
     public let rules: AllianceRules
     private var admits: [DID: [Act]] = [:]
+    /// The same by whom they let in.
+    private var admissions: [DID: [(author: DID, act: Act)]] = [:]
     private var expels: [DID: [DID: [(log: LogID, sequence: Int64)]]] = [:]
     private var offsets: [LogID: Int64] = [:]
     private var members: Set<DID> = []
@@ -84,17 +86,13 @@ public struct Membership: Sendable {
 
     /// Who admitted `did`, the least of them; `nil` for stewards and where nobody had to.
     public func admitter(of did: DID) -> DID? {
-        admits.filter { author, acts in
-            acts.contains { $0.admit.member == did && counts($0, by: author) }
-        }.keys.min()
+        (admissions[did] ?? []).filter { counts($0.act, by: $0.author) }.map(\.author).min()
     }
 
     /// How fast the public log of `did` may grow; `nil` where the rules set no limit.
     public func pace(of did: DID) -> Pace? {
-        let admitted = admits.flatMap { author, acts in
-            acts.filter { $0.admit.member == did && counts($0, by: author) }.map(\.time)
-        }
-        return Pace(rules, of: did, since: admitted.min() ?? .earliest)
+        let admitted = (admissions[did] ?? []).filter { counts($0.act, by: $0.author) }
+        return Pace(rules, of: did, since: admitted.map(\.act.time).min() ?? .earliest)
     }
 
     /// The place of an entry in its author's public log, counted on through cuts.
@@ -120,6 +118,7 @@ public struct Membership: Sendable {
             guard let admit = try? entry.read(Admit.self) else { return [] }
             let act = Act(sequence: number(place), time: entry.header.time, admit: admit)
             admits[author, default: []].append(act)
+            admissions[admit.member, default: []].append((author, act))
             guard counts(act, by: author) else { return [] }
             let fresh = spread(from: [admit.member])
             return isOpen ? [] : fresh

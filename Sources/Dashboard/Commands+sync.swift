@@ -81,6 +81,10 @@ extension Commands {
                 else { continue }
                 letters += 1
                 letter.head.deposit(box).append(to: &page)
+            case .proof(let log):
+                for frame in try await door.read({ $0.proof(carried: log) }) {
+                    frame.append(to: &page)
+                }
             }
         }
         return answer(next: nil)

@@ -1,3 +1,4 @@
+internal import Capacity
 public import Entries
 public import Identity
 
@@ -13,6 +14,8 @@ public struct Membership: Sendable {
     public let topic: TopicID
     public let rules: AllianceRules
     private var admits: [DID: [Act]] = [:]
+    /// The same by whom they let in.
+    private var admissions: [DID: [(author: DID, act: Act)]] = [:]
     private var expels: [DID: [DID: [(log: LogID, sequence: Int64)]]] = [:]
     private var offsets: [LogID: Int64] = [:]
     private var members: Set<DID> = []
@@ -20,6 +23,7 @@ public struct Membership: Sendable {
 
     private struct Act: Sendable {
         let sequence: Int64
+        let time: Instant
         let admit: Admit
     }
 
@@ -82,9 +86,13 @@ public struct Membership: Sendable {
 
     /// Who admitted `did`, the least of them; `nil` for stewards and where nobody had to.
     public func admitter(of did: DID) -> DID? {
-        admits.filter { author, acts in
-            acts.contains { $0.admit.member == did && counts($0, by: author) }
-        }.keys.min()
+        (admissions[did] ?? []).filter { counts($0.act, by: $0.author) }.map(\.author).min()
+    }
+
+    /// How fast the public log of `did` may grow; `nil` where the rules set no limit.
+    public func pace(of did: DID) -> Pace? {
+        let admitted = (admissions[did] ?? []).filter { counts($0.act, by: $0.author) }
+        return Pace(rules, of: did, since: admitted.map(\.act.time).min() ?? .earliest)
     }
 
     /// The place of an entry in its author's public log, counted on through cuts.
@@ -108,8 +116,9 @@ public struct Membership: Sendable {
         switch entry.kind {
         case .admit:
             guard let admit = try? entry.read(Admit.self) else { return [] }
-            let act = Act(sequence: number(place), admit: admit)
+            let act = Act(sequence: number(place), time: entry.header.time, admit: admit)
             admits[author, default: []].append(act)
+            admissions[admit.member, default: []].append((author, act))
             guard counts(act, by: author) else { return [] }
             let fresh = spread(from: [admit.member])
             return isOpen ? [] : fresh

@@ -1,33 +1,45 @@
 public import Capacity
 public import Entries
-internal import Identity
+public import Identity
 
 /// From when on the entries of one public log may be taken, by the limits of its alliance. It is counted
 /// in the log alone: every node comes to the same instants, and what is too much waits and is not lost.
 public struct Pace: Sendable {
     private let rules: AllianceRules
+    private let author: DID
+    /// When the author was let in: nobody was busy in an alliance before.
+    private let since: Instant
     /// The instants of the entries that count, ascending.
     private var instants: [Instant] = []
     private var last: Instant = .earliest
     private var offers: [(id: EntryID, until: Instant)] = []
+    /// Of the newest entry.
+    private var key: EntryID?
 
     private static let dayMilliseconds: Int64 = 86_400_000
 
     /// `nil` where the rules set no limit.
-    public init?(_ rules: AllianceRules) {
+    public init?(_ rules: AllianceRules, of author: DID, since: Instant = .earliest) {
         guard rules.entriesPerDay != nil || rules.openOffers != nil else { return nil }
         self.rules = rules
+        self.author = author
+        self.since = since
     }
 
-    /// When the next entry may be taken. Admissions, expulsions, cuts and key changes wait for what is
-    /// below them and for nothing else.
+    /// When the next entry may be taken. Admissions and expulsions of those who may, cuts and key changes
+    /// wait for what is below them and for nothing else.
     public func due(_ entry: Entry) -> Instant {
-        due(entry.kind, until: Self.until(entry), at: entry.header.time)
+        counts(entry)
+            ? due(counted: Self.until(entry), at: entry.header.time) : last
     }
 
+    /// The same of an entry of this kind that is not signed yet.
     public func due(_ kind: Kind?, until: Instant?, at time: Instant) -> Instant {
+        counts(kind) ? due(counted: until, at: time) : last
+    }
+
+    private func due(counted until: Instant?, at time: Instant) -> Instant {
         var due = last
-        guard Self.counts(kind) else { return due }
         if let limit = rules.entriesPerDay.map(Int.init(clamping:)), instants.count >= limit {
             let earlier = instants[instants.count - limit]
             due = max(due, max(time, earlier.advanced(by: Self.dayMilliseconds)))
@@ -43,9 +55,11 @@ public struct Pace: Sendable {
 
     public mutating func fold(_ entry: Entry) {
         let due = due(entry)
+        let isCounted = counts(entry)
         last = due
-        guard Self.counts(entry.kind) else { return }
-        instants.append(max(due, entry.header.time))
+        key = entry.header.key
+        guard isCounted else { return }
+        instants.append(max(due, entry.header.time, since))
         if let limit = rules.entriesPerDay, Int64(instants.count) > limit {
             instants.removeFirst()
         }
@@ -65,9 +79,17 @@ public struct Pace: Sendable {
         }
     }
 
-    private static func counts(_ kind: Kind?) -> Bool {
-        switch kind {
-        case .admit, .expel, .continue, .cut: false
+    private func counts(_ entry: Entry) -> Bool {
+        entry.kind == .continue ? entry.header.key == key : counts(entry.kind)
+    }
+
+    /// Whoever admits or expels though he may not says as much as with anything else.
+    private func counts(_ kind: Kind?) -> Bool {
+        let isSteward = rules.stewards.contains(author)
+        return switch kind {
+        case .admit: !isSteward && rules.admission != .invitation
+        case .expel: !isSteward
+        case .continue, .cut: false
         default: true
         }
     }

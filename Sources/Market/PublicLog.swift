@@ -179,6 +179,8 @@ public struct Book: Sendable {
 
     public subscript(author: DID) -> PublicWord? { words[author] }
     public var authors: [DID] { words.keys.sorted() }
+    /// How many they are.
+    public var count: Int { words.count }
 
     /// Which openings of its author are new, or may count otherwise than before.
     @discardableResult

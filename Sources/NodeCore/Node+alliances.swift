@@ -130,7 +130,7 @@ extension Node {
             connections[peer]?.session.gaveUp(on: start.log)
             return nil
         }
-        guard var pace = paces[base] ?? Pace(membership.rules),
+        guard var pace = paces[base] ?? membership.pace(of: author),
             start.sequence <= chains.head(start.log) + 1
         else { return Array(standing) }
         let held = chains.head(start.log)
@@ -196,7 +196,7 @@ extension Node {
             return 0..<0
         }
         let base = base(of: place.log)
-        if var pace = paces[base] ?? Pace(membership.rules) {
+        if var pace = paces[base] ?? membership.pace(of: author) {
             pace.fold(entry)
             paces[base] = pace
         }
@@ -213,7 +213,7 @@ extension Node {
                 opening.clashesWith != nil
                 || line.folded > 0 && chains.chain(opening.log)?.topic != opening.alliance
             // An earlier line came to be known, and this one was sold a second time.
-            if isFirst, isOther { return directives.append(.reload) }
+            if isFirst, isOther { return readAnew() }
         }
         openLines(of: author, changed)
     }
@@ -229,7 +229,7 @@ extension Node {
             if did != own.did || isExpelled, chains.head(log) > 0,
                 !(isExpelled && after.stands(did, at: head))
             {
-                directives.append(.reload)
+                readAnew()
             }
             if did == own.did { admitted(to: topic) }
             retellKeys(of: [did], in: topic)

@@ -45,16 +45,22 @@ struct Fetching: Sendable {
     var asked = 0
     /// Since when nothing came.
     var since: Instant = .earliest
-    /// Those who do not hold it, sent what it is not, or are silent.
+    /// Those who do not hold it, sent what it is not, or are silent. They may hold it later.
     var without: Set<DID> = []
+    /// When they are asked once more.
+    var again = Repetition(first: AttachmentLimit.patienceMilliseconds)
     /// Those who said how large it is. What they began, others may not be able to go on with.
     var began: Set<DID> = []
+    /// A participant holds another file under this name than the one that was begun.
+    var isDoubted = false
 }
 
 /// How many files of one contract are held, and how many chunks are asked for ahead.
 enum AttachmentLimit {
     static let perContract = 256
     static let window = 4
+    /// Of all files that are asked of one peer together: a part of what may wait for a connection.
+    static let windowOfPeer = 8
     static let fetching = 16
     /// How long one who was asked may be silent before somebody else is.
     static let patienceMilliseconds: Int64 = 30_000
@@ -138,7 +144,9 @@ extension Node {
             guard var one = attachments[blob], let topic = contracts[one.contract]?.key.topic,
                 var fetch = fetching[blob]
             else { continue }
-            if now > fetch.since.advanced(by: AttachmentLimit.patienceMilliseconds),
+            // Who was asked for nothing yet is not silent.
+            if fetch.asked > one.held,
+                now > fetch.since.advanced(by: AttachmentLimit.patienceMilliseconds),
                 let silent = fetch.from.flatMap({ connections[$0]?.did })
             {
                 fetch.without.insert(silent)
@@ -152,15 +160,18 @@ extension Node {
                 func isLeft(_ id: PeerID) -> Bool {
                     connections[id].map { !fetch.without.contains($0.did) } ?? false
                 }
+                let isOver = !sharing.isEmpty && !sharing.contains(where: isLeft)
                 // Who began it may have lied about its size: then the others are asked for all of it.
-                if one.held > 0, !fetch.began.isEmpty, !sharing.isEmpty,
-                    !sharing.contains(where: isLeft)
-                {
+                if isOver, fetch.isDoubted {
+                    fetch.isDoubted = false
                     one.size = 0
                     one.held = 0
                     attachments[blob] = one
                     changes.append(.attachmentGone(blob))
                     fetch.without = fetch.began
+                } else if isOver, fetch.again.isDue(at: now) {
+                    fetch.again.wait(from: now)
+                    fetch.without = []
                 }
                 fetch.from = sharing.first(where: isLeft)
                 fetch.asked = one.held
@@ -170,13 +181,23 @@ extension Node {
                 one.held + AttachmentLimit.window,
                 one.size > 0 ? one.chunks : one.held + 1)
             if let peer = fetch.from {
-                for index in fetch.asked..<max(fetch.asked, end) {
+                if fetch.asked == one.held { fetch.since = now }
+                let room = max(AttachmentLimit.windowOfPeer - chunksAsked(of: peer), 0)
+                for index in fetch.asked..<max(fetch.asked, min(end, fetch.asked + room)) {
                     let question = Message.fetch(blob: blob, index: UInt32(index))
                     directives.append(.send(peer, question.frame))
+                    fetch.asked = index + 1
                 }
-                fetch.asked = max(fetch.asked, end)
             }
             fetching[blob] = fetch
+        }
+    }
+
+    /// What is on its way from one peer, of all files.
+    private func chunksAsked(of peer: PeerID) -> Int {
+        fetching.reduce(0) { sum, one in
+            guard one.value.from == peer else { return sum }
+            return sum + max(one.value.asked - (attachments[one.key]?.held ?? 0), 0)
         }
     }
 
@@ -201,18 +222,23 @@ extension Node {
         else { return }
         let size = Int(size)
         let key = held.key.attachment(one.file)
-        let fits = size > 0 && size <= AttachmentKey.bytesMax && (one.size == 0 || one.size == size)
-        guard fits, Int(index) < AttachmentKey.chunks(of: size),
-            let chunk = key.open(sealed, at: Int(index), of: size),
+        let fits =
+            size > 0 && size <= AttachmentKey.bytesMax
+            && Int(index) < AttachmentKey.chunks(of: size)
+        let chunk = fits ? key.open(sealed, at: Int(index), of: size) : nil
+        guard let chunk, one.size == 0 || one.size == size,
             chunk.count
                 == min(AttachmentKey.chunkBytes, size - Int(index) * AttachmentKey.chunkBytes)
         else {
+            // Said by one who has the key, thus not by a hub.
+            if chunk != nil { fetching[blob]?.isDoubted = true }
             fetching[blob]?.without.insert(did)
             fetching[blob]?.from = nil
             return goOnFetching()
         }
         if one.held == 0 { fetching[blob]?.began.insert(did) }
         fetching[blob]?.since = now
+        fetching[blob]?.again = Repetition(first: AttachmentLimit.patienceMilliseconds)
         one.size = size
         keep(sealed, of: one)
         goOnFetching()

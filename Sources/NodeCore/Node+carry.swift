@@ -7,11 +7,13 @@ public import Replication
 // What travels on a stick instead of a wire: the same entries, and sealed letters. Nobody is asked anything on
 // the way, so the order is one in which each needs only what came before.
 
-/// One thing to carry. Ordered: keys, what an author says in public, lines, letters, logs of contracts.
+/// One thing to carry. Ordered: keys, what an author says in public, lines, letters, logs of contracts, proofs of
+/// forks.
 public struct Cargo: Hashable, Comparable, Sendable {
     public enum Content: Hashable, Sendable {
         case log(LogID)
         case letter(Node.OutboxKey)
+        case proof(LogID)
     }
 
     public let rank: Int
@@ -20,7 +22,7 @@ public struct Cargo: Hashable, Comparable, Sendable {
     /// Its place in the order, as text: where a later page goes on.
     public var name: String {
         switch content {
-        case .log(let log): "\(rank).\(log.hex)"
+        case .log(let log), .proof(let log): "\(rank).\(log.hex)"
         case .letter(let key): "\(rank).\(key.statement.hex).\(key.recipient.hex)"
         }
     }
@@ -37,10 +39,12 @@ extension Node {
         }
         var keys: Set<DID> = []
         var all: [Cargo] = []
+        var forked: Set<LogID> = []
         for topic in alliances.map(\.topic) {
             let authors = authors(in: topic)
             guard isWanted(authors) else { continue }
             keys.formUnion(authors)
+            forked.formUnion(forks(in: topic).map(\.log))
             for log in logsOfTopic[topic] ?? [] {
                 let isOpen =
                     chains.chain(log).map { isPublic(log, of: $0.author, topic) } ?? false
@@ -51,6 +55,7 @@ extension Node {
             let named = held.participants + held.witnesses
             guard isWanted(named) else { continue }
             keys.formUnion(named)
+            forked.formUnion(forks(in: held.key.topic).map(\.log))
             for log in logsOfTopic[held.key.topic] ?? [] {
                 all.append(Cargo(rank: 4, content: .log(log)))
             }
@@ -59,7 +64,15 @@ extension Node {
         for key in outbox.keys where isWanted([key.recipient]) {
             all.append(Cargo(rank: 3, content: .letter(key)))
         }
+        for log in forked { all.append(Cargo(rank: 5, content: .proof(log))) }
         return all.sorted()
+    }
+
+    /// A proof of the fork of this log, and of a line what is held of its branches.
+    public func proof(carried log: LogID) -> [Frame] {
+        guard let proof = proofs[log] else { return [] }
+        return [Message.proof(proof.wire).frame]
+            + branchRuns(of: log).map { Message.branch($0.map(\.wire)).frame }
     }
 
     /// How much there is, to tell what a file brought.
@@ -82,7 +95,10 @@ extension Node {
     public mutating func take(carried frame: Frame) throws(NodeRefusal) -> Bool {
         guard let message = try? Message(frame) else { throw .fileUnreadable }
         switch message {
-        case .entries(let wires, _): return takeRun(wires)
+        case .entries(let wires, _), .branch(let wires): return takeRun(wires)
+        case .proof(let proof):
+            receive(proof: proof, from: .nobody)
+            return forgetNobody()
         case .mail(.deposit(own.did, _, _, let bytes)):
             guard let plain = own.key.open(bytes), let sealed = try? Sealed(strict: plain) else {
                 return false
@@ -111,7 +127,14 @@ extension Node {
         }
         guard !rest.isEmpty else { return false }
         ingest(Array(rest), run: true, from: .nobody)
-        let waits = waitingLogs.contains { $0.peer == .nobody }
+        return forgetNobody()
+    }
+
+    /// What waits is not asked for: it comes with the next look at the file. Whether anything did.
+    private mutating func forgetNobody() -> Bool {
+        let waits =
+            waitingLogs.contains { $0.peer == .nobody }
+            || waitingProofs.contains { $0.peer == .nobody }
         waitingLogs.removeAll { $0.peer == .nobody }
         waitingProofs.removeAll { $0.peer == .nobody }
         return waits

@@ -4,6 +4,7 @@ extension Node {
         [
             ("waiting statements", waitingStatements.count, waitingMax),
             ("waiting logs", waitingLogs.count, waitingMax),
+            ("waiting proofs", waitingProofs.count, waitingMax),
             (
                 "early consents",
                 contracts.values.reduce(0) {

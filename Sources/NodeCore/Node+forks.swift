@@ -65,7 +65,7 @@ extension Node {
 
     /// What is held at or above the fork of a line: runs, each from the fork or from the end of an earlier
     /// one up to an entry that is signed for itself.
-    private func branchRuns(of log: LogID) -> [[Entry]] {
+    func branchRuns(of log: LogID) -> [[Entry]] {
         let kept = branches[log] ?? []
         let byID = Dictionary(kept.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let below = Set(kept.compactMap { $0.header.log?.previous })
@@ -149,8 +149,10 @@ extension Node {
         let waiting = WaitingProof(
             peer: peer, log: proof.log, author: proof.author, topic: proof.topic,
             key: proof.one.entry.header.key)
-        guard waitingProofs.count < waitingMax, !waitingProofs.contains(waiting) else { return }
+        guard !waitingProofs.contains(waiting) else { return }
         waitingProofs.append(waiting)
+        guard waitingProofs.count > waitingMax else { return }
+        waitingProofs.remove(at: heaviest(waitingProofs.map(\.peer)))
     }
 
     /// Asks again for proofs that can be judged by now.
@@ -220,7 +222,7 @@ extension Node {
             spread(proof)
             retryWaiting()
         } else if refolds {
-            directives.append(.reload)
+            readAnew(after: log)
         } else {
             if let contract = contractOfLog[log] { stopWhereForked(contract) }
             spread(proof)
@@ -231,6 +233,11 @@ extension Node {
         let known = forkedAt[proof.log] ?? .max
         forkedAt[proof.log] = min(known, proof.sequence)
         if (proofs[proof.log]?.sequence ?? .max) > proof.sequence { proofs[proof.log] = proof }
+    }
+
+    /// Nobody but its own people can make a contract's log part.
+    private mutating func readAnew(after log: LogID) {
+        if contractOfLog[log] == nil { readAnew() } else { directives.append(.reload) }
     }
 
     /// Peers that share the topic hear of it once. After a reload, the next session says it.
@@ -260,10 +267,7 @@ extension Node {
         for entry in rival { chains.apply(rival: entry) }
         // Once its proof is made, too.
         defer { retell(log) }
-        guard lines[log] != nil, part(log) else {
-            directives.append(.reload)
-            return
-        }
+        guard lines[log] != nil, part(log) else { return readAnew(after: log) }
         for entry in rival {
             keepBranch(entry.entry, of: log)
             if !entry.ownSignatureChecked { vouched.insert(entry.id) }

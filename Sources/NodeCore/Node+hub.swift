@@ -14,10 +14,14 @@ enum HubLimit {
     static let members = 10_000
     static let lettersPerMailbox = 1_024
     static let bytesPerMailbox = 4 * 1024 * 1024
+    /// Letters on their way to one guest: a part of what may wait for a connection. One goes in any case.
+    static let bytesInFlight = 512 * 1024
     static let lettersPerSender = 256
     static let bytesPerSender = 1024 * 1024
     static let logsPerTopic = 64
     static let logBytesPerMember = 64 * 1024 * 1024
+    /// Letters are over at whole days: what is inside may name its deadline as its own end.
+    static let dayMilliseconds: Int64 = 86_400_000
     /// As long as any statement is offered.
     static let lifeMilliseconds = statementLifeMilliseconds
 }
@@ -113,7 +117,7 @@ extension Node {
         let head = letterhead(item)
         for id in ourHubs where connections[id]?.did != item.recipient {
             var deposit = connections[id]?.deposits[head.tag] ?? Deposit(key: item.key)
-            guard deposit.isDue(at: now) else { continue }
+            guard deposit.isDue(at: now), mayHand(item, to: id) else { continue }
             deposit.sent()
             connections[id]?.deposits[head.tag] = deposit
             directives.append(.deposit(id, head, sealed(item), key: key))
@@ -121,11 +125,14 @@ extension Node {
     }
 
     func letterhead(_ item: OutboxItem) -> Letterhead {
-        Letterhead(
+        let rest = item.expires.milliseconds % HubLimit.dayMilliseconds
+        return Letterhead(
             recipient: item.recipient,
             tag: SHA256.hash(
                 tag: "talea.letter.v1", item.statement.id.bytes, item.recipient.bytes),
-            expires: min(item.expires, now.advanced(by: HubLimit.lifeMilliseconds)))
+            expires: min(
+                item.expires.advanced(by: rest == 0 ? 0 : HubLimit.dayMilliseconds - rest),
+                now.advanced(by: HubLimit.lifeMilliseconds)))
     }
 
     /// Whatever is inside came from anyone: junk is thrown away, and says nothing against the hub.
@@ -202,13 +209,20 @@ extension Node {
         guard let connection = connections[id], connection.stands,
             entrusted[connection.did] != nil
         else { return }
-        let room = ReplicationLimit.lettersInFlight - connection.lettersInFlight
-        let next = (mailboxes[connection.did] ?? []).filter {
-            !connection.lettersSent.contains($0.number) && now <= $0.expires
-        }.prefix(max(room, 0)).map(\.number)
+        var (onTheirWay, next) = (connection.lettersInFlight, [UInt64]())
+        var bytes = onTheirWay.values.reduce(0, +)
+        for letter in mailboxes[connection.did] ?? []
+        where !connection.lettersSent.contains(letter.number) && now <= letter.expires {
+            guard onTheirWay.count < ReplicationLimit.lettersInFlight,
+                onTheirWay.isEmpty || bytes + letter.size <= HubLimit.bytesInFlight
+            else { break }
+            onTheirWay[letter.number] = letter.size
+            bytes += letter.size
+            next.append(letter.number)
+        }
         guard !next.isEmpty else { return }
         connections[id]?.lettersSent.formUnion(next)
-        connections[id]?.lettersInFlight += next.count
+        connections[id]?.lettersInFlight = onTheirWay
         directives.append(.letters(id, next))
     }
 
@@ -216,10 +230,7 @@ extension Node {
         _ number: UInt64, _ isKept: Bool, by did: DID, _ id: PeerID
     ) {
         // Each answers one that is on its way.
-        guard let connection = connections[id], connection.lettersInFlight > 0,
-            connection.lettersSent.contains(number)
-        else { return }
-        connections[id]?.lettersInFlight -= 1
+        guard connections[id]?.lettersInFlight.removeValue(forKey: number) != nil else { return }
         if isKept, let index = mailboxes[did]?.firstIndex(where: { $0.number == number }) {
             mailboxes[did]?.remove(at: index)
             changes.append(.letterGone(number))

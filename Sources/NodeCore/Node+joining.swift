@@ -32,7 +32,7 @@ extension Node {
         let base = LogID.publicLog(author: own.did, alliance: topic)
         let log = current(base)
         if let sequence = forkedAt[log] { throw .ownLogForked(log, sequence: sequence) }
-        if let pace = paces[base] ?? Pace(membership.rules) {
+        if let pace = paces[base] ?? membership.pace(of: own.did) {
             let time = max(now, chains.chain(log)?.newestTime ?? .earliest)
             let due = pace.due(
                 Body.kind, until: (body as? Offer)?.until ?? (body as? Wish)?.until, at: time)

@@ -11,6 +11,8 @@ public enum LanLimit {
     public static let alliances = 8
     public static let saltBytes = 8
     public static let hintBytes = 8
+    /// Hints that are worked out at once: a few hundredths of a second.
+    public static let triesAtOnce = 10_000
 }
 
 /// What somebody in this network announces: a port, and hints that members of an alliance can read.
@@ -26,6 +28,14 @@ public struct Sighting: Hashable, Sendable {
         self.salt = salt
         self.hints = hints
     }
+
+    /// What tells whose it is, wherever it comes from.
+    struct Sign: Hashable, Sendable {
+        let salt: [UInt8]
+        let hints: [[UInt8]]
+    }
+
+    var sign: Sign { Sign(salt: salt, hints: hints) }
 
     /// HMAC-SHA-256(alliance topic, "talea.lan.v1" ‖ salt ‖ identity), the first eight octets: who does not
     /// know the topic can neither read it nor tell two salts of one node from two nodes.
@@ -48,31 +58,88 @@ extension Node {
     /// are, whoever answers must prove.
     public mutating func sighted(_ sightings: [Sighting]) {
         // Anybody here can repeat what a member announced, with another address: none but this network's.
-        let near = sightings.filter { one in
-            Host(one.host)?.reach == .local && (1...65_535).contains(one.port)
-                && one.salt.count == LanLimit.saltBytes
-        }.prefix(LanLimit.sightings)
+        lan.sightings = Array(
+            sightings.filter { one in
+                Host(one.host)?.reach == .local && (1...65_535).contains(one.port)
+                    && one.salt.count == LanLimit.saltBytes
+            }.prefix(LanLimit.sightings))
+        let signs = Set(lan.sightings.map(\.sign))
+        lan.verdicts = lan.verdicts.filter { signs.contains($0.key) }
+        lookAround()
+    }
+
+    /// Compares hints with members, so many at a time, and goes on at the next tick: whoever announces himself
+    /// under ever other salts is not to keep the node from all else.
+    mutating func lookAround() {
+        guard !lan.sightings.isEmpty || !nearby.isEmpty else { return }
+        let among = book.count * alliances.count
+        var tries = LanLimit.triesAtOnce
+        let begun = lan.search?.sign
+        for sign in lan.sightings.map(\.sign).sorted(by: { $0 == begun && $1 != begun }) {
+            switch lan.verdicts[sign] {
+            case .member, .nobody(among: among): continue
+            case .nobody, nil: break
+            }
+            if lan.search?.sign != sign {
+                // Of stewards the founding body tells: who was just invited knows nobody else.
+                let people = Set(alliances.flatMap(\.rules.stewards) + book.authors)
+                lan.search = .init(sign: sign, people: people.subtracting([own.did]).sorted())
+            }
+            guard let verdict = search(&tries, among: among) else { break }
+            lan.verdicts[sign] = verdict
+            lan.search = nil
+        }
+        findNearby()
+    }
+
+    /// `nil`: there are more to compare with.
+    private mutating func search(_ tries: inout Int, among: Int) -> LanSearch.Verdict? {
+        guard var search = lan.search else { return nil }
+        defer { lan.search = search }
+        while search.next < search.people.count * alliances.count {
+            guard tries > 0 else { return nil }
+            tries -= 1
+            let (alliance, person) = search.next.quotientAndRemainder(
+                dividingBy: search.people.count)
+            search.next += 1
+            let hint = Sighting.hint(
+                of: search.people[person], in: alliances[alliance].topic, search.sign.salt)
+            if search.sign.hints.contains(hint) { return .member(search.people[person]) }
+        }
+        return .nobody(among: among)
+    }
+
+    private mutating func findNearby() {
         var found: [AddressBook.Address] = []
-        for one in near {
-            guard let did = author(of: one) else { continue }
+        for one in lan.sightings {
+            guard case .member(let did) = lan.verdicts[one.sign] else { continue }
             found.append(.init(did: did, host: one.host, port: one.port))
         }
+        guard found != nearby else { return }
         let gone = nearby.filter { !found.contains($0) && !listed(of: $0.did).contains($0) }
         nearby = found
         for address in gone { addressBook.drop(address) }
         // Whoever announces most here is one source.
         for address in found { addressBook.add(address, from: Array("lan".utf8)) }
     }
+}
 
-    private func author(of sighting: Sighting) -> DID? {
-        for alliance in alliances {
-            // Of stewards the founding body tells: who was just invited knows nobody else.
-            let did = (alliance.rules.stewards + book.authors).first { did in
-                let hint = Sighting.hint(of: did, in: alliance.topic, sighting.salt)
-                return did != own.did && sighting.hints.contains(hint)
-            }
-            if let did { return did }
-        }
-        return nil
+/// What is announced in this network, and what came of looking into it.
+struct LanSearch: Sendable {
+    enum Verdict: Sendable {
+        case member(DID)
+        /// Of so many; a newcomer may be meant.
+        case nobody(among: Int)
     }
+
+    /// Where one announcement is being looked into.
+    struct Search: Sendable {
+        let sign: Sighting.Sign
+        let people: [DID]
+        var next = 0
+    }
+
+    var sightings: [Sighting] = []
+    var verdicts: [Sighting.Sign: Verdict] = [:]
+    var search: Search?
 }

@@ -146,6 +146,7 @@ extension Node {
         dialEnded(id)
         // Its next connection names them again.
         waitingLogs.removeAll { $0.peer == id }
+        waitingProofs.removeAll { $0.peer == id }
     }
 
     public mutating func received(_ frame: Frame, from id: PeerID) {

@@ -21,7 +21,8 @@ struct LivePush: Sendable {
     var ticked: Instant = .earliest
 
     mutating func remember(_ id: ShortID, at place: Header.LogPlace) {
-        if places.count >= 2 * ReplicationLimit.seen {
+        // So that of those that trees still hold at least as many again come before the next look at all.
+        if places.count >= 2 * ReplicationLimit.seen * max(trees.count, 1) {
             places = places.filter { id, _ in trees.values.contains { $0.holds(id) } }
         }
         let sequence = UInt64(place.sequence)

@@ -14,7 +14,14 @@ func statementsMax(steps: Int64) -> Int {
     Int(clamping: min(steps, 1_000_000)) * 8 + 256
 }
 
+/// How much of what waits for somebody is said over one connection within a tick: a part of what may wait for
+/// it, or the connection would end, and the next one alike.
+let handedBytesMax = 512 * 1024
+
 extension OutboxItem {
+    /// About as many bytes as it is on the wire.
+    var size: Int { statement.wire.count + 256 }
+
     public var key: Node.OutboxKey {
         Node.OutboxKey(statement: statement.id, recipient: recipient)
     }
@@ -96,7 +103,7 @@ extension Node {
         guard let did = connections[peer]?.did else { return }
         var repetition =
             connections[peer]?.handed[item.statement.id] ?? Repetition(first: 10_000)
-        guard repetition.isDue(at: now) else { return }
+        guard repetition.isDue(at: now), mayHand(item, to: peer) else { return }
         // Nobody answers these: each new connection begins anew.
         if item.statement.kind == .acknowledgement {
             repetition.rest()
@@ -107,6 +114,15 @@ extension Node {
         let key = keyLogs.inForce(did)?.key ?? connections[peer]?.key
         guard let key else { return }
         directives.append(.deliver(peer, sealed(item), key: key))
+    }
+
+    /// Whether it still goes over this connection now; an acknowledgement, which is not kept, always does.
+    mutating func mayHand(_ item: OutboxItem, to peer: PeerID) -> Bool {
+        let before = connections[peer]?.handedBytes ?? 0
+        let isFirst = before == 0 || item.statement.kind == .acknowledgement
+        guard isFirst || before + item.size <= handedBytesMax else { return false }
+        connections[peer]?.handedBytes += item.size
+        return true
     }
 
     /// Everything that waits, to whoever is here; for those who are away it is left with our hubs.

@@ -77,6 +77,7 @@ public struct Node: Sendable {
     var lastFeeler: Instant = .earliest
     /// Members who announce themselves in this network.
     var nearby: [AddressBook.Address] = []
+    var lan = LanSearch()
     /// What our profiles shall say of where we listen; `nil` leaves them as they are.
     var listening: [String]?
     /// The key of this home is out of force: nothing is signed with it.
@@ -114,6 +115,7 @@ public struct Node: Sendable {
     var vouched: Set<EntryID> = []
     /// Proofs whose log or key is not known here yet.
     var waitingProofs: [WaitingProof] = []
+    var rereading = Rereading()
     /// The first broken invariant of the books; a node that sees one stops trading on it.
     public internal(set) var ledgerFault: LedgerRefusal?
 
@@ -188,6 +190,8 @@ public struct Node: Sendable {
         public internal(set) var skew: Int64?
         /// Statements handed to this connection, and when each is said again.
         var handed: [EntryID: Repetition] = [:]
+        /// Of statements, since the last tick.
+        var handedBytes = 0
         /// It serves as a hub, and our owner chose it.
         var isOurHub = false
         /// It said that it serves.
@@ -196,9 +200,9 @@ public struct Node: Sendable {
         var entrusted: [TopicID]?
         /// Letters left there over this connection, and what became of them.
         var deposits: [Hash32: Deposit] = [:]
-        /// Letters of its mailbox that are on their way to it.
+        /// Letters of its mailbox that went to it, and the sizes of those that it did not answer yet.
         var lettersSent: Set<UInt64> = []
-        var lettersInFlight = 0
+        var lettersInFlight: [UInt64: Int] = [:]
         /// Our logs that it was asked about.
         var asked: Set<LogID> = []
         /// It got its own snapshot back.
@@ -254,6 +258,7 @@ public struct Node: Sendable {
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()
+        for id in connections.keys { connections[id]?.handedBytes = 0 }
         offerOutbox()
         goOnFetching()
         dropOldLetters()
@@ -273,7 +278,9 @@ public struct Node: Sendable {
         }
         pushKeepsake()
         sayWhereWeListen()
+        lookAround()
         dialOthers()
+        readAnewIfOwed()
     }
 
     /// Takes a template file that came to this home.

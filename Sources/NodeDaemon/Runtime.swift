@@ -289,7 +289,9 @@ final class Runtime: Service {
         }
         do {
             let (snapshot, _) = try database.loadMending { tell(mended: $0) }
+            let before = node
             node = Node(own: node.own, alliance: alliance, snapshot: snapshot)
+            node.follow(before)
             // Entries that lost their effect took ledger rows with them.
             _ = try database.compare(to: node.ledger, repair: true)
             committed.put(node)

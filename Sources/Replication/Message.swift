@@ -144,6 +144,11 @@ public enum ReplicationLimit {
     public static let headsPerFrame = 2_000
     /// A topic of so few logs is compared by its heads: ids to resolve would cost more.
     public static let headsAtOnce = 32
+    /// Heads told of what a reconciliation found to be missing over there: as many as are asked for at a time.
+    public static let headsTold = 4_096
+    /// Heads told at once of topics that came to be shared; other topics are compared a minute later. More would
+    /// not fit into what may wait for a connection.
+    public static let headsShared = 16_384
     /// Bytes of one turn of a reconciliation.
     public static let turnBytes = 64 * 1024
     public static let reconciliationRounds = 32

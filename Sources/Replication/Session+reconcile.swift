@@ -40,6 +40,8 @@ struct Talk: Sendable {
     /// What to answer once the ids are hashed.
     var question: [UInt8] = []
     var found = 0
+    /// Heads of what the other side lacks.
+    var told = 0
 
     /// The ids that the node knows these by.
     func plain(_ ids: [ItemID]) -> [ItemID] {
@@ -251,7 +253,12 @@ extension Session {
         }
         talks.current?.found += finding.need.count
         guard let talk = talks.current else { return [] }
-        var directives = Self.tell(catalogue.heads(of: talk.plain(finding.have), in: talk.topic))
+        // Who lacks very much, or says so, is told of what it can ask for, in the order that the logs came in.
+        let lacking = catalogue.heads(of: talk.plain(finding.have), in: talk.topic)
+        let told = lacking.prefix(ReplicationLimit.headsTold - talk.told)
+        talks.current?.told += told.count
+        if told.count < lacking.count { carried(in: talk.topic) }
+        var directives = Self.tell(Array(told))
         for start in stride(
             from: 0, to: finding.need.count, by: ReplicationLimit.resolvedPerFrame)
         {

@@ -377,12 +377,33 @@ public struct Session: Sendable {
                 directives += reconcile(topic, catalogue)
                 continue
             }
+            guard heads.count + count <= ReplicationLimit.headsShared else {
+                heads += leaveOut(topic, catalogue)
+                continue
+            }
             for head in catalogue.heads(in: topic) where seen.insert(head.log).inserted {
                 heads.append(head)
             }
             heads += catalogue.forks(in: topic)
         }
         return Self.tell(heads) + directives
+    }
+
+    /// A topic whose heads do not fit any more: it is compared later. Where there are too many to compare, the
+    /// newest are told.
+    private mutating func leaveOut(_ topic: TopicID, _ catalogue: some Catalogue) -> [Message.Head]
+    {
+        let items = catalogue.items(in: topic)
+        guard items.count > ReplicationLimit.reconciledItems else {
+            carried.insert(topic)
+            return []
+        }
+        var newest: [ItemID] = []
+        items.visit(items.count - ReplicationLimit.headsTold..<items.count) {
+            newest.append($0.id)
+            return true
+        }
+        return catalogue.heads(of: newest, in: topic)
     }
 
     static func tell(_ heads: [Message.Head]) -> [Directive] {
@@ -396,6 +417,10 @@ public struct Session: Sendable {
         -> [Directive]
     {
         var directives: [Directive] = []
+        var leavesOut = false
+        defer {
+            if leavesOut { carried.formUnion(talks.current.map { [$0.topic] } ?? shared) }
+        }
         for head in heads {
             if head.sequence == 0 {
                 directives += forkNamed(head, catalogue)
@@ -404,6 +429,7 @@ public struct Session: Sendable {
             let held = catalogue.head(of: head.log)
             // A peer that names logs without end fills its own frames, not our memory. What there is no room
             // for is named again when the topic is compared once more.
+            if waiting.count >= ReplicationLimit.rangesWaiting { leavesOut = true }
             if held == nil, !strange.contains(head.log) {
                 guard strange.count < ReplicationLimit.strangeLogs else { continue }
                 strange.insert(head.log)

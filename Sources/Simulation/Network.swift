@@ -264,8 +264,10 @@ public struct Network: Sendable {
             case .reload:
                 let peers = links.filter { $0.left.name == name || $0.right.name == name }
                 let others = peers.map { $0.left.name == name ? $0.right.name : $0.left.name }
+                let before = nodes[name]
                 stop(name)
                 start(name)
+                if let before { nodes[name]?.follow(before) }
                 for other in others { connect(name, other) }
             }
         }

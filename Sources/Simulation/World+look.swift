@@ -41,7 +41,9 @@ extension World {
         if node.contracts.overview != node.contracts.overviewAnew(node.ledger) {
             fail(.restartDiffers, index, "overview")
         }
-        guard node.readOnly == nil, let snapshot = machines[index].disk.snapshot else { return }
+        guard node.readOnly == nil, !node.isToBeReadAnew,
+            let snapshot = machines[index].disk.snapshot
+        else { return }
         let again = Node(
             own: machines[index].own, alliance: alliance, snapshot: snapshot, agent: "simulation",
             checker: checker, known: shelf.byHash)

@@ -252,7 +252,9 @@ public final class World {
         else { return }
         let end = crashPoint(index, changes: changes.count, directives: directives.count)
         // A value that is to be read anew is not what it will start as.
-        let isWhole = !directives.contains { if case .reload = $0 { true } else { false } }
+        let isWhole =
+            machines[index].node?.isToBeReadAnew != true
+            && !directives.contains { if case .reload = $0 { true } else { false } }
         if end == .beforeCommit { return crash(index) }
         if planted(.announceBeforeCommit) {
             for directive in directives { _ = perform(directive, index) }
@@ -349,7 +351,7 @@ public final class World {
     // MARK: - Processes
 
     /// Loads the node from what its disk holds.
-    func start(_ index: Int, repairs: Bool = false) {
+    func start(_ index: Int, after before: Node? = nil) {
         guard machines[index].node == nil, !machines[index].isGone, let alliance else { return }
         let contents: Loaded.Contents
         switch machines[index].disk.load(isFull: machines[index].diskFullUntil > now) {
@@ -366,10 +368,11 @@ public final class World {
         var node = Node(
             own: machines[index].own, alliance: alliance, snapshot: snapshot, agent: "simulation",
             checker: checker, known: shelf.byHash)
+        if let before { node.follow(before) }
         node.begin(at: clock(index), seed: weather.hash())
         machines[index].node = node
         // As the daemon does: a process that ended before it started over left rows of steps that fell.
-        if repairs || node.mayHaveLostSteps { repairBooks(index, node.ledger) }
+        if before != nil || node.mayHaveLostSteps { repairBooks(index, node.ledger) }
         machines[index].life += 1
         machines[index].flushIsDue = false
         machines[index].over = []
@@ -401,8 +404,9 @@ public final class World {
     /// As after a failed commit: the value is dropped and loaded again. Entries that lost their effect took
     /// ledger rows with them.
     func reload(_ index: Int) {
+        let before = machines[index].node
         end(index)
-        start(index, repairs: true)
+        start(index, after: before)
     }
 
     /// Read anew as after any failed commit; after the third in a row the process ends, and its owner looks

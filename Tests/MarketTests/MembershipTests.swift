@@ -197,7 +197,7 @@ import Testing
 
     @Test func `what is above the day's limit may be taken a day after what it follows`() throws {
         let rules = try Membership.rules(.anyone, [AllianceRules.entriesPerDayName: 2])
-        var pace = try #require(Pace(rules))
+        var pace = try #require(Pace(rules, of: Membership.ann))
         var dues: [Instant] = []
         for (sequence, hour) in [(Int64(1), Int64(0)), (2, 1), (3, 2), (4, 3), (5, 60)] {
             let entry = try Membership.act(
@@ -211,8 +211,8 @@ import Testing
     @Test func `admissions and expulsions wait for what is below them and count for nothing`()
         throws
     {
-        let rules = try Membership.rules(.anyone, [AllianceRules.entriesPerDayName: 1])
-        var pace = try #require(Pace(rules))
+        let rules = try Membership.rules(.invitation, [AllianceRules.entriesPerDayName: 1])
+        var pace = try #require(Pace(rules, of: Membership.ann))
         pace.fold(try Membership.act(11, 1, Profile(name: "ann")))
         let admit = try Membership.act(11, 2, Admit(member: Membership.ben))
         #expect(pace.due(admit) <= Self.start)
@@ -233,7 +233,7 @@ import Testing
                     template: .zero, line: nil, arguments: [], maxUnits: 1, lot: 1,
                     until: Self.hours(hour)), time: Self.start)
         }
-        var pace = try #require(Pace(rules))
+        var pace = try #require(Pace(rules, of: Membership.ann))
         let first = try offer(1, until: 48)
         pace.fold(first)
         pace.fold(try offer(2, until: 24))
@@ -252,7 +252,40 @@ import Testing
         #expect(pace.due(third) == Self.hours(24).advanced(by: 1))
     }
 
+    @Test func `who may not admit or expel is slowed down in that as in all else`() throws {
+        for (admission, isSlowed) in [
+            (AllianceRules.Admission.anyone, true), (.steward, true), (.invitation, false),
+        ] {
+            let rules = try Membership.rules(admission, [AllianceRules.entriesPerDayName: 1])
+            var pace = try #require(Pace(rules, of: Membership.ann))
+            pace.fold(try Membership.act(11, 1, Profile(name: "ann")))
+            let admit = try Membership.act(11, 2, Admit(member: Membership.ben))
+            #expect((pace.due(admit) == Self.hours(24)) == isSlowed, "\(admission)")
+            let expel = try Membership.act(11, 2, Membership.expel(Membership.ben, at: 0))
+            #expect(pace.due(expel) == Self.hours(24))
+            // A change of key is one, whatever else is called so is not.
+            let same = try Membership.act(11, 2, Continue(from: EntryID(SHA256.hash([2]))))
+            #expect(pace.due(same) == Self.hours(24))
+        }
+    }
+
+    @Test func `what is said to be of before one was let in counts from then on`() throws {
+        let rules = try Membership.rules(.steward, [AllianceRules.entriesPerDayName: 2])
+        var membership = Market.Membership(topic: Membership.topic, rules: rules)
+        membership.fold(try Membership.act(1, 1, Admit(member: Membership.ann)))
+        var pace = try #require(membership.pace(of: Membership.ann))
+        var dues: [Instant] = []
+        for sequence in 1...6 as ClosedRange<Int64> {
+            // As if ann had been here for years.
+            let entry = try Membership.act(
+                11, sequence, Profile(name: "ann"), time: Self.hours(24 * (sequence - 1_000)))
+            dues.append(max(pace.due(entry), Self.start))
+            pace.fold(entry)
+        }
+        #expect(dues == [0, 0, 24, 24, 48, 48].map(Self.hours))
+    }
+
     @Test func `without limits there is no pace`() throws {
-        #expect(Pace(try Membership.rules(.anyone)) == nil)
+        #expect(Pace(try Membership.rules(.anyone), of: Membership.ann) == nil)
     }
 }

@@ -291,4 +291,64 @@ import Testing
         #expect(orders.count == 1)
         for case .send(.heads(let heads)) in orders { Issue.record("\(heads.count) heads") }
     }
+
+    // MARK: - More than fits
+
+    private static func heads(_ orders: [Session.Directive]) -> Int {
+        orders.reduce(0) { sum, order in
+            if case .send(.heads(let heads)) = order { sum + heads.count } else { sum }
+        }
+    }
+
+    /// Whether a comparison begins here, or is asked for.
+    private static func compares(_ orders: [Session.Directive]) -> Bool {
+        orders.contains { order in
+            if case .send(.reconcile(let turn)) = order { turn.opening != nil } else { false }
+        }
+    }
+
+    @Test func `a newcomer is told of no more logs than it can ask for, and later of the rest`() {
+        let left = Self.shelf(0..<6_000)
+        var meeting = Meeting(left, Self.shelf([]))
+        let told = meeting.said[0].compactMap { message -> [Message.Head]? in
+            if case .heads(let heads) = message { heads } else { nil }
+        }.joined()
+        #expect(told.count == ReplicationLimit.headsTold)
+        // The first ones, as the catalogue has them: each needs those before it.
+        #expect(Array(told) == Array(left.heads(in: SessionTests.alliance).prefix(told.count)))
+        let soon = meeting.one.tick(now: 30_000, left)
+        #expect(!Self.compares(soon))
+        let later = meeting.one.tick(now: 1_000 + ReplicationLimit.compareMilliseconds + 1, left)
+        #expect(Self.compares(later))
+    }
+
+    @Test func `who was named more than it can ask for asks to compare again`() {
+        var (session, shelf) = Self.session(0, isInitiator: false)
+        for start in stride(from: 0, to: 6_000, by: 2_000) {
+            let heads = (start..<start + 2_000).map { number in
+                Message.Head(log: Self.wide(number), sequence: 1, id: Self.wide(9_000 + number))
+            }
+            _ = session.received(Message.heads(heads).frame, now: 9, shelf)
+        }
+        let later = session.tick(now: 10 + 2 * ReplicationLimit.compareMilliseconds, shelf)
+        #expect(Self.compares(later))
+    }
+
+    @Test func `of very many topics some tell their heads at once, and others a minute later`() {
+        var shelf = Shelf()
+        shelf.topics = (0..<700).map(Self.wide)
+        for (number, topic) in shelf.topics.enumerated() {
+            for log in 0..<32 {
+                shelf.logs[Self.wide(1_000 + 32 * number + log)] = (topic, [Self.wide(7)])
+            }
+        }
+        var session = SessionTests.dialing(now: 9)
+        _ = session.received(SessionTests.hello.frame, now: 9, shelf)
+        let names = shelf.topics.map { session.name(of: $0, by: SessionTests.right) }
+        let orders = session.received(Message.topics(names).frame, now: 9, shelf)
+        #expect(Self.heads(orders) <= ReplicationLimit.headsShared)
+        #expect(Self.heads(orders) > ReplicationLimit.headsShared - 64)
+        let later = session.tick(now: 10 + ReplicationLimit.compareMilliseconds, shelf)
+        #expect(Self.compares(later))
+    }
 }

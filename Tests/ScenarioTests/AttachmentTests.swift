@@ -195,4 +195,67 @@ import Testing
         #expect(asked.contains { $0.to == "bob" })
         #expect(try Self.file(market, "judge", id) == Self.photo)
     }
+
+    @Test func `the only one who has a file is asked again after a silence, for what is missing`()
+        throws
+    {
+        var (market, id) = try Self.market()
+        market.network.stop("judge")
+        try Self.fetch(&market, "alice", id)
+        market.network.settle(limit: 4)
+        let held = market.network["alice"].attachments(of: id).first?.held ?? 0
+        #expect((1..<5).contains(held))
+        // Alice's computer sleeps for a night, and what was on its way is gone.
+        market.network.cut("alice", "bob")
+        for _ in 0..<3 {
+            market.network.pass(milliseconds: 8 * 3_600_000)
+            market.network.tick()
+            market.network.settle()
+        }
+        market.network.notice()
+        market.network.connect("alice", "bob")
+        let sent = market.network.recorded.count
+        LivePushTests.rest(&market, seconds: 310)
+        #expect(market.network["alice"].attachments(of: id).map(\.isWhole) == [true])
+        let chunks = market.network.recorded.dropFirst(sent).filter { $0.frame.type == 41 }
+        #expect(chunks.count <= 5 - held + 1)
+    }
+
+    @Test func `who did not have a file yet is asked again later`() throws {
+        var (market, id) = try Self.market()
+        let key = try market.held("bob", id).key.attachment(Self.name)
+        try market.network.command("bob") { $0.forget(attachment: key.blob) }
+        try Self.fetch(&market, "alice", id)
+        LivePushTests.rest(&market, seconds: 5)
+        let asked = market.network.recorded.count { $0.frame.type == 40 }
+        #expect(asked <= 4)
+        try Self.add(&market, "bob", id, Self.photo)
+        LivePushTests.rest(&market, seconds: 310)
+        #expect(market.network["alice"].attachments(of: id).map(\.isWhole) == [true])
+    }
+
+    @Test func `of many files that are asked for at once no more is on its way than goes through`()
+        throws
+    {
+        var (market, id) = try Self.market()
+        let files = (0..<12).map { number in Self.photo.dropLast(number).map { $0 ^ 0x55 } }
+        for file in files { try Self.add(&market, "bob", id, file) }
+        let sent = market.network.recorded.count
+        for file in files {
+            try market.network.command("alice") { try $0.fetch(SHA256.hash(file), of: id) }
+        }
+        market.network.settle()
+        let whole = market.network["alice"].attachments(of: id).filter(\.isWhole)
+        #expect(whole.count == files.count)
+        var (now, most) = (0, 0)
+        for flight in market.network.recorded.dropFirst(sent) {
+            if flight.frame.type == 40, flight.to == "bob" { now += Self.chunk }
+            if flight.frame.type == 41, flight.to == "alice" { now -= Self.chunk }
+            most = max(most, now)
+        }
+        // A connection on which more than 2 MiB wait is let go.
+        #expect(most <= 1024 * 1024)
+    }
+
+    static let chunk = 65_536
 }

@@ -359,4 +359,30 @@ import Testing
         #expect(node.contracts[story.parent]?.fold?.isSequenced == true)
         #expect(node.contracts[story.parent]?.fold?.state.digest() == held.fold?.state.digest())
     }
+
+    @Test func `a lot that waits for one who comes back is said in portions`() throws {
+        var market = try Market("alice", "bob", "judge", only: "capacity-option")
+        let line = try market.declare("bob", "print/letterpress", 1_000)
+        market.network.stop("bob")
+        var draft = try AttackTests.draft(market, line, units: 10)
+        draft.roles["holder"] = [market.did("alice")]
+        for _ in 0..<700 { try market.network.command("alice") { _ = try $0.propose(draft) } }
+        let bob = market.did("bob")
+        #expect(market.network["alice"].outbox.keys.count { $0.recipient == bob } == 700)
+        let mark = market.network.recorded.count
+        market.network.start("bob")
+        market.network.connect("alice", "bob")
+        market.network.settle()
+        func told() -> Int {
+            market.network.recorded.dropFirst(mark).filter { flight in
+                flight.from == "alice" && flight.to == "bob" && flight.frame.type == 10
+            }.reduce(0) { $0 + $1.frame.bytes.count }
+        }
+        #expect(told() > 100_000)
+        #expect(told() <= 540 * 1024)
+        LivePushTests.rest(&market, seconds: 2)
+        // Of one author so many proposals are taken.
+        #expect(market.network["bob"].contracts.count == 256)
+        #expect(told() > 540 * 1024, "the rest was offered, too")
+    }
 }

@@ -277,6 +277,36 @@ import Testing
         #expect(try market.held("carol", id).grade == .sequenced)
     }
 
+    @Test func `who signs ever lower forks does not make everybody read all anew each time`()
+        throws
+    {
+        var market = try Market("alice", "bob", "carol", only: "capacity-option")
+        for number in 0..<12 { try market.declare("bob", "paper/\(number)", 10) }
+        let alliance = market.network["bob"].alliance.topic
+        let log = LogID.publicLog(author: market.did("bob"), alliance: alliance)
+        let trunk = try #require(market.network.stores["bob"]?.entries(of: log))
+        let mark = market.network.recorded.count
+        for kept in (1..<trunk.count).reversed() {
+            let rival = try market.entry(
+                by: "bob", kind: Kind.profile.rawValue, body: Profile(name: "B\(kept)").wire,
+                in: log, topic: alliance, after: Array(trunk.prefix(kept)))
+            market.push(rival, from: "bob", to: "alice")
+            LivePushTests.rest(&market, seconds: 1)
+        }
+        // Every reading ends and begins all connections.
+        let hellos = market.network.recorded.dropFirst(mark).count {
+            $0.from == "alice" && $0.frame.type == 1
+        }
+        #expect(hellos <= 24)
+        LivePushTests.rest(&market, seconds: 400)
+        for name in ["alice", "carol"] {
+            let node = market.network[name]
+            #expect(node.forked(log) == 2, "\(name)")
+            #expect(node.book[market.did("bob")]?.openings.isEmpty == true, "\(name)")
+            #expect(!node.isToBeReadAnew)
+        }
+    }
+
     @Test func `a key log that parts is seen as what it is`() throws {
         var play = try ForkTests.Line()
         let bob = try #require(play.market.network.own("bob"))

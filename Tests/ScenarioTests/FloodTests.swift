@@ -179,4 +179,44 @@ import Testing
         try market.pay("alice", "bob", id)
         #expect(try market.state("bob", id).record(1)?.state == "open")
     }
+
+    /// Proofs of forks of logs that nobody opened.
+    private static func strayProof(_ market: Market, _ name: String, _ number: Int) throws
+        -> ForkProof
+    {
+        let own = try #require(market.network.own(name))
+        let body = Array("\(name) \(number)".utf8)
+        let pair = try [Int64(0), 1].map { time in
+            let entry = try ValidEntry(
+                signing: Header(
+                    kind: Kind.lineOpening.rawValue, author: own.did, key: own.keyEntry,
+                    topic: market.network[name].alliance.topic,
+                    time: market.network.now.advanced(by: time), bodyHash: SHA256.hash(body),
+                    bodySize: Int64(body.count),
+                    place: .log(.init(log: LogID(SHA256.hash(body)), sequence: 1, previous: nil))),
+                body: body, by: own.key
+            ).entry
+            return Vouched(entry: entry, chain: [])
+        }
+        return ForkProof(pair[0], pair[1])
+    }
+
+    @Test func `proofs that wait take no room from others', and go with whoever brought them`()
+        throws
+    {
+        var market = try Market("alice", "bob", "carol", only: "capacity-option")
+        func waiting() -> Int {
+            market.network["bob"].footprint.first { $0.name == "waiting proofs" }?.count ?? 0
+        }
+        for number in 0..<1_030 {
+            let proof = try Self.strayProof(market, "alice", number)
+            market.network.inject(Message.proof(proof.wire).frame, from: "alice", to: "bob")
+        }
+        #expect(waiting() == 1_024)
+        let late = try Self.strayProof(market, "carol", 0)
+        market.network.inject(Message.proof(late.wire).frame, from: "carol", to: "bob")
+        #expect(waiting() == 1_024)
+        market.network.disconnect("alice", "bob")
+        #expect(waiting() == 1, "carol's is still there")
+    }
 }

@@ -294,6 +294,42 @@ import Testing
         #expect(play.market.network.closed.count == closed)
     }
 
+    @Test func `who hears of others by a file alone hears of their forks, and of all branches`()
+        throws
+    {
+        var play = try Line()
+        let pair = try [UInt8(1), 2].map {
+            try Self.grant(
+                play.market, play.log, units: 200, leaves: 0, tag: $0, after: play.trunk)
+        }
+        play.market.network.stop("judge")
+        play.market.push(pair[0], from: "bob", to: "alice")
+        play.market.push(pair[1], from: "bob", to: "alice")
+        play.market.settle()
+        let alice = play.market.network["alice"]
+        #expect(alice.forked(play.log) == 3)
+        let store = try #require(play.market.network.stores["alice"])
+        let frames = alice.cargo(for: []).flatMap { cargo -> [Frame] in
+            switch cargo.content {
+            case .log(let log):
+                [Message.entries(store.entries(of: log).map(\.wire), done: true).frame]
+            case .proof(let log): alice.proof(carried: log)
+            case .letter: []
+            }
+        }
+        play.market.network.start("judge")
+        for _ in 0..<2 {
+            for frame in frames {
+                try play.market.network.command("judge") { _ = try $0.take(carried: frame) }
+            }
+        }
+        let judge = play.market.network["judge"]
+        #expect(judge.forked(play.log) == 3)
+        #expect(judge.lines[play.log]?.line.remaining == alice.lines[play.log]?.line.remaining)
+        #expect(judge.lines[play.log]?.parted == alice.lines[play.log]?.parted)
+        #expect(judge.forks.map(\.log) == alice.forks.map(\.log))
+    }
+
     // MARK: - Forged proofs
 
     /// What is wrong with it, and how it is made of bob's trunk and two honest-looking branches.

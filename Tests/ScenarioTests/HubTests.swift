@@ -142,6 +142,19 @@ import Testing
         #expect(relay.snapshot.entries.contains { $0.header.topic == held.key.topic })
     }
 
+    @Test func `a hub reads no deadline from the end of a letter`() throws {
+        var (market, line) = try Self.market()
+        for name in ["bob", "judge"] { try Self.visit(&market, name) }
+        try Self.visit(&market, "alice") { market in
+            let draft = try Self.draft(market, line)
+            _ = try market.network.command("alice") { try $0.propose(draft) }
+        }
+        let ends = market.network["relay"].mailboxes.values.joined().map(\.expires)
+        #expect(ends.count == 2)
+        let day: Int64 = 86_400_000
+        #expect(ends.allSatisfy { $0.milliseconds % day == 0 && $0 >= market.at(days: 1) })
+    }
+
     @Test func `what waits at a hub outlives its process, and goes when it was collected`() throws {
         var (market, line) = try Self.market()
         try Self.visit(&market, "bob")
@@ -277,6 +290,35 @@ import Testing
                 &market, from: "alice", to: market.did("bob"), number: number, bytes: 200 * 1024)
         }
         #expect(Self.outcomes(market, to: "alice").count { $0 == .kept } == 5)
+    }
+
+    @Test func `large letters come a few at a time, and all of them come`() throws {
+        var market = try Self.guests()
+        let relay = market.did("relay")
+        try market.network.command("eve") { try $0.use(hub: relay) }
+        market.network.start("judge")
+        market.network.connect("judge", "relay")
+        market.network.disconnect("eve", "relay")
+        market.network.connect("eve", "relay")
+        market.network.settle()
+        for name in ["alice", "judge", "eve"] {
+            for number in 0..<5 {
+                Self.deposit(
+                    &market, from: name, to: market.did("bob"), number: number, bytes: 200 * 1024)
+            }
+        }
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.count == 15)
+        let mark = market.network.recorded.count
+        try Self.visit(&market, "bob")
+        #expect(market.network["relay"].mailboxes[market.did("bob")]?.isEmpty == true)
+        var (now, most) = (0, 0)
+        for flight in market.network.recorded.dropFirst(mark) {
+            if flight.to == "bob", flight.frame.type == 36 { now += 1 }
+            if flight.from == "bob", flight.frame.type == 37 { now -= 1 }
+            most = max(most, now)
+        }
+        // A connection on which more than 2 MiB wait is let go.
+        #expect(most * 200 * 1024 <= 1024 * 1024)
     }
 
     @Test func `mail for strangers, from strangers and out of time is turned away`() throws {

@@ -1,6 +1,9 @@
 import Capacity
 import Entries
+import Fixtures
 import Identity
+import Logs
+import Market
 import NodeCore
 import Replication
 import Simulation
@@ -58,6 +61,46 @@ import Testing
         Self.pass(&market, seconds: 3_600)
         #expect(!market.network.isConnected("alice", "bob"))
         #expect(Self.wanted(market, "alice").isEmpty)
+    }
+
+    @Test func `whoever announces much in this network keeps no node from its work`() throws {
+        var market = try Market("alice", "bob", only: "capacity-option")
+        let topic = market.network["alice"].alliance.topic
+        for number in 0..<400 {
+            let seed = SHA256.hash(Array("member \(number)".utf8))
+            let key = try #require(SigningKey(seed: SecretBytes(seed.bytes)))
+            let did = DID(key.publicKey)
+            var keys = LogWriter(
+                author: did, key: key, keyEntry: nil, log: .key(author: did), topic: nil)
+            keys.now = market.network.now
+            let first = keys.append(
+                KeyBody(publicKey: key.publicKey, nextKeyHash: .nextKey(key.publicKey)))
+            var log = LogWriter(
+                author: did, key: key, keyEntry: first.id,
+                log: .publicLog(author: did, alliance: topic), topic: topic)
+            log.now = market.network.now
+            market.push(first.entry, from: "bob", to: "alice")
+            market.push(log.append(Profile(name: "\(number)")).entry, from: "bob", to: "alice")
+        }
+        #expect(market.network["alice"].book.count > 400)
+        // Thirty of strangers, then bob's.
+        var all = (0..<30).map { number in
+            Sighting(
+                host: "192.168.1.\(number)", port: 7001, salt: [UInt8](repeating: 9, count: 8),
+                hints: [[UInt8](repeating: UInt8(number), count: 8)])
+        }
+        let salt = [UInt8](repeating: 1, count: 8)
+        all.append(
+            Sighting(
+                host: "192.168.1.99", port: 7001, salt: salt,
+                hints: market.network["bob"].hints(salt)))
+        func isFound() -> Bool {
+            market.network["alice"].addressBook.new.contains { $0.host == "192.168.1.99" }
+        }
+        try market.network.command("alice") { $0.sighted(all) }
+        #expect(!isFound(), "not all at once")
+        Self.pass(&market, seconds: 3)
+        #expect(isFound())
     }
 
     static func wanted(_ market: Market, _ name: String) -> [Dial] {

@@ -1,0 +1,48 @@
+internal import Capacity
+
+// When the meaning of much that is held is another now: the value is dropped, and everything is read anew.
+
+/// How often that was. It costs all connections and a look at every entry, and whoever signs ever lower forks, or
+/// ever earlier openings, asks for it each time: then the next ones wait, as if the news were still on its way.
+struct Rereading: Sendable {
+    /// So many are done at once within an hour.
+    private static let atOnce = 4
+    private static let hourMilliseconds: Int64 = 3_600_000
+    private static let pauseMilliseconds: Int64 = 10_000
+
+    private var done = 0
+    private var last: Instant = .earliest
+    private var repetition = Repetition(first: pauseMilliseconds)
+    /// It waits.
+    fileprivate(set) var isOwed = false
+
+    fileprivate mutating func mayBegin(at now: Instant) -> Bool {
+        if !(last...last.advanced(by: Self.hourMilliseconds)).contains(now) { self = Self() }
+        isOwed = done >= Self.atOnce && !repetition.isDue(at: now)
+        guard !isOwed else { return false }
+        done += 1
+        last = now
+        if done >= Self.atOnce { repetition.wait(from: now) }
+        return true
+    }
+}
+
+extension Node {
+    /// What is held is to be read anew, now or soon.
+    mutating func readAnew() {
+        if rereading.mayBegin(at: now) { directives.append(.reload) }
+    }
+
+    mutating func readAnewIfOwed() {
+        if rereading.isOwed { readAnew() }
+    }
+
+    /// What stands in this value is not yet what is read from what it holds.
+    public var isToBeReadAnew: Bool { rereading.isOwed }
+
+    /// This value was read in the place of `before`.
+    public mutating func follow(_ before: Node) {
+        rereading = before.rereading
+        rereading.isOwed = false
+    }
+}

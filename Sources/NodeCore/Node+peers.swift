@@ -141,6 +141,7 @@ extension Node {
     }
 
     public mutating func disconnected(_ id: PeerID) {
+        hashedItems -= connections[id]?.session.hashedItems ?? 0
         connections[id] = nil
         unlink(id)
         dialEnded(id)
@@ -175,9 +176,16 @@ extension Node {
         var session = Session(
             me: own.did, peer: own.did, isInitiator: false, nonce: .zero, now: 0)
         swap(&session, &connections.values[place].session)
+        let before = session.hashedItems
         let orders = input(&session, self)
+        hashedItems += session.hashedItems - before
         swap(&session, &connections.values[place].session)
         perform(orders, for: id)
+    }
+
+    /// One that is larger than all that there is room for goes alone.
+    public func mayHash(_ items: Int) -> Bool {
+        hashedItems == 0 || hashedItems + items <= ReplicationLimit.rehashedItems
     }
 
     mutating func converse(_ id: PeerID, _ input: (inout Session) -> [Session.Directive]) {

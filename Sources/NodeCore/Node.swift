@@ -77,6 +77,8 @@ public struct Node: Sendable {
     var lastFeeler: Instant = .earliest
     /// Members who announce themselves in this network.
     var nearby: [AddressBook.Address] = []
+    /// Ids that connections keep hashed for their reconciliations.
+    var hashedItems = 0
     var lan = LanSearch()
     /// What our profiles shall say of where we listen; `nil` leaves them as they are.
     var listening: [String]?

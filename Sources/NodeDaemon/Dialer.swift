@@ -10,14 +10,26 @@ final class Dialer: Sendable {
 
     /// Seconds between tries: doubles up to this.
     private static let waitMax = 30
+    /// Whoever is closed for what he says as soon as he is met is not met each second. A connection that stood
+    /// for so long was a good one; after one that did not, no more than a few seconds are waited.
+    private static let standsAfter = 10
+    private static let briefWaitMax = 4
 
     private struct Target {
         let address: PeerAddress
         var wait = 1
         var dueIn = 0
+        /// For how many seconds the connection has stood.
+        var stood = 0
         var state = State.away
 
         enum State: Equatable { case away, dialing, connected(DID) }
+
+        mutating func rest() {
+            state = .away
+            dueIn = wait - 1
+            wait = min(wait * 2, Dialer.waitMax)
+        }
     }
 
     init(transport: Transport) { self.transport = transport }
@@ -39,7 +51,8 @@ final class Dialer: Sendable {
     func connected(to did: DID, at address: String?) {
         update({ $0.did == did || ($0.did == nil && $0.text == address) }) { target in
             target.state = .connected(did)
-            target.wait = 1
+            target.stood = 0
+            target.wait = min(target.wait, Self.briefWaitMax)
         }
     }
 
@@ -47,8 +60,8 @@ final class Dialer: Sendable {
         targets.withLock { targets in
             for index in targets.indices {
                 guard case .connected(did) = targets[index].state else { continue }
-                targets[index].state = .away
-                targets[index].dueIn = 0
+                if targets[index].stood >= Self.standsAfter { targets[index].wait = 1 }
+                targets[index].rest()
             }
         }
     }
@@ -56,9 +69,7 @@ final class Dialer: Sendable {
     func failed(address: String) {
         update({ $0.text == address }) { target in
             guard case .dialing = target.state else { return }
-            target.state = .away
-            target.dueIn = target.wait
-            target.wait = min(target.wait * 2, Self.waitMax)
+            target.rest()
         }
     }
 
@@ -75,6 +86,7 @@ final class Dialer: Sendable {
         let due = targets.withLock { targets in
             var due: [PeerAddress] = []
             for index in targets.indices {
+                if case .connected = targets[index].state { targets[index].stood += 1 }
                 guard case .away = targets[index].state else { continue }
                 if targets[index].dueIn > 0 {
                     targets[index].dueIn -= 1

@@ -159,6 +159,10 @@ public enum ReplicationLimit {
     public static let rehashEvery = 8
     /// Ids hashed at once; the next ones at the next tick.
     public static let rehashSlice = 4_096
+    /// Ids that all connections together keep hashed, some 150 bytes each: the next peer waits its turn.
+    public static let rehashedItems = 1_000_000
+    /// How long a reconciliation stands in which the other side says nothing, or its turn does not come.
+    public static let talkMilliseconds: Int64 = 600_000
     /// Key entries in one frame: as many rotations as an identity will ever see.
     public static let keyEntries = 256
     /// A sealed snapshot fits one frame.

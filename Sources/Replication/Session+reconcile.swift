@@ -42,6 +42,8 @@ struct Talk: Sendable {
     var found = 0
     /// Heads of what the other side lacks.
     var told = 0
+    /// When it began, or the other side last said something in it.
+    var since: Int64 = 0
 
     /// The ids that the node knows these by.
     func plain(_ ids: [ItemID]) -> [ItemID] {
@@ -76,6 +78,8 @@ struct Rehash: Sendable {
     private let items: FirstItems
     private let salt: [UInt8]
     private var next = 0
+    /// Its turn has come.
+    fileprivate(set) var isBegun = false
     private(set) var tree = ItemTree()
     private(set) var plain: [ItemID: ItemID] = [:]
 
@@ -83,6 +87,8 @@ struct Rehash: Sendable {
         self.items = items
         salt = Array("talea.item.session.v1".utf8) + initiator.bytes + responder.bytes
     }
+
+    var count: Int { items.count }
 
     /// Whether all are done.
     mutating func step() -> Bool {
@@ -127,14 +133,34 @@ extension Session {
                 horizon: UInt64(max(lastHeard, 0)), isRehashed: isRehashed)
             return begin(Talk(number: talks.lastNumber, topic: topic, opening: opening), catalogue)
         }
-        guard talks.current?.reconciliation == nil, talks.current?.rehash?.step() == true else {
+        guard talks.current?.reconciliation == nil, let rehash = talks.current?.rehash else {
             return []
         }
-        return ready()
+        if !rehash.isBegun {
+            guard catalogue.mayHash(rehash.count) else { return [] }
+            talks.current?.rehash?.isBegun = true
+        }
+        return talks.current?.rehash?.step() == true ? ready() : []
+    }
+
+    /// Ids that were hashed for this connection, or will be now.
+    public var hashedItems: Int {
+        talks.current?.rehash.map { $0.isBegun ? $0.count : 0 } ?? 0
+    }
+
+    /// What was begun and is not gone on with is let go; the topic is compared once more, as it is.
+    mutating func dropTalk(now: Int64) -> [Directive] {
+        guard let talk = talks.current,
+            !(talk.since...talk.since + ReplicationLimit.talkMilliseconds).contains(now)
+        else { return [] }
+        talks.current = nil
+        carried(in: talk.topic)
+        return [say([], in: talk)]
     }
 
     private mutating func begin(_ talk: Talk, _ catalogue: some Catalogue) -> [Directive] {
         var talk = talk
+        talk.since = heardOrTicked
         let tree = catalogue.items(in: talk.topic)
         var items = FirstItems(tree, upTo: talk.opening.horizon)
         // A horizon far below makes one short frame cost us the heads of everything.
@@ -200,6 +226,8 @@ extension Session {
             return goOn(catalogue)
         }
         guard talk.reconciliation != nil else { return [.close(.outOfOrder(type: 16))] }
+        let now = heardOrTicked
+        talks.current?.since = now
         return isInitiator ? advance(turn.bytes, catalogue) : answer(turn.bytes)
     }
 

@@ -24,10 +24,13 @@ public protocol Catalogue {
     func topic(of log: LogID) -> TopicID?
     /// Our own key entries as wire bytes, where our key is not the first one; else none.
     var ownKeys: [[UInt8]] { get }
+    /// Whether there is room for so many ids that are hashed for one connection.
+    func mayHash(_ items: Int) -> Bool
 }
 
 extension Catalogue {
     public var ownKeys: [[UInt8]] { [] }
+    public func mayHash(_ items: Int) -> Bool { true }
 }
 
 /// One connection's side of the conversation.
@@ -106,6 +109,8 @@ public struct Session: Sendable {
     private var proofsAsked: Set<LogID> = []
     private var theirForks: Set<EntryID> = []
     private(set) var lastHeard: Int64
+    /// The time as it was last told.
+    private(set) var heardOrTicked: Int64
     /// When the clocks were last compared.
     private var lastPinged: Int64
 
@@ -128,6 +133,7 @@ public struct Session: Sendable {
         talks = Talks(rehashes: rehashes)
         self.nonce = nonce
         lastHeard = now
+        heardOrTicked = now
         lastPinged = now
         lastCompared = now
     }
@@ -149,6 +155,7 @@ public struct Session: Sendable {
         -> [Directive]
     {
         lastHeard = now
+        heardOrTicked = now
         let message: Message
         do { message = try Message(frame) } catch {
             // A frame type of a newer program, after hellos agreed on a version, is skipped.
@@ -311,8 +318,9 @@ public struct Session: Sendable {
 
     public mutating func tick(now: Int64, _ catalogue: some Catalogue) -> [Directive] {
         guard isEstablished else { return [] }
+        heardOrTicked = now
         if open.isEmpty, waiting.isEmpty { talks.lookAgain() }
-        let directives = compare(now, catalogue) + goOn(catalogue)
+        let directives = dropTalk(now: now) + compare(now, catalogue) + goOn(catalogue)
         // A clock that was set right, back as well, is told at once: what was measured by it is wrong.
         let since = lastPinged...(lastPinged + ReplicationLimit.pingEveryMilliseconds)
         guard !since.contains(now) else { return directives }

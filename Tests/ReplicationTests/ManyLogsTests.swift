@@ -206,6 +206,38 @@ import Testing
             Self.closes(session.received(Self.opening(2, session, rehashed: true), now: 9, shelf)))
     }
 
+    @Test func `whoever has ids hashed and falls silent does not keep them for ever`() {
+        var (session, shelf) = Self.session(100, isInitiator: false)
+        var orders = session.received(Self.opening(1, session, rehashed: true), now: 9, shelf)
+        #expect(session.hashedItems == 100)
+        // Other frames, pings say, are no word in it.
+        let late = 9 + ReplicationLimit.talkMilliseconds
+        orders = session.received(Message.ping(time: 9).frame, now: late, shelf)
+        orders += session.tick(now: late, shelf)
+        #expect(session.hashedItems == 100)
+        orders = session.tick(now: late + 1, shelf)
+        #expect(session.hashedItems == 0)
+        let over = Message.reconcile(.init(number: 1, opening: nil, bytes: []))
+        #expect(orders.contains(.send(over)))
+    }
+
+    @Test func `where many peers have ids hashed the next one waits its turn`() {
+        var (session, shelf) = Self.session(100, isInitiator: false)
+        shelf.hasRoom = false
+        var orders = session.received(Self.opening(1, session, rehashed: true), now: 9, shelf)
+        orders += session.tick(now: 10, shelf)
+        #expect(session.hashedItems == 0)
+        #expect(!Self.turns(orders))
+        shelf.hasRoom = true
+        orders = session.tick(now: 11, shelf)
+        #expect(session.hashedItems == 100)
+        #expect(Self.turns(orders))
+    }
+
+    private static func turns(_ orders: [Session.Directive]) -> Bool {
+        orders.contains { if case .send(.reconcile) = $0 { true } else { false } }
+    }
+
     @Test func `a turn that gets nowhere ends the connection, answers to no question too`() {
         var (session, shelf) = Self.session(100, isInitiator: false)
         _ = session.received(Self.opening(1, session), now: 9, shelf)

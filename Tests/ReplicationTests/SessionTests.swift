@@ -67,6 +67,9 @@ import Testing
             let wanted = Set(items)
             return (heads(in: topic) + forks(in: topic)).filter { wanted.contains(ItemID($0.id)) }
         }
+        /// Whether there is room to hash ids for one connection.
+        var hasRoom = true
+        func mayHash(_ items: Int) -> Bool { hasRoom }
         func contains(_ log: LogID, in topic: TopicID) -> Bool { logs[log]?.topic == topic }
         func topic(of log: LogID) -> TopicID? { logs[log]?.topic }
     }

@@ -150,6 +150,10 @@ extension Home {
     public func set(_ settings: NotifySettings) throws {
         guard isInhabited else { throw Refusal.missing(path) }
         try DurableFile.write(settings.json.bytes(pretty: true), to: notifyFile)
+        // Nobody needs a password any more that mail no longer names.
+        if settings.mail?.passwordFile != URL(filePath: notifyPasswordFile).standardized.path {
+            try? FileManager.default.removeItem(atPath: notifyPasswordFile)
+        }
     }
 }
 

@@ -152,6 +152,24 @@ extension ProcessTests {
             #expect(body.contains("maker") && body.unicodeScalars.contains { $0.value > 0x2E80 })
         }
 
+        @Test func `the password that the home keeps goes when mail does`() async throws {
+            let folder = try Folder()
+            let studio = Studio("anna", in: folder)
+            try await studio.make()
+            let password = studio.home + "/notify.password"
+            try Data("secret".utf8).write(to: URL(filePath: password))
+            HomeTests.expectDone(
+                try await studio.run([
+                    "notify", "set", "--email", "a@example.org", "--smtp",
+                    "smtps://example.org:465",
+                    "--smtp-user", "anna", "--smtp-password-file", password,
+                ]))
+            HomeTests.expectDone(try await studio.run(["notify", "set", "--quiet", "off"]))
+            #expect(FileManager.default.fileExists(atPath: password))
+            HomeTests.expectDone(try await studio.run(["notify", "set", "--email", "off"]))
+            #expect(!FileManager.default.fileExists(atPath: password))
+        }
+
         @Test func `an address over which news would leave in clear is refused`() async throws {
             let folder = try Folder()
             let studio = Studio("anna", in: folder)

@@ -11,6 +11,20 @@ enum Complaint {
             zh: "\(chinese(words))；用法见 talea help \(verb)")
     }
 
+    /// An option that the verb does not know: said first, for the parser asks for what was meant instead.
+    static func unknown(_ line: Line) -> DoorRefusal? {
+        let page = Manual.offered(with: []).first {
+            line.words.starts(with: $0.verb.split(separator: " ").map(String.init))
+        }
+        guard let page, let name = line.options.keys.filter({ !page.options.contains($0) }).min()
+        else { return nil }
+        let list = page.options.sorted().map { "--" + $0 }.joined(separator: ", ")
+        return DoorRefusal(
+            "option_unknown", field: name, value: line.options[name]?.first ?? "",
+            en: "--\(name) is not known here; known: \(list)",
+            zh: "此处没有 --\(name)；可用：\(list)")
+    }
+
     /// The common complaints; of any other the words that it quotes.
     private static func chinese(_ words: String) -> String {
         if let found = words.wholeMatch(of: /Unknown option '(.+)'\. Did you mean '(.+)'\?/) {

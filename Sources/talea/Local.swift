@@ -42,16 +42,19 @@ enum Local {
             }
             return 0
         } catch let failure as Daemon.Failure {
-            Terminal.complain(failure.message[line.language])
-            return failure.exit
+            return Terminal.refuse(
+                DoorRefusal("failed", en: failure.message.en, zh: failure.message.zh),
+                json: line.has("json"), line.language, status: failure.exit)
         } catch let failure as DoorServer.Failure {
-            Terminal.complain(failure.words[line.language])
-            return Main.Exit.refused
+            return Terminal.refuse(
+                DoorRefusal("failed", en: failure.words.en, zh: failure.words.zh),
+                json: line.has("json"), line.language)
         } catch let refusal as DoorRefusal {
             return Terminal.refuse(refusal, json: line.has("json"), line.language)
         } catch {
             return Terminal.refuse(
-                Complaint.refusal(Init.message(for: error), line.words.first ?? ""),
+                Complaint.unknown(line)
+                    ?? Complaint.refusal(Init.message(for: error), line.words.first ?? ""),
                 json: line.has("json"), line.language)
         }
     }

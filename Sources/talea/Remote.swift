@@ -190,24 +190,34 @@ struct Remote {
             if let unknown = unknown() {
                 return Terminal.refuse(unknown, json: line.has("json"), language)
             }
-            Terminal.complain(
-                language == .en
-                    ? "no node answers for \(line.home); is it running? start it with: talea run --home \(line.home)"
-                    : "\(line.home) 的节点没有应答；是否在运行？请用 talea run --home \(line.home) 启动")
+            return fails(
+                DoorRefusal(
+                    "not_running", field: "home",
+                    en:
+                        "no node answers for \(line.home); is it running? start it with: talea run --home \(line.home)",
+                    zh: "\(line.home) 的节点没有应答；是否在运行？请用 talea run --home \(line.home) 启动"))
         case .refused(let status, let what):
-            Terminal.complain(
-                language == .en
-                    ? "the program at this home's port answers \(status) (\(what)); restart the node: talea run --home \(line.home)"
-                    : "此端口上的程序回答 \(status)（\(what)）；请重启节点：talea run --home \(line.home)")
+            return fails(
+                DoorRefusal(
+                    "not_a_node", field: "home",
+                    en:
+                        "the program at this home's port answers \(status) (\(what)); restart the node: talea run --home \(line.home)",
+                    zh: "此端口上的程序回答 \(status)（\(what)）；请重启节点：talea run --home \(line.home)"))
         }
-        return Main.Exit.notRunning
+    }
+
+    private func fails(_ refusal: DoorRefusal) -> Int32 {
+        Terminal.refuse(
+            refusal, json: line.has("json"), language, status: Main.Exit.notRunning)
     }
 
     /// No home, so no template either that could bring a verb.
     private func homeless(_ missing: Daemon.Failure) -> Int32 {
         guard var unknown = unknown() else {
-            Terminal.complain(missing.message[language])
-            return Main.Exit.notRunning
+            return fails(
+                DoorRefusal(
+                    "home_missing", field: "home", en: missing.message.en,
+                    zh: missing.message.zh))
         }
         unknown.message = Localized(
             en: "\(unknown.message.en); \(missing.message.en)",

@@ -13,10 +13,13 @@ enum Terminal {
     }
 
     /// The one line of a refusal, and for programs all of it; the exit status.
-    static func refuse(_ refusal: DoorRefusal, json: Bool, _ language: Language) -> Int32 {
+    static func refuse(
+        _ refusal: DoorRefusal, json: Bool, _ language: Language,
+        status: Int32 = Main.Exit.refused
+    ) -> Int32 {
         if json { print((["refusal": refusal.json] as JSON).text(pretty: true)) }
         complain(refusal.message[language])
-        return Main.Exit.refused
+        return status
     }
 
     /// Prints what a program may parse to standard output, all else goes to standard error.

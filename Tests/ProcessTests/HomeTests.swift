@@ -100,6 +100,16 @@ extension ProcessTests {
                 #expect(!ended.error.contains("talea init"))
             }
             Self.expectOneLine(try await studio.run("lien show"), "lien show", "line show")
+            let read = try await studio.run("status", [:], ["--json"])
+            Self.expectOneLine(read, status: 3, "talea run")
+            #expect(try read.json["refusal"]["code"].text == "not_running")
+        }
+
+        @Test func `a misspelt option is named before what is missing for it`() async throws {
+            let studio = Studio("anna", in: try Folder())
+            let ended = try await studio.run("init", ["nme": "anna"], ["--json"])
+            Self.expectOneLine(ended, "--nme", "--name")
+            #expect(try ended.json["refusal"]["field"].text == "nme")
         }
 
         @Test func `a busy port is one clear line`() async throws {

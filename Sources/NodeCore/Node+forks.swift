@@ -24,9 +24,10 @@ extension Node {
     }
 
     /// Steps that were booked may have lost their effect: a process that ends between the commit that says
-    /// so and its reload leaves their rows in the ledger.
+    /// so and its reload leaves their rows in the ledger. So may a home that lost its newest part, where pages
+    /// of that part had come into the ledger's file already.
     public var mayHaveLostSteps: Bool {
-        if !forkedAt.isEmpty { return true }
+        if !forkedAt.isEmpty || recovery.reason != nil { return true }
         return contracts.values.contains { held in
             guard let fold = held.fold else { return false }
             return fold.takeover?.ruling != nil || fold.settled != nil

@@ -45,6 +45,14 @@ import Testing
         }
     }
 
+    /// A bit of the log turned over after a process was killed while it wrote the log's pages into the ledger:
+    /// a row stood there of a step that was gone.
+    @Test func `a home that lost its newest part has no rows of it`() throws {
+        let fate = try Self.run(510, minutes: 60)
+        #expect(fate.violation == nil, "\(String(describing: fate.violation))")
+        #expect(fate.tally.disks["bit read-only", default: 0] > 0)
+    }
+
     @Test(arguments: [FileDisk.Canary.unsynced, .skipped])
     func `a planted loss is found`(_ canary: FileDisk.Canary) throws {
         let violation = try (1...8 as ClosedRange<UInt64>).lazy.compactMap {

@@ -94,7 +94,7 @@ let pureTests: [Target] = [
     tests("ReplicationTests", ["Replication", "Identity", "Fixtures"]),
     tests("MarketTests", ["Market", "Entries", "Identity", "Capacity", "Fixtures"]),
     tests("TidyTests", []),
-    tests("SimulationTests", ["Simulation", "Identity", "Capacity"]),
+    tests("SimulationTests", ["Simulation", "Identity", "Capacity", "Fixtures"]),
     tests(
         "ScenarioTests",
         [
@@ -172,7 +172,8 @@ let edges: [Target] = [
 
 let edgeTests: [Target] = [
     tests(
-        "HardwareTests", ["Hardware", "Simulation", "NodeCore", "Entries", "Identity", "Capacity"]),
+        "HardwareTests",
+        ["Hardware", "Simulation", "NodeCore", "Entries", "Identity", "Capacity", "Fixtures"]),
     tests(
         "StorageTests",
         [

@@ -324,8 +324,9 @@ public enum Manual {
             [
                 Page(
                     "simulate market",
-                    "[--seeds A..B] [--hours H] [--nodes N] [--without FAULT,…] [--contracts DIR]",
-                    "whole nodes in memory, with faults and cheats", "内存中的整机模拟，含故障与欺诈"),
+                    "[--seeds A..B] [--hours H] [--nodes N] [--without FAULT,…] [--disk model|files|drawn] [--contracts DIR] [--commit ID]",
+                    "whole nodes in memory, every twentieth seed on real files, with faults and cheats",
+                    "整机模拟，含故障与欺诈；每二十个种子用真实文件"),
                 Page(
                     "simulate gossip", "[--nodes N] [--seed S] [--fail PERCENT] [--drawn] [--late]",
                     "live push among thousands of nodes, and after a crash of many",

@@ -30,6 +30,10 @@ struct Rereading: Sendable {
 extension Node {
     /// What is held is to be read anew, now or soon.
     mutating func readAnew() {
+        // Whatever else asks for it in this turn gets it with the first.
+        guard !directives.contains(where: { if case .reload = $0 { true } else { false } }) else {
+            return
+        }
         if rereading.mayBegin(at: now) { directives.append(.reload) }
     }
 

@@ -160,7 +160,7 @@ extension Session {
 
     private mutating func begin(_ talk: Talk, _ catalogue: some Catalogue) -> [Directive] {
         var talk = talk
-        talk.since = heardOrTicked
+        talk.since = toldTime
         let tree = catalogue.items(in: talk.topic)
         var items = FirstItems(tree, upTo: talk.opening.horizon)
         // A horizon far below makes one short frame cost us the heads of everything.
@@ -226,7 +226,7 @@ extension Session {
             return goOn(catalogue)
         }
         guard talk.reconciliation != nil else { return [.close(.outOfOrder(type: 16))] }
-        let now = heardOrTicked
+        let now = toldTime
         talks.current?.since = now
         return isInitiator ? advance(turn.bytes, catalogue) : answer(turn.bytes)
     }

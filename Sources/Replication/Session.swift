@@ -110,7 +110,7 @@ public struct Session: Sendable {
     private var theirForks: Set<EntryID> = []
     private(set) var lastHeard: Int64
     /// The time as it was last told.
-    private(set) var heardOrTicked: Int64
+    private(set) var toldTime: Int64
     /// When the clocks were last compared.
     private var lastPinged: Int64
 
@@ -133,7 +133,7 @@ public struct Session: Sendable {
         talks = Talks(rehashes: rehashes)
         self.nonce = nonce
         lastHeard = now
-        heardOrTicked = now
+        toldTime = now
         lastPinged = now
         lastCompared = now
     }
@@ -155,7 +155,7 @@ public struct Session: Sendable {
         -> [Directive]
     {
         lastHeard = now
-        heardOrTicked = now
+        toldTime = now
         let message: Message
         do { message = try Message(frame) } catch {
             // A frame type of a newer program, after hellos agreed on a version, is skipped.
@@ -318,7 +318,7 @@ public struct Session: Sendable {
 
     public mutating func tick(now: Int64, _ catalogue: some Catalogue) -> [Directive] {
         guard isEstablished else { return [] }
-        heardOrTicked = now
+        toldTime = now
         if open.isEmpty, waiting.isEmpty { talks.lookAgain() }
         let directives = dropTalk(now: now) + compare(now, catalogue) + goOn(catalogue)
         // A clock that was set right, back as well, is told at once: what was measured by it is wrong.

@@ -3,16 +3,20 @@ import Dashboard
 /// What the parser of arguments, which knows English alone, complains of.
 enum Complaint {
     /// `words` as the parser put them, for the reader of either language.
-    static func refusal(_ words: String, _ verb: String) -> DoorRefusal {
-        DoorRefusal(
+    static func refusal(_ words: String, _ line: Line) -> DoorRefusal {
+        if words.hasPrefix("Missing expected argument"), let unknown = unknown(line) {
+            return unknown
+        }
+        let verb = line.words.first ?? ""
+        return DoorRefusal(
             "arguments", field: "", value: quoted(words).first ?? "",
             en:
                 "\(words.hasSuffix(".") ? String(words.dropLast()) : words); see: talea help \(verb)",
             zh: "\(chinese(words))；用法见 talea help \(verb)")
     }
 
-    /// An option that the verb does not know: said first, for the parser asks for what was meant instead.
-    static func unknown(_ line: Line) -> DoorRefusal? {
+    /// An option that the verb does not know: the parser asks for what was meant instead.
+    private static func unknown(_ line: Line) -> DoorRefusal? {
         let page = Manual.offered(with: []).first {
             line.words.starts(with: $0.verb.split(separator: " ").map(String.init))
         }

@@ -53,8 +53,7 @@ enum Local {
             return Terminal.refuse(refusal, json: line.has("json"), line.language)
         } catch {
             return Terminal.refuse(
-                Complaint.unknown(line)
-                    ?? Complaint.refusal(Init.message(for: error), line.words.first ?? ""),
+                Complaint.refusal(Init.message(for: error), line),
                 json: line.has("json"), line.language)
         }
     }

@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import Hardware
 import Identity
@@ -12,20 +13,11 @@ import Testing
         environment["TALEA_FILE_SEEDS"].flatMap { UInt64($0) }.map { Array(1...$0) }
         ?? [1, 2, 5, 6, 8, 10, 14, 35, 39, 60]
 
-    private static let templates: [[UInt8]] = {
-        let folder = URL(filePath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "contracts")
-        let files = try! FileManager.default.contentsOfDirectory(
-            at: folder, includingPropertiesForKeys: nil)
-        return files.filter { $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }
-            .map { Array(try! Data(contentsOf: $0)) }
-    }()
-
     private static func run(
         _ seed: UInt64, minutes: Int = 20, canary: FileDisk.Canary? = nil
     ) throws -> Fate {
         _ = Sodium.start()
-        var setting = World.Setting(nodes: 4, hours: 1, templates: templates)
+        var setting = World.Setting(nodes: 4, hours: 1, templates: Shipped.ordered)
         setting.minutes = minutes
         setting.lieOnFiles(canary: canary)
         return try World(seed: seed, setting).run()

@@ -1,7 +1,7 @@
 import Capacity
 import Contracts
 import Entries
-import Foundation
+import Fixtures
 import Identity
 import NodeCore
 import Simulation
@@ -15,18 +15,7 @@ struct Market {
     static let cny = try! Currency("CNY")
     static let piece = try! UnitCode("C62")
 
-    static let templates: [String: [UInt8]] = {
-        let folder = URL(filePath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "contracts")
-        var found: [String: [UInt8]] = [:]
-        for file in try! FileManager.default.contentsOfDirectory(
-            at: folder, includingPropertiesForKeys: nil) where file.pathExtension == "yaml"
-        {
-            found[file.deletingPathExtension().lastPathComponent] = Array(
-                try! Data(contentsOf: file))
-        }
-        return found
-    }()
+    static let templates = Shipped.templates
 
     let names: [String]
     /// After each command this node's process ends, so many frames later, and starts again.

@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import Identity
 import Simulation
@@ -31,11 +32,11 @@ import Testing
     /// What is never proposed is never tested, and nobody would notice.
     @Test func `every template is proposed and opened in some world`() throws {
         var tally = Tally()
-        for seed: UInt64 in 1...40 where tally.opened.count < Seeds.templates.count {
+        for seed: UInt64 in 1...40 where tally.opened.count < Shipped.templates.count {
             tally.add(try Seeds.trade(seed))
         }
-        #expect(tally.proposed.count == Seeds.templates.count, "\(tally.proposed)")
-        #expect(tally.opened.count == Seeds.templates.count, "\(tally.opened)")
+        #expect(tally.proposed.count == Shipped.templates.count, "\(tally.proposed)")
+        #expect(tally.opened.count == Shipped.templates.count, "\(tally.opened)")
     }
 
     @Test func `the canary dies`() throws {

@@ -73,7 +73,7 @@ let pureRooms: [Target] = [
     room("Ledger", ["Identity", "Capacity", trees]),
     room("Replication", ["Identity"]),
     room("Identity", ["CSodium"]),
-    room("Capacity"),
+    room("Capacity", [trees]),
     .systemLibrary(
         name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
 ]

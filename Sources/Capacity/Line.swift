@@ -1,3 +1,5 @@
+internal import HashTreeCollections
+
 /// One capacity line as its log counts it.
 ///
 ///     declare ──▶ grant ──▶ firm …      grant ──split──▶ two grants      grant ──release──▶ remaining
@@ -9,7 +11,8 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
     /// The declared total; `nil` before the first declaration.
     public private(set) var total: Int64?
     public private(set) var remaining: Int64 = 0
-    public private(set) var grants: [GrantID: Grant] = [:]
+    /// Copies share what did not change: a line that sells for years has very many.
+    private var grantOf: TreeDictionary<GrantID, Grant> = [:]
 
     /// What one holder has of the line.
     public struct Grant: Hashable, Sendable {
@@ -44,6 +47,9 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
 
     public init() {}
 
+    public func grant(_ id: GrantID) -> Grant? { grantOf[id] }
+    public var grants: some Collection<Grant> { grantOf.values }
+
     /// `remaining` after `event`, if the event is lawful at `now`. `now` matters to unsigned releases
     /// alone.
     public func decide(_ event: Event, at now: Instant) throws(CapacityRefusal) -> Int64 {
@@ -64,7 +70,7 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
             return wanted - granted
         case .grant(let id, let units, _):
             guard units > 0 else { throw .unitsNotPositive(units) }
-            guard grants[id] == nil else { throw .grantRepeated }
+            guard grantOf[id] == nil else { throw .grantRepeated }
             guard units <= remaining || planted(.grantBeyondRemaining) else {
                 throw .lineExceeded(remaining: remaining, requested: units)
             }
@@ -81,7 +87,7 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
             return remaining
         case .split(let id, let units, let new):
             _ = try held(id, units)
-            guard grants[new] == nil else { throw .grantRepeated }
+            guard grantOf[new] == nil else { throw .grantRepeated }
             return remaining
         case .release(let id, let units, let signed):
             let grant = try held(id, units)
@@ -103,30 +109,30 @@ public struct Line<GrantID: Hashable & Sendable>: Sendable {
             total = wanted
         case .grant(let id, let units, let until):
             remaining -= units
-            grants[id] = Grant(units: units, until: until)
+            grantOf[id] = Grant(units: units, until: until)
         case .firm(let id, let units, let until):
-            grants[id]?.takeFirm(beyondLoose: units)
-            grants[id]?.firm.append(.init(units: units, until: until))
+            grantOf[id]?.takeFirm(beyondLoose: units)
+            grantOf[id]?.firm.append(.init(units: units, until: until))
         case .split(let id, let units, let new):
-            guard var grant = grants[id] else { break }
+            guard var grant = grantOf[id] else { break }
             let firm = grant.takeFirm(beyondLoose: units)
             grant.units -= units
-            grants[id] = grant
-            grants[new] = Grant(units: units, until: grant.until, firm: firm)
+            grantOf[id] = grant
+            grantOf[new] = Grant(units: units, until: grant.until, firm: firm)
         case .release(let id, let units, let signed):
             remaining += units
-            guard var grant = grants[id] else { break }
+            guard var grant = grantOf[id] else { break }
             grant.takeFirm(beyondLoose: units)
             grant.units -= units
             if signed { grant.releasedBySignature += units }
-            grants[id] = grant
+            grantOf[id] = grant
         }
         assert((0...(total ?? 0)).contains(remaining))
-        assert(remaining + grants.values.reduce(0) { $0 + $1.units } == total ?? 0)
+        assert(remaining + grants.reduce(0) { $0 + $1.units } == total ?? 0)
     }
 
     private func held(_ id: GrantID, _ units: Int64) throws(CapacityRefusal) -> Grant {
-        guard let grant = grants[id] else { throw .grantUnknown }
+        guard let grant = grantOf[id] else { throw .grantUnknown }
         guard units > 0 else { throw .unitsNotPositive(units) }
         guard units <= grant.units else {
             throw .grantExceeded(held: grant.units, requested: units)

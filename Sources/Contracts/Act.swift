@@ -22,6 +22,4 @@ public struct Choice: Hashable, Sendable {
     public let verb: String
     public let arguments: [Parameter]
     public let isDefault: Bool
-    /// The signed sentence; an argument not yet known stands as its name.
-    public let says: Localized
 }

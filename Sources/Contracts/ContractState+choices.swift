@@ -78,10 +78,12 @@ extension ContractState {
             {
                 if let transition = template.transition(act.transition) {
                     if isOpen(transition, record, time) {
-                        choices.append(choice(act, "default", [], isDefault: true))
+                        choices.append(
+                            Choice(act: act, verb: "default", arguments: [], isDefault: true))
                     }
                 } else {
-                    choices.append(choice(act, "default", [], isDefault: true))
+                    choices.append(
+                        Choice(act: act, verb: "default", arguments: [], isDefault: true))
                 }
             }
             choices += time <= until ? timely(record, did, time) : belated(record, did, time)
@@ -96,7 +98,9 @@ extension ContractState {
             let act = Act(
                 transition: BuiltIn.discharge.rawValue, record: claim.record, arguments: arguments)
             choices.append(
-                choice(act, BuiltIn.discharge.verb, BuiltIn.discharge.arguments, isDefault: false))
+                Choice(
+                    act: act, verb: BuiltIn.discharge.verb, arguments: BuiltIn.discharge.arguments,
+                    isDefault: false))
         }
         return choices
     }
@@ -115,7 +119,9 @@ extension ContractState {
                     identities(transition.who, environment(record)).contains(did)
                 else { return nil }
                 let act = Act(transition: transition.name, record: record.number)
-                return choice(act, transition.verb, transition.arguments, isDefault: false)
+                return Choice(
+                    act: act, verb: transition.verb, arguments: transition.arguments,
+                    isDefault: false)
             }
         case .pay:
             guard let pay = record.pay else { return [] }
@@ -142,7 +148,8 @@ extension ContractState {
                 identities(transition.who, environment(record)).contains(did)
             else { return nil }
             let act = Act(transition: transition.name, record: record.number)
-            return choice(act, transition.verb, transition.arguments, isDefault: false)
+            return Choice(
+                act: act, verb: transition.verb, arguments: transition.arguments, isDefault: false)
         }
     }
 
@@ -160,16 +167,8 @@ extension ContractState {
     }
 
     private func builtIn(_ builtIn: BuiltIn, _ record: Record) -> Choice {
-        choice(
-            Act(transition: builtIn.rawValue, record: record.number), builtIn.verb,
-            builtIn.arguments, isDefault: false)
-    }
-
-    private func choice(
-        _ act: Act, _ verb: String, _ arguments: [Parameter], isDefault: Bool
-    ) -> Choice {
         Choice(
-            act: act, verb: verb, arguments: arguments, isDefault: isDefault,
-            says: Localized(en: says(act, .en), zh: says(act, .zh)))
+            act: Act(transition: builtIn.rawValue, record: record.number), verb: builtIn.verb,
+            arguments: builtIn.arguments, isDefault: false)
     }
 }

@@ -69,7 +69,7 @@ extension Commands {
             try check(evidence: given, record: move.act.record, fold)
         }
         try options.finish()
-        var done = expected(move.act, by: node.own.did, held, view, consenting: true)
+        var done = expected(move.act, by: node.own.did, held, view, options)
         done.again = unanswered(move.act, held, view)
         let result = try node.act(move.act, in: id)
         done.value = asked(result, id, node).merging([
@@ -207,7 +207,7 @@ extension Commands {
             choices.map { choice in
                 let family = fold.state.record(choice.act.record)?.family ?? ""
                 return
-                    "\(choice.act.record) (\(family): \(choice.act.transition), \(choice.says[language]))"
+                    "\(choice.act.record) (\(family): \(choice.act.transition), \(fold.state.says(choice.act, language)))"
             }.joined(separator: "; ")
         }
         return DoorRefusal(

@@ -91,7 +91,7 @@ extension Commands {
     }
 
     static func invite(
-        _ node: inout Node, _ options: inout Options, listening: String, isTrial: Bool
+        _ node: inout Node, _ options: inout Options, listening: String
     ) throws -> Done {
         let topic = try options.alliance(of: node) ?? node.alliance.topic
         let days = try options.number("days", atLeast: 1) ?? 7
@@ -105,7 +105,7 @@ extension Commands {
         let view = View(node: node, now: node.now)
         let name = view.allianceName(topic) ?? ""
         // A code is good as soon as it is seen: a trial shows none.
-        let code = JSON.text(isTrial ? nil : invitation.code)
+        let code = JSON.text(options.isTrial ? nil : invitation.code)
         guard invitation.ticket != nil else {
             return Done(
                 value: ["code": code, "alliance": .string(name)],

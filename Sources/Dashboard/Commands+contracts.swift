@@ -45,15 +45,15 @@ extension Commands {
             lines: lines, acceptBy: acceptBy, grantBy: grantBy, witnesses: witnesses)
         draft.insists = insists
         let id = try node.propose(draft)
-        return opened(id, node)
+        return opened(id, node, options)
     }
 
-    /// What step 1 would move, and the proposal in its own prose.
-    private static func opened(_ id: ContractID, _ node: Node) -> Done {
+    /// In a trial also what step 1 would move, and the proposal in its own prose.
+    private static func opened(_ id: ContractID, _ node: Node, _ options: Options) -> Done {
         let view = View(node: node, now: node.now)
         guard let held = node.contracts[id] else { return Done(value: ["id": .string(id.hex)]) }
         var done = Done(value: view.contract(held))
-        if let fold = held.fold {
+        if options.isTrial, let fold = held.fold {
             let outcome = try? fold.state.opening(at: held.proposal.grantBy)
             done.moves = view.moves(outcome?.transfers ?? [])
             done.says = Localized(en: fold.state.prose(.en), zh: fold.state.prose(.zh))
@@ -337,9 +337,9 @@ extension Commands {
         let insists = try options.insists()
         try options.finish()
         guard let request else {
-            var done = opened(held.id, node)
+            var done = opened(held.id, node, options)
             try node.accept(held.id, insists: insists)
-            done.value = opened(held.id, node).value
+            done.value = opened(held.id, node, options).value
             return done
         }
         guard let pending = held.requests[request] else {
@@ -350,7 +350,7 @@ extension Commands {
             throw NodeRefusal.nothingToAccept(request)
         }
         var done = expected(
-            Act(pending.act), by: pending.entry.header.author, held, view, consenting: true)
+            Act(pending.act), by: pending.entry.header.author, held, view, options)
         try node.accept(held.id, request: request)
         done.value = summary(held.id, node)
         return done
@@ -390,18 +390,18 @@ extension Commands {
         return node.contracts[id].map(view.contractLine) ?? ["id": .string(id.hex)]
     }
 
-    /// What an act would move on the state as it stands.
+    /// What an act, with every consent, would move on the state as it stands. Only a trial is told.
     static func expected(
-        _ act: Act, by actor: DID, _ held: HeldContract, _ view: View, consenting: Bool
+        _ act: Act, by actor: DID, _ held: HeldContract, _ view: View, _ options: Options
     ) -> Done {
         var done = Done(value: .null)
-        guard let fold = held.fold else { return done }
-        let consents = consenting ? fold.state.consentsNeeded(for: act) : []
+        guard options.isTrial, let fold = held.fold else { return done }
+        let consents = fold.state.consentsNeeded(for: act)
         let outcome = try? fold.state.decide(
             act, by: actor, consents: consents.subtracting([actor]), at: view.now,
             sequence: fold.head.sequence + 1, free: fold.freeTimes)
         done.moves = view.moves(outcome?.transfers ?? [])
-        done.says = Localized(en: fold.state.says(act, .en), zh: fold.state.says(act, .zh))
+        done.says = view.says(act, fold)
         done.record = (held.id, act.record)
         done.worst = view.worst(held, fold)
         done.mayLose = view.mayLose(held, fold)

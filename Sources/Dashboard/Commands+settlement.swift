@@ -19,7 +19,7 @@ extension Commands {
         let plan = SettlementPlan(
             posts: posts, debts: debts, without: without ? held.proposal.sequencer : nil)
         let view = View(node: node, now: node.now)
-        var done = expected(plan.act, by: node.own.did, held, view, consenting: true)
+        var done = expected(plan.act, by: node.own.did, held, view, options)
         let asked = try node.settle(plan, in: held.id)
         done.value = Self.asked(asked, held.id, node)
         return done

@@ -69,8 +69,7 @@ public struct Commands: Sendable {
         case "alliance invite":
             let status = await door.status()
             return try await write(request) { node, options in
-                try Self.invite(
-                    &node, &options, listening: status.listening, isTrial: request.dryRun)
+                try Self.invite(&node, &options, listening: status.listening)
             }
         case "alliance admit": return try await write(request, Self.admit)
         case "alliance expel": return try await write(request, Self.expel)
@@ -221,7 +220,7 @@ public struct Commands: Sendable {
         _ body: @escaping @Sendable (inout Node, inout Options) throws -> Done
     ) async throws -> Done {
         try await door.perform(dryRun: request.dryRun) { node in
-            var options = Options(request.options, now: node.now)
+            var options = Options(request.options, now: node.now, isTrial: request.dryRun)
             do {
                 var done = try body(&node, &options)
                 guard request.dryRun, let (id, number) = done.record, let held = node.contracts[id]

@@ -12,12 +12,15 @@ struct Options: Sendable {
     private var known: [String] = []
     /// The moment that `+5d` counts from.
     let now: Instant
+    /// Nothing is kept: the owner wants to see what it would do.
+    let isTrial: Bool
 
-    init(_ given: [String: [String]], now: Instant) {
+    init(_ given: [String: [String]], now: Instant, isTrial: Bool = false) {
         var all: [String: [String]] = [:]
         for (name, values) in given { all[Self.plain(name), default: []] += values }
         self.given = all
         self.now = now
+        self.isTrial = isTrial
     }
 
     /// `deliver_by` and `deliver-by` are one option.

@@ -67,7 +67,7 @@ extension Rooms {
 
     func use(_ line: LineLog) -> Use {
         var use = Use(free: line.line.remaining)
-        for grant in line.line.grants.values {
+        for grant in line.line.grants {
             use.granted += grant.looseUnits
             use.exercised += grant.firmUnits
         }

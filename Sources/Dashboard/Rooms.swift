@@ -319,7 +319,7 @@ extension Rooms {
                 verb: "contract request", button: word("review"), hidden: hidden, fields: fields,
                 back: page(held), isPrimary: !choice.isDefault)
             return act.json.merging([
-                .init("says", .string(sentence(choice.says))),
+                .init("says", .string(held.fold.map { sentence(view.says(choice.act, $0)) } ?? "")),
                 .init(
                     "about",
                     .text(

@@ -369,6 +369,11 @@ extension View {
         ]
     }
 
+    /// The signed sentence; an argument not yet known stands as its name.
+    func says(_ act: Act, _ fold: Fold) -> Localized {
+        Localized(en: fold.state.says(act, .en), zh: fold.state.says(act, .zh))
+    }
+
     private func choice(_ choice: Choice, _ fold: Fold) -> JSON {
         [
             "verb": .string(choice.verb), "transition": .string(choice.act.transition),
@@ -381,7 +386,7 @@ extension View {
                         .init("given", choice.act.arguments[argument.name].map(raw) ?? .null))
                     return .object(fields)
                 }),
-            "says": choice.says.json, "is_default": .bool(choice.isDefault),
+            "says": says(choice.act, fold).json, "is_default": .bool(choice.isDefault),
         ]
     }
 

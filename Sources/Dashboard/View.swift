@@ -156,12 +156,13 @@ struct View: Sendable {
 
     func line(_ log: LogID) -> JSON {
         guard let line = node.lines[log] else { return ["id": .string(log.hex)] }
-        let titles = node.titles(of: log)
-        let grants: [JSON] = line.line.grants.sorted { $0.key < $1.key }.map { id, grant in
-            [
+        let titles = node.titles(of: log).sorted { $0.key < $1.key }
+        let grants: [JSON] = titles.compactMap { id, title in
+            guard let grant = line.line.grant(id) else { return nil }
+            return [
                 "id": .string(id.hex), "units": .number(grant.units),
                 "firm": .number(grant.firmUnits), "until": instant(grant.until),
-                "title": title(titles[id]),
+                "title": self.title(title),
             ]
         }
         var fault = JSON.null

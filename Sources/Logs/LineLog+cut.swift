@@ -19,7 +19,7 @@ extension LineLog {
                 left = try apply(.adjust(total: body.total), to: &next, at: entry)
             }
             var remaining = left
-            for grant in body.grants where next.grants[grant.grant] == nil {
+            for grant in body.grants where next.grant(grant.grant) == nil {
                 guard grant.releaseKey.isPrimeOrder else { throw Reason.releaseKeyNotPrimeOrder }
                 remaining = try apply(
                     .grant(grant.grant, units: grant.units, until: grant.until), to: &next,
@@ -30,9 +30,10 @@ extension LineLog {
                     .remainingMisstated(stated: body.remaining, computed: remaining))
             }
             line = next
-            for grant in body.grants where holders[grant.grant] == nil {
-                holders[grant.grant] = Holder(
-                    releaseKey: grant.releaseKey, tag: grant.tag, title: nil)
+            for grant in body.grants where holder(of: grant.grant) == nil {
+                hold(
+                    grant.grant,
+                    Holder(releaseKey: grant.releaseKey, tag: grant.tag, title: nil))
             }
             parted?.cut = Set(body.grants.map(\.grant))
         } catch {

@@ -26,7 +26,7 @@ extension LineLog {
 
     /// Units that holders can claim, over all branches.
     public var promised: Int64 {
-        line.grants.values.reduce(parted?.granted ?? 0) { saturating($0, $1.units) }
+        line.grants.reduce(parted?.granted ?? 0) { saturating($0, $1.units) }
     }
 
     /// What the issuer promised beyond what it ever declared. Above 0, the fork is a double sale; at 0 it

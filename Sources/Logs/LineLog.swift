@@ -1,5 +1,6 @@
 public import Capacity
 public import Entries
+internal import HashTreeCollections
 public import Identity
 
 /// The fold of one capacity line's log: what is declared, granted, firm, and under whose release key.
@@ -11,7 +12,8 @@ public struct LineLog: Sendable {
     public let terms: LineTerms
     public let log: LogID
     public internal(set) var line = Line<EntryID>()
-    public internal(set) var holders: [EntryID: Holder] = [:]
+    private var holderOf: TreeDictionary<EntryID, Holder> = [:]
+    private var grantOf: TreeDictionary<Hash32, EntryID> = [:]
     /// Entries folded, valid or not.
     public internal(set) var folded: Int64 = 0
     public internal(set) var fault: Fault?
@@ -86,15 +88,23 @@ public struct LineLog: Sendable {
         do {
             let effect = try decide(entry, checker: checker)
             line.apply(effect.event)
-            if let holder = effect.holder { holders[effect.grant] = holder }
+            if let holder = effect.holder { hold(effect.grant, holder) }
         } catch {
             fault = Fault(sequence: folded, entry: entry.id, reason: error)
         }
     }
 
-    /// The grant made for `tag`, if one stands.
-    public func grant(tag: Hash32) -> EntryID? {
-        holders.filter { $0.value.tag == tag }.keys.sorted().first
+    public func holder(of grant: EntryID) -> Holder? { holderOf[grant] }
+    /// By the grant, in no order.
+    public var holders: some Collection<(key: EntryID, value: Holder)> { holderOf }
+
+    /// The grant made for `tag`, if one stands; of several, which their issuer should not have made, the
+    /// first by id.
+    public func grant(tag: Hash32) -> EntryID? { grantOf[tag] }
+
+    mutating func hold(_ grant: EntryID, _ holder: Holder) {
+        holderOf[grant] = holder
+        grantOf[holder.tag] = grantOf[holder.tag].map { min($0, grant) } ?? grant
     }
 
     private func read(_ entry: Entry, checker: SignatureChecker) throws
@@ -125,7 +135,7 @@ public struct LineLog: Sendable {
                 line: log, grant: body.grant, units: body.units, releaseKey: body.releaseKey,
                 tag: body.tag)
             guard body.releaseKey.isPrimeOrder else { throw Reason.releaseKeyNotPrimeOrder }
-            guard let holder = holders[body.grant],
+            guard let holder = holderOf[body.grant],
                 checker.verifies(body.holderSignature, of: message, by: holder.releaseKey)
             else { throw Reason.holderSignature }
             return (
@@ -139,11 +149,11 @@ public struct LineLog: Sendable {
                     .release(body.grant, units: body.units, signed: false), body.remaining, nil
                 )
             }
-            let released = line.grants[body.grant]?.releasedBySignature ?? 0
+            let released = line.grant(body.grant)?.releasedBySignature ?? 0
             let message = HolderMessage.release(
                 line: log, grant: body.grant, units: body.units,
                 runningTotal: released + body.units)
-            guard let holder = holders[body.grant],
+            guard let holder = holderOf[body.grant],
                 checker.verifies(signature, of: message, by: holder.releaseKey)
             else { throw Reason.holderSignature }
             return (.release(body.grant, units: body.units, signed: true), body.remaining, nil)

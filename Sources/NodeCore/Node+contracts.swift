@@ -254,7 +254,7 @@ extension Node {
             let tag = Hash32.grantTag(
                 contractKey: held.key.bytes, line: log, releaseKey: releaseKey)
             guard let grant = lines[log]?.grant(tag: tag),
-                let entry = lineEntries[log]?.first(where: { $0.id == grant })
+                let entry = lines.entries(of: log, about: grant).first(where: { $0.id == grant })
             else { return }
             grants.append(entry)
         }

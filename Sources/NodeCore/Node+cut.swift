@@ -47,7 +47,7 @@ extension Node {
         lines[base]?.part(at: cut.sequence + 1, in: cut.log)
         for branch in branches[cut.log] ?? [] { lines[base]?.hold(branch) }
         lines[base]?.fold(cut: entry)
-        lineEntries[base, default: []].append(entry)
+        lines.keep(entry, of: base)
     }
 
     /// Closes a log of ours that parts. What stands below the fork stands on; of a line, the grants of every
@@ -85,7 +85,7 @@ extension Node {
         let bases = Set(
             entries.compactMap { $0.header.log?.log }.filter { baseOf[$0] != nil }
                 .map { base(of: $0) })
-        let cuts = bases.sorted().flatMap { (lineEntries[$0] ?? []).filter { $0.kind == .cut } }
+        let cuts = bases.sorted().flatMap(lines.cuts)
         return entries + cuts
     }
 }

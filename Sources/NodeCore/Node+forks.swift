@@ -260,7 +260,7 @@ extension Node {
         guard known.map({ fork.sequence < $0 }) ?? true else {
             return hold(rival, in: log, from: peer)
         }
-        let trunk = lineEntries[log] ?? []
+        let trunk = lines.entries(of: log)
         for entry in rival { changes.append(.rival(entry)) }
         changes.append(.fork(log, fork))
         forkedAt[log] = fork.sequence
@@ -334,14 +334,14 @@ extension Node {
         guard let line = lines[log], successors[log] == nil, let sequence = forkedAt[log] else {
             return false
         }
-        let trunk = lineEntries[log] ?? []
+        let trunk = lines.entries(of: log)
         guard Int64(trunk.count) == line.folded else { return false }
         var fresh = LineLog(issuer: line.issuer, terms: line.terms)
         let below = trunk.prefix { ($0.header.log?.sequence ?? 0) < sequence }
         for entry in below { fresh.fold(entry, checker: checker) }
         fresh.part(at: sequence, in: log)
         lines[log] = fresh
-        lineEntries[log] = Array(below)
+        lines.keep(only: below, of: log)
         let above = Array(trunk.dropFirst(below.count)) + (branches[log] ?? [])
         branches[log] = []
         for entry in above { keepBranch(entry, of: log) }

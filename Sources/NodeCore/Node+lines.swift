@@ -16,9 +16,10 @@ extension Node {
     {
         guard fold.grants.indices.contains(need.line) else { throw .lineMissing(need.kind) }
         let grant = fold.grants[need.line]
-        if let found = lineEntries[grant.line]?.first(where: {
+        let found = lines.entries(of: grant.line, about: grant.grant).first {
             !fold.usedLines.contains($0.id) && answers($0, need, act, grant)
-        }) {
+        }
+        if let found {
             return found
         }
         guard need.issuer == own.did else { return nil }
@@ -28,7 +29,7 @@ extension Node {
             case .firm:
                 let until = max(
                     need.until ?? .earliest,
-                    lines[grant.line]?.line.grants[grant.grant]?.until ?? .earliest)
+                    lines[grant.line]?.line.grant(grant.grant)?.until ?? .earliest)
                 return try appendLine(grant.line) { remaining in
                     Firm(
                         grant: grant.grant, units: need.units, until: until, remaining: remaining)
@@ -118,7 +119,7 @@ extension Node {
             var waits = false
             var until = Instant.latest
             for (index, grant) in fold.grants.enumerated() where grant.issuer == own.did {
-                guard let held = lines[grant.line]?.line.grants[grant.grant], held.units > 0 else {
+                guard let held = lines[grant.line]?.line.grant(grant.grant), held.units > 0 else {
                     continue
                 }
                 guard held.until < now || planted(.heldUnitsReleased) else {

@@ -135,7 +135,7 @@ extension Node {
         line.fold(entry, checker: checker)
         lines[base] = line
         if line.fault == nil, line.newerAt == nil {
-            lineEntries[base, default: []].append(entry)
+            lines.keep(entry, of: base)
         }
         guard let total = line.line.total else { return }
         changes.append(

@@ -44,17 +44,21 @@ extension Node {
     public func titles(of log: LogID) -> [EntryID: Title] {
         guard let line = lines[log] else { return [:] }
         let source = foreignSource(of: log)
-        return line.holders.mapValues { holder in
-            guard let step = holder.title else { return source == nil ? .own : .missing }
-            guard let locked = locked(by: step, on: source, for: line.issuer) else {
-                return .unseen(step)
-            }
-            guard locked.units > 0 else { return .wrong(step, contract: locked.contract) }
-            let granted = granted(on: step, by: line.issuer)
-            return granted <= locked.units
-                ? .held(step, contract: locked.contract)
-                : .exceeded(step, locked: locked.units, granted: granted)
+        var titles: [EntryID: Title] = [:]
+        for (grant, holder) in line.holders {
+            titles[grant] = title(holder, of: source, by: line.issuer)
         }
+        return titles
+    }
+
+    private func title(_ holder: LineLog.Holder, of source: LogID?, by issuer: DID) -> Title {
+        guard let step = holder.title else { return source == nil ? .own : .missing }
+        guard let locked = locked(by: step, on: source, for: issuer) else { return .unseen(step) }
+        guard locked.units > 0 else { return .wrong(step, contract: locked.contract) }
+        let granted = granted(on: step, by: issuer)
+        return granted <= locked.units
+            ? .held(step, contract: locked.contract)
+            : .exceeded(step, locked: locked.units, granted: granted)
     }
 
     /// Units that `step` locked on `source` for `holder`; `nil` where this node does not see that step.
@@ -67,7 +71,7 @@ extension Node {
             guard outline.void == nil, outline.sequence == 1, let source else { return (id, 0) }
             let units = fold.grants.filter { $0.line == source && $0.holder == holder }
                 .reduce(Int64(0)) {
-                    $0 + (lines[source]?.line.grants[$1.grant]?.units ?? 0)
+                    $0 + (lines[source]?.line.grant($1.grant)?.units ?? 0)
                 }
             return (id, units)
         }
@@ -79,7 +83,7 @@ extension Node {
         lines.values.filter { $0.issuer == issuer }.reduce(0) { sum, line in
             sum
                 + line.holders.filter { $0.value.title == step }
-                .reduce(0) { $0 + (line.line.grants[$1.key]?.units ?? 0) }
+                .reduce(0) { $0 + (line.line.grant($1.key)?.units ?? 0) }
         }
     }
 

@@ -33,9 +33,7 @@ public struct Node: Sendable {
     /// What stands in it, the cheapest first.
     public internal(set) var market = OrderBook()
     public internal(set) var wanted = OrderBook()
-    public internal(set) var lines: [LogID: LineLog] = [:]
-    /// Entries of line logs that contracts may still have to embed.
-    var lineEntries: [LogID: [Entry]] = [:]
+    public internal(set) var lines = Lines()
     public internal(set) var contracts: HeldContracts
     var contractOfLog: TreeDictionary<LogID, ContractID> = [:]
     /// Every topic that this node takes part in or keeps, as of the last change.

@@ -120,7 +120,7 @@ final class Runtime: Service {
             var verdicts = await node.checker.verdicts(on: claims(of: batch, node))
             while true {
                 if goesOn, let written = writer.take() { goesOn = end(written, &node, &turn) }
-                if goesOn, !writer.isBusy, !turn.isEmpty {
+                if goesOn, !writer.isBusy, !turn.isEmpty, batch == nil || !turn.isYoung {
                     goesOn = write(&turn, &node, more: batch != nil)
                 }
                 guard goesOn else {
@@ -151,6 +151,10 @@ final class Runtime: Service {
                 node.foresee(SignatureVerdicts())
                 if !areFrames { goesOn = writeNow(&turn, &node) }
                 verdicts = await ahead
+                // What came meanwhile shares the commit.
+                guard batch == nil else { continue }
+                batch = inbox.batch()
+                verdicts = await checker.verdicts(on: self.claims(of: batch, node))
             }
         }
         if let written = await writer.finish(), goesOn { goesOn = end(written, &node, &turn) }
@@ -180,11 +184,8 @@ final class Runtime: Service {
         turn.nanoseconds += Clock.uptime() - began
     }
 
-    /// Few changes are sooner written than handed over.
-    private static let asideMin = 64
-
     private func write(_ turn: inout Turn, _ node: inout Node, more: Bool) -> Bool {
-        guard !turn.changes.isEmpty, more || turn.changes.count >= Self.asideMin else {
+        guard !turn.changes.isEmpty, more || turn.changes.count >= Turn.asideMin else {
             return writeNow(&turn, &node)
         }
         // Whoever looks sees what is durable, thus this turn and not the next. While the copy is held, what

@@ -17,7 +17,16 @@ struct Turn: Sendable {
         return nil
     }
 
+    /// Few changes are sooner written than handed over.
+    static let asideMin = 64
+    /// About what a commit takes.
+    private static let youngNanoseconds: UInt64 = 1_000_000
+
     var isEmpty: Bool { changes.isEmpty && directives.isEmpty && answers.isEmpty && frames == 0 }
+    /// What comes next may still share its commit, and be done no later than with one of its own.
+    var isYoung: Bool {
+        (1..<Self.asideMin).contains(changes.count) && nanoseconds < Self.youngNanoseconds
+    }
     var isFull: Bool { changes.count + directives.count >= Inbox.batchMax }
 }
 

@@ -198,7 +198,7 @@ extension World {
             line.fold(earlier, checker: checker)
         }
         guard line.folded + 1 == entry.header.log?.sequence,
-            let grant = line.line.grants[body.grant]
+            let grant = line.line.grant(body.grant)
         else { return }
         let now = entry.header.time
         let fallen =

@@ -218,7 +218,7 @@ extension World {
             return
         }
         let remaining = line.line.remaining
-        let grant = malice.pick(line.line.grants.keys.sorted())
+        let grant = malice.pick(line.holders.map(\.key).sorted())
         let key = machines[index].own.releaseKey(ContractID(malice.hash())).publicKey
         let body: (kind: Kind, wire: [UInt8])
         switch (malice.below(3), grant) {

@@ -65,11 +65,11 @@ extension World {
         guard let node = machines[index].node else { return }
         for (log, line) in node.lines.sorted(by: { $0.key < $1.key }) where line.fault == nil {
             if oracle.honest.contains(line.issuer),
-                Set(line.holders.values.map(\.tag)).count != line.holders.count
+                Set(line.holders.map(\.value.tag)).count != line.holders.count
             {
                 fail(.overGranted, index, "\(log.short) one tag twice")
             }
-            let granted = line.line.grants.values.reduce(Int64(0)) { $0 + $1.units }
+            let granted = line.line.grants.reduce(Int64(0)) { $0 + $1.units }
             guard let total = line.line.total else { continue }
             if line.line.remaining < 0 || line.line.remaining + granted != total {
                 fail(
@@ -115,7 +115,7 @@ extension World {
             let ahead = node.contracts.values.compactMap(\.fold).flatMap(\.grants)
                 .filter { $0.line == log }
                 .reduce(Int64(0)) { sum, grant in
-                    sum + (line.grants[grant.grant]?.releasedBySignature ?? 0) - grant.released
+                    sum + (line.grant(grant.grant)?.releasedBySignature ?? 0) - grant.released
                 }
             let granted = total - line.remaining + ahead
             if units > granted {

@@ -107,12 +107,12 @@ import Testing
             release a 31      -> grantExceeded
             release b 1       -> grantUnknown
             """)
-        #expect(line.grants["a"]?.units == 30)
-        #expect(line.grants["a"]?.firmUnits == 30)
-        #expect(line.grants["a"]?.releasedBySignature == 30)
+        #expect(line.grant("a")?.units == 30)
+        #expect(line.grant("a")?.firmUnits == 30)
+        #expect(line.grant("a")?.releasedBySignature == 30)
         line.apply(.release("a", units: 30, signed: true))
         #expect(line.remaining == 100)
-        #expect(line.grants["a"]?.releasedBySignature == 60)
+        #expect(line.grant("a")?.releasedBySignature == 60)
     }
 
     @Test func `two thousand random lives of a line lose and invent nothing`() throws {
@@ -128,12 +128,12 @@ import Testing
                 line.apply(event)
                 taken += 1
                 let total = line.total ?? -1
-                let held = line.grants.values.map(\.units)
+                let held = line.grants.map(\.units)
                 #expect(line.remaining == remaining)
                 #expect((0...total).contains(line.remaining), "seed \(seed)")
                 #expect(line.remaining + held.reduce(0, +) == total, "seed \(seed)")
                 #expect(held.allSatisfy { $0 >= 0 })
-                for grant in line.grants.values {
+                for grant in line.grants {
                     #expect((0...grant.units).contains(grant.firmUnits), "seed \(seed)")
                     #expect(grant.firm.allSatisfy { $0.until >= grant.until && $0.units > 0 })
                 }
@@ -148,11 +148,11 @@ import Testing
     }
 
     private func firm(_ line: Line<Int64>) -> Int64 {
-        line.grants.values.reduce(0) { $0 + $1.firmUnits }
+        line.grants.reduce(0) { $0 + $1.firmUnits }
     }
 
     private func heldAfter(_ instant: Instant, _ line: Line<Int64>) -> Int64 {
-        line.grants.values.reduce(0) { sum, grant in
+        line.grants.reduce(0) { sum, grant in
             sum + grant.firm.filter { $0.until > instant }.reduce(0) { $0 + $1.units }
         }
     }

@@ -258,7 +258,9 @@ struct CapacityOptionTests {
         #expect(names(z) == ["exercise", "transfer", "exchange"])
         let choice = play.state.choices(for: z, at: play.now, includeDefaults: false).first
         #expect(choice?.verb == "option exercise")
-        #expect(choice?.says.en == "I take ‹n› of 100 pcs at 18.00 CNY each.")
+        #expect(
+            choice.map { play.state.says($0.act, .en) }
+                == "I take ‹n› of 100 pcs at 18.00 CNY each.")
         #expect(play.state.awaited(1) == [z])
         #expect(play.state.defaultAct(1)?.transition == "lapse")
         try play.act("exercise", by: z, ["n": pcs(60)])

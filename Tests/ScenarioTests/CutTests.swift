@@ -129,7 +129,7 @@ import Testing
             #expect(line.fault == nil)
             #expect(line.line.total == 310)
             #expect(line.line.remaining == 160, "\(name)")
-            #expect(line.line.grants[lost.id]?.units == 50)
+            #expect(line.line.grant(lost.id)?.units == 50)
             #expect(line.oversold == 0)
             let fork = try #require(node.forkStandings.first)
             #expect(fork.successor == successor)

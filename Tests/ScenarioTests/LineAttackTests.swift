@@ -141,7 +141,7 @@ import Testing
             #expect(Self.kind(line.fault?.reason) == Self.kind(attack.reason), "\(name)")
             #expect(line.fault?.entry == entry.id)
             #expect(line.line.remaining == 200)
-            #expect(line.line.grants[play.trunk[1].id]?.units == 100)
+            #expect(line.line.grant(play.trunk[1].id)?.units == 100)
         }
         // Nobody buys on it again, and the holder's contract stands.
         let draft = try AttackTests.draft(play.market, play.terms, units: 10)

@@ -76,7 +76,7 @@ import Testing
                 }
             }
             for line in node.lines.values {
-                let granted = line.line.grants.values.reduce(0) { $0 + $1.units }
+                let granted = line.line.grants.reduce(0) { $0 + $1.units }
                 #expect(line.fault == nil, "seed \(seed)")
                 #expect(line.line.remaining + granted == line.line.total, "seed \(seed)")
             }

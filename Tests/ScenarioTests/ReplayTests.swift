@@ -39,7 +39,7 @@ import Testing
         for name in OptionStory.names {
             let node = story.market.network[name]
             #expect(node.forkStandings.first?.isRepaired == true, "\(name)")
-            #expect(node.lines[log]?.line.grants[rival.id]?.units == 20, "\(name)")
+            #expect(node.lines[log]?.line.grant(rival.id)?.units == 20, "\(name)")
         }
         return story
     }

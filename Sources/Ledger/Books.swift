@@ -109,22 +109,36 @@ public struct Books: Sendable {
             case .money(let currency) = row.transfer.commodity
         else { return }
         let amount = sign * Int128(row.postedAmount)
-        for (party, more) in [(row.transfer.from, amount), (row.transfer.to, -amount)] {
-            let sum = (paidBy[party]?[currency] ?? 0) + more
-            paidBy[party, default: [:]][currency] = sum == 0 ? nil : sum
-        }
+        pay(row.transfer.from, currency, amount)
+        pay(row.transfer.to, currency, -amount)
+    }
+
+    private mutating func pay(_ party: DID, _ currency: Currency, _ amount: Int128) {
+        paidBy[party, default: [:]][currency, default: 0] += amount
+        if paidBy[party]?[currency] == 0 { paidBy[party]?[currency] = nil }
     }
 
     private mutating func add(_ posting: Posting, times sign: Int128) {
         let amount = sign * Int128(posting.amount)
-        var debited = balance(of: posting.debit)
-        debited.debits += amount
-        balanceOf[posting.debit] = debited == Balance() ? nil : debited
-        var credited = balance(of: posting.credit)
-        credited.credits +=
-            planted(.oneSidedPosting) && sign > 0 && amount > 1 ? amount - 1 : amount
-        balanceOf[posting.credit] = credited == Balance() ? nil : credited
-        assert(debited.net == -credited.net)
-        assert(debited.debits >= 0 && credited.credits >= 0)
+        let isShort = planted(.oneSidedPosting) && sign > 0 && amount > 1
+        add(Balance(debits: amount), to: posting.debit)
+        add(Balance(credits: isShort ? amount - 1 : amount), to: posting.credit)
+        assert(balance(of: posting.debit).net == -balance(of: posting.credit).net)
+        assert(balance(of: posting.debit).debits >= 0)
+        assert(balance(of: posting.credit).credits >= 0)
+    }
+
+    private mutating func add(_ change: Balance, to account: Account) {
+        guard balanceOf[account, default: Balance()].add(change) else { return }
+        balanceOf[account] = nil
+    }
+}
+
+extension Balance {
+    /// Whether nothing stands in either column then.
+    fileprivate mutating func add(_ other: Balance) -> Bool {
+        debits += other.debits
+        credits += other.credits
+        return debits == 0 && credits == 0
     }
 }

@@ -1,4 +1,3 @@
-internal import HashTreeCollections
 public import Identity
 
 /// A part of what one depositor gave to a custodian.
@@ -8,11 +7,10 @@ public struct EscrowShare: Hashable, Sendable {
     public internal(set) var amount: Int64
 }
 
-/// What custodians hold for each contract, share by share in the order of posting. Contracts are
-/// never mixed: one contract's payout cannot eat another's deposit, and their order does not
-/// matter.
+/// What custodians hold for one contract, share by share in the order of posting. Contracts are never
+/// mixed: one contract's payout cannot eat another's deposit, and their order does not matter.
 struct Escrow: Sendable {
-    private var sharesOf: TreeDictionary<Purse, [EscrowShare]> = [:]
+    private var sharesOf: [Purse: [EscrowShare]] = [:]
 
     struct Purse: Hashable, Comparable, Sendable {
         let contract: ContractID

@@ -87,4 +87,12 @@ public enum TransferEvent: Hashable, Sendable {
     case void(Cause, reason: String)
     /// The creditor gives up `amount` of a posted claim.
     case discharge(Cause, amount: Int64)
+
+    /// Of the one row that it touches.
+    public var cause: Cause {
+        switch self {
+        case .reserve(let transfer): transfer.cause
+        case .post(let cause, _, _), .void(let cause, _), .discharge(let cause, _): cause
+        }
+    }
 }

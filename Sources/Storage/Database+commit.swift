@@ -19,14 +19,30 @@ extension Database {
         guard !changes.isEmpty else { return }
         try vigil.withLock { vigil throws(StorageRefusal) in
             let (own, said) = (did, vigil.statement.0)
-            let held: GRDB.Database.OwnMark? = try write { db in
-                try db.apply(changes)
+            let held = try writeNumbering { db, numbers -> GRDB.Database.OwnMark? in
+                try db.apply(changes, &numbers)
                 guard changes.contains(where: { $0.isSigned(by: own) }) else { return nil }
                 return try db.ownMark(own, above: said)
             }
             if let held, vigil.withheld == nil { try vigil.write(highWater(held, vigil)) }
         }
         if changes.contains(where: \.confirmsMark) { try confirmHighWater() }
+    }
+
+    /// A transaction that looks up accounts. What it learned of them is forgotten where it failed.
+    private func writeNumbering<T: Sendable>(
+        _ body: (GRDB.Database, inout AccountNumbers) throws -> T
+    )
+        throws(StorageRefusal) -> T
+    {
+        try numbers.withLock { numbers throws(StorageRefusal) in
+            var known = numbers
+            // Not held beside `known`, or each that is added would copy all.
+            numbers = AccountNumbers()
+            let result = try write { try body($0, &known) }
+            numbers = known
+            return result
+        }
     }
 }
 
@@ -46,7 +62,7 @@ extension Change {
 }
 
 extension GRDB.Database {
-    fileprivate func apply(_ changes: [Change]) throws {
+    fileprivate func apply(_ changes: [Change], _ numbers: inout AccountNumbers) throws {
         // Events of one contract are applied together: what they touch is read once.
         var events: [TransferEvent] = []
         for change in changes {
@@ -120,7 +136,7 @@ extension GRDB.Database {
                 try run("DELETE FROM pendingChild WHERE child = ?", [child.data])
             }
         }
-        try post(events)
+        try post(events, &numbers)
     }
 
     func run(_ sql: String, _ arguments: StatementArguments) throws {

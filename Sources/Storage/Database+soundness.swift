@@ -92,4 +92,19 @@ extension Row {
         }
         return text
     }
+
+    /// By place: names are looked up for each row.
+    func number(at column: Int) throws -> Int64 {
+        guard case .int64(let number) = (self[column] as DatabaseValue).storage else {
+            throw StorageRefusal.corrupt(detail: "column \(column) is no number")
+        }
+        return number
+    }
+
+    func text(at column: Int) throws -> String {
+        guard case .string(let text) = (self[column] as DatabaseValue).storage else {
+            throw StorageRefusal.corrupt(detail: "column \(column) is no text")
+        }
+        return text
+    }
 }

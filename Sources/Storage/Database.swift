@@ -20,6 +20,7 @@ public final class Database: Sendable {
     let file: Hash32
     let machine: Hash32
     let vigil: Mutex<Vigil>
+    let numbers = Mutex(AccountNumbers())
     private let lock: Mutex<HomeLock?>
 
     private struct Connection: Sendable {
@@ -182,6 +183,7 @@ public final class Database: Sendable {
         try disk.settle(home.ledger + "-wal")
         let fresh = try Database.connect(home.ledger)
         connection.withLock { $0 = Connection(pool: fresh) }
+        numbers.withLock { $0 = AccountNumbers() }
         _ = try inspectSidecar()
     }
 
@@ -275,7 +277,12 @@ public final class Database: Sendable {
 }
 
 extension Fixed32 {
-    var data: Data { Data(bytes) }
+    var data: Data {
+        let (a, b, c, d) = words
+        return withUnsafeBytes(of: (a.bigEndian, b.bigEndian, c.bigEndian, d.bigEndian)) {
+            Data($0)
+        }
+    }
 }
 
 extension Row {
@@ -283,6 +290,16 @@ extension Row {
     func fixed<K>(_ column: String) throws -> Fixed32<K> {
         guard let value: Fixed32<K> = try fixedIfAny(column) else {
             throw StorageRefusal.corrupt(detail: "\(column) is not 32 bytes")
+        }
+        return value
+    }
+
+    func fixed<K>(at column: Int) throws -> Fixed32<K> {
+        let value = try withUnsafeData(atIndex: column) { data in
+            data?.withUnsafeBytes { Fixed32<K>(raw: $0) }
+        }
+        guard let value else {
+            throw StorageRefusal.corrupt(detail: "column \(column) is not 32 bytes")
         }
         return value
     }

@@ -5,7 +5,7 @@ internal import GRDB
 /// A version, once released, is never edited; a change is a further version.
 enum Schema {
     /// The newest version this program writes and reads.
-    static let known = 7
+    static let known = 8
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -16,6 +16,7 @@ enum Schema {
         migrator.registerMigration("5") { try $0.execute(sql: version5) }
         migrator.registerMigration("6") { try $0.execute(sql: version6) }
         migrator.registerMigration("7") { try $0.execute(sql: version7) }
+        migrator.registerMigration("8") { try makeVersion8($0) }
         return migrator
     }
 

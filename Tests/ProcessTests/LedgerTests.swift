@@ -33,8 +33,8 @@ extension ProcessTests {
             try await Self.damage(
                 maker.home,
                 """
-                UPDATE account SET debits = CAST(CAST(debits AS INTEGER) + 1 AS TEXT)
-                WHERE kind = 'paid' AND debits <> '0'
+                UPDATE balance SET debitsLow = debitsLow + 1 WHERE debitsLow > 0 AND account IN (
+                    SELECT number FROM account WHERE kind = 'paid')
                 """)
             let check = try await maker.run(
                 "ledger rebuild", [:], ["--check", "--offline", "--json"])

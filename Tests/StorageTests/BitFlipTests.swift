@@ -106,6 +106,61 @@ import Testing
         #expect(counts[.refused, default: 0] > 3 * Self.perPage, "\(counts)")
     }
 
+    @Test func `a flipped bit among transfers and balances is refused or named, and mended`() throws
+    {
+        let play = try Play(inMemory: true)
+        let events = try LedgerTests.events()
+        try play.database.commit([.books(events)])
+        for contract in UInt8(10)..<14 {
+            let transfer = try Money.transfer(contract, 1, 0, from: contract)
+            try play.database.commit([.books([.reserve(transfer)])])
+        }
+        let more = try (UInt8(10)..<14).map {
+            TransferEvent.reserve(try Money.transfer($0, 1, 0, from: $0))
+        }
+        let books = try Money.books(events + more)
+        let (rows, accounts) = (
+            try play.database.transferRows(), try play.database.accounts().map { "\($0)" }
+        )
+        play.database.close()
+        let outsider = try play.folder.outsider()
+        let pages = try outsider.read { db in
+            try Int.fetchAll(
+                db,
+                sql: """
+                    SELECT rootpage FROM sqlite_master WHERE rootpage > 0
+                        AND tbl_name IN ('transfer', 'account', 'balance')
+                    """)
+        }
+        try outsider.close()
+        let whole = try play.folder.bytes(play.folder.ledger)
+        var random = SplitMix(state: 9)
+        var counts: [String: Int] = [:]
+        for page in pages {
+            for _ in 0..<8 * Self.perPage {
+                var bytes = whole
+                let place = (page - 1) * 4096 + Int(random.next() % 4096)
+                bytes[place] ^= UInt8(1) << UInt8(random.next() % 8)
+                try play.folder.put(bytes, play.folder.ledger)
+                do {
+                    let database = try Database.open(at: play.folder.path)
+                    defer { database.close() }
+                    if try database.check(against: books).isEmpty {
+                        #expect(try database.transferRows() == rows, "byte \(place)")
+                        #expect(try database.accounts().map { "\($0)" } == accounts)
+                        counts["same", default: 0] += 1
+                    } else {
+                        counts["named", default: 0] += 1
+                        try database.rewriteLedger(replaying: events + more)
+                        #expect(try database.check(against: books) == [], "byte \(place)")
+                    }
+                } catch { counts["refused", default: 0] += 1 }
+                for tail in ["-wal", "-shm"] { try? play.folder.remove(play.folder.ledger + tail) }
+            }
+        }
+        #expect(counts["refused", default: 0] > 0 && counts["named", default: 0] > 0, "\(counts)")
+    }
+
     @Test func `each byte that no hash covers is covered by its second copy`() throws {
         let (play, bob) = try home()
         let logs = [play.alice.publicLog, bob.publicLog]

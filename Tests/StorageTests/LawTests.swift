@@ -107,7 +107,7 @@ import Testing
             says: "transfer.contract, transfer.step, transfer.idx"),
         Law("a transfer of nothing", transfer(amount: "0"), says: "amount > 0"),
         Law("a transfer to oneself", transfer(credit: "debit"), says: "debit <> credit"),
-        Law("a transfer in no state", transfer(state: "'gone'"), says: "state IN"),
+        Law("a transfer in no state", transfer(state: "'gone'"), says: "state = 'pending'"),
         Law("a posted transfer with no amount", transfer(state: "'posted'"), says: "posted"),
         Law(
             "more posted than pending",
@@ -132,9 +132,60 @@ import Testing
             "a discharge of what is no claim",
             "UPDATE transfer SET discharged = 1 WHERE state = 'posted'", says: "kind = 'claim'"),
         Law(
-            "a balance below zero", "UPDATE account SET debits = '-1'", says: "debits"),
+            "a place in the order of posting taken twice",
+            """
+            INSERT INTO transfer (contract, step, idx, kind, debit, credit, commodity, unit, amount,
+                state, posted, isSigned, postedOrder)
+            SELECT contract, step, idx + 10, kind, debit, credit, commodity, unit, amount,
+                state, posted, isSigned, postedOrder
+            FROM transfer WHERE state = 'posted'
+            """, says: "a place in the order of posting is taken"),
         Law(
-            "a balance with oneself", "UPDATE account SET owner = counterparty",
+            "a place in the order of posting taken by what was pending",
+            "UPDATE transfer SET state = 'posted', posted = amount, isSigned = 1, "
+                + "postedOrder = (SELECT max(postedOrder) FROM transfer) WHERE state = 'pending'",
+            says: "a place in the order of posting is taken"),
+        Law(
+            "a balance below zero",
+            "UPDATE balance SET debitsHigh = debitsHigh + ((debitsLow - 1) >> 62), "
+                + "debitsLow = (debitsLow - 1) & 4611686018427387903 "
+                + "WHERE debitsHigh = 0 AND debitsLow = 0", says: "debitsHigh >= 0"),
+        Law(
+            "a balance below zero on the other side",
+            "UPDATE balance SET creditsHigh = -1", says: "creditsHigh >= 0"),
+        Law(
+            "a lower half below zero", "UPDATE balance SET debitsLow = -1",
+            says: "debitsLow BETWEEN"),
+        Law(
+            "a lower half that was not carried",
+            "UPDATE balance SET creditsLow = 4611686018427387904", says: "creditsLow BETWEEN"),
+        Law(
+            "a sum beyond the higher half",
+            "UPDATE balance SET debitsHigh = 9223372036854775807 + (account > 0)",
+            says: "cannot store REAL value in INTEGER column balance.debitsHigh"),
+        Law(
+            "a balance of no account", "INSERT INTO balance (account) VALUES (99)",
+            says: "FOREIGN KEY"),
+        Law("an account gone from its balance", "DELETE FROM account", says: "FOREIGN KEY"),
+        Law(
+            "a second balance", "INSERT INTO balance (account) SELECT account FROM balance",
+            says: "balance.account"),
+        Law(
+            "an account twice",
+            "INSERT INTO account (owner, counterparty, commodity, unit, kind) "
+                + "SELECT owner, counterparty, commodity, unit, kind FROM account",
+            says: "account.owner, account.counterparty"),
+        Law(
+            "an account that counts something else", "UPDATE account SET kind = 'owed'",
+            says: "never changes"),
+        Law(
+            "an account of no kind",
+            "INSERT INTO account (owner, counterparty, commodity, unit, kind) "
+                + "VALUES (randomblob(32), randomblob(32), 'CNY', '', 'lent')", says: "kind IN"),
+        Law(
+            "a balance with oneself",
+            "INSERT INTO account (owner, counterparty, commodity, unit, kind) "
+                + "VALUES (zeroblob(32), zeroblob(32), 'CNY', '', 'due')",
             says: "owner <> counterparty"),
         Law(
             "a second name for one", "INSERT INTO petname SELECT did, 'other' FROM petname",

@@ -12,7 +12,7 @@ import Testing
 @Suite struct LedgerTests {
     /// Two depositors, paid in against the order of their causes; a payout, a payment and one more deposit
     /// after it, all the rest paid out; a claim half cleared, units.
-    private static func events() throws -> [TransferEvent] {
+    static func events() throws -> [TransferEvent] {
         let first = try Money.transfer(3, 1, 0, .deposit, from: 1, to: 9, 40_000)
         let second = try Money.transfer(3, 1, 1, .deposit, from: 2, to: 9, 30_000)
         let payout = try Money.transfer(3, 2, 0, .payout, from: 9, to: 4, 35_000)
@@ -53,7 +53,7 @@ import Testing
         play.database.close()
     }
 
-    @Test func `sums beyond sixty-three bits are kept`() throws {
+    @Test func `sums beyond sixty-three bits are kept, commit by commit and all at once`() throws {
         let play = try Play()
         var events: [TransferEvent] = []
         for step in 1...1_100 {
@@ -65,6 +65,138 @@ import Testing
         let debits = try play.database.accounts().map(\.columns.debits).max()
         #expect(debits == Int128(amountMax) * 1_100)
         #expect(try play.database.check(against: try Money.books(events)) == [])
+        // Across 2^62, 2^63 and 2^64 in steps, from what is stored already.
+        for step in 1_101...1_102 {
+            for part in 0..<1_100 {
+                let transfer = try Money.transfer(
+                    UInt8(1 + step % 7), Int64(step), Int64(part), .payment, amountMax)
+                let more: [TransferEvent] = [
+                    .reserve(transfer), .post(transfer.cause, amount: amountMax, signed: true),
+                ]
+                events += more
+                if part % 100 == 99 { try play.database.commit([.books(events.suffix(200))]) }
+            }
+        }
+        #expect(
+            try play.database.accounts().map(\.columns.debits).max()
+                == Int128(amountMax) * 3_300)
+        #expect(try play.database.check(against: try Money.books(events)) == [])
+        play.database.close()
+    }
+
+    @Test func `a sum beyond sixty-three bits goes down again, at once and one by one`() throws {
+        let play = try Play()
+        let transfers = try (1...2_100).map {
+            try Money.transfer(UInt8(1 + $0 % 7), Int64($0), 0, .payment, amountMax)
+        }
+        var events: [TransferEvent] = transfers.map { .reserve($0) }
+        try play.database.commit([.books(events)])
+        #expect(
+            try play.database.accounts().map(\.columns.debits).max()
+                == Int128(amountMax) * 2_100)
+        // 1,060 together, a change of more than 63 bits; the others past 2^63 and 2^62 to nothing.
+        let voids = transfers.map { TransferEvent.void($0.cause, reason: "late") }
+        for part in [voids[..<1_060], voids[1_060..<1_061], voids[1_061..<2_099], voids[2_099...]] {
+            try play.database.commit([.books(Array(part))])
+            events += part
+            #expect(try play.database.check(against: try Money.books(events)) == [])
+        }
+        #expect(try play.database.accounts().isEmpty)
+        play.database.close()
+    }
+
+    @Test func `an account that came back to nothing does not stand, and counts again`() throws {
+        let play = try Play()
+        let (first, second) = (try Money.transfer(3, 1, 0), try Money.transfer(4, 1, 0))
+        let events: [TransferEvent] = [
+            .reserve(first), .void(first.cause, reason: "late"), .reserve(second),
+        ]
+        for (number, event) in events.enumerated() {
+            try play.database.commit([.books([event])])
+            let books = try Money.books(Array(events[...number]))
+            #expect(try play.database.check(against: books) == [])
+            #expect(try play.database.accounts().isEmpty == (number == 1))
+        }
+        play.database.close()
+        let outsider = try play.folder.outsider()
+        let numbers = try outsider.read {
+            try Int.fetchOne($0, sql: "SELECT max(number) FROM account")
+        }
+        #expect(numbers == 2)
+        try outsider.close()
+    }
+
+    @Test func `what a refused commit learned of accounts is forgotten with it`() throws {
+        let play = try Play()
+        let (first, second) = (try Money.transfer(3, 1, 0), try Money.transfer(4, 1, 0, from: 5))
+        try play.database.commit([.books([.reserve(first)])])
+        // Accounts of the first one are made before the second is refused.
+        #expect(
+            refusal {
+                try play.database.commit([
+                    .books([.reserve(try Money.transfer(3, 0, 0, from: 5)), .reserve(first)])
+                ])
+            } == .ledger(.causeRepeated(first.cause)))
+        // Numbers that the refused one took belong to others now.
+        let other = try Money.transfer(7, 1, 0, from: 8)
+        try play.database.commit([.books([.reserve(other)])])
+        try play.database.commit([.books([.reserve(second)])])
+        let events: [TransferEvent] = [.reserve(first), .reserve(other), .reserve(second)]
+        #expect(try play.database.check(against: try Money.books(events)) == [])
+        // And after the ledger was written anew.
+        let books = try Money.books(events)
+        try play.database.rewriteLedger(books)
+        let last = try Money.transfer(8, 1, 0, from: 5)
+        try play.database.commit([.books([.reserve(last)])])
+        #expect(
+            try play.database.check(against: try Money.books(events + [.reserve(last)])) == [])
+        play.database.close()
+    }
+
+    @Test func `an account whose balance is gone stops a commit and is named, and mended`() throws {
+        let play = try Play()
+        let (first, second) = (try Money.transfer(3, 1, 0), try Money.transfer(4, 1, 0))
+        try play.database.commit([.books([.reserve(first)])])
+        play.database.close()
+        let outsider = try play.folder.outsider()
+        try outsider.write { try $0.execute(sql: "DELETE FROM balance WHERE creditsLow = 0") }
+        try outsider.close()
+        let again = try Database.open(at: play.folder.path)
+        #expect(
+            refusal { try again.commit([.books([.reserve(second)])]) }
+                == .corrupt(detail: "account 1 has no balance"))
+        let books = try Money.books([.reserve(first)])
+        #expect(try again.compare(to: books, repair: true).count == 1)
+        try again.commit([.books([.reserve(second)])])
+        #expect(
+            try again.check(against: try Money.books([.reserve(first), .reserve(second)])) == [])
+        again.close()
+    }
+
+    @Test func `the order of posting goes on where a later commit brings more of a contract`()
+        throws
+    {
+        let play = try Play()
+        var events: [TransferEvent] = []
+        for step in 1...4 {
+            let deposit = try Money.transfer(
+                3, Int64(5 - step), 0, .deposit, from: UInt8(step), to: 9, 1_000)
+            let more: [TransferEvent] = [
+                .reserve(deposit), .post(deposit.cause, amount: 1_000, signed: true),
+            ]
+            events += more
+            try play.database.commit([.books(more)])
+        }
+        // Of the depositor who paid in first, though his cause is the last.
+        let payout = try Money.transfer(3, 9, 0, .payout, from: 9, to: 7, 1_500)
+        let last: [TransferEvent] = [
+            .reserve(payout), .post(payout.cause, amount: 1_500, signed: true),
+        ]
+        events += last
+        try play.database.commit([.books(last)])
+        let books = try Money.books(events)
+        #expect(try play.database.check(against: books) == [])
+        #expect(try play.database.storedBooks().dump() == books.dump())
         play.database.close()
     }
 
@@ -77,7 +209,8 @@ import Testing
         try outsider.write { db in
             try db.execute(
                 sql: """
-                    UPDATE account SET debits = '1' WHERE kind = 'owed' AND debits = '500';
+                    UPDATE balance SET debitsLow = 1 WHERE debitsLow = 500 AND account IN (
+                        SELECT number FROM account WHERE kind = 'owed');
                     DELETE FROM transfer WHERE kind = 'capacity';
                     """)
         }

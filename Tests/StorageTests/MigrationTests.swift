@@ -92,12 +92,12 @@ import Testing
         play.database.close()
         let outsider = try play.folder.outsider()
         try outsider.write {
-            try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('8')")
+            try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('9')")
         }
         try outsider.close()
         #expect(
             refusal { try Database.open(at: play.folder.path) }
-                == .newerSchema(found: 8, known: 7))
+                == .newerSchema(found: 9, known: 8))
     }
 
     private func insert(_ valid: ValidEntry, _ number: Int64?, _ db: GRDB.Database) throws {

@@ -83,7 +83,7 @@ public enum Planted: String, CaseIterable, Sendable {
     case listedIgnored = "listed-ignored"
     /// A claim is written and receipted before the sequencer was silent for long enough.
     case claimEarly = "claim-early"
-    /// A ruling goes on from the lowest step that witnesses name.
+    /// A ruling goes on from below the highest step that witnesses name.
     case rulingBelow = "ruling-below"
     /// An entry bears its author's clock, though the one before it was later.
     case timeFalls = "time-falls"

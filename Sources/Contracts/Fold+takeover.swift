@@ -91,8 +91,8 @@ extension Fold {
         guard Int64(found.count) >= threshold else {
             throw .receiptsMissing(of: takeover.claim, found: found.count, needed: threshold)
         }
-        let highest =
-            planted(.rulingBelow) ? body.sequence : found.map(\.highest).max() ?? 0
+        let highest = found.map(\.highest).max() ?? 0
+        if planted(.rulingBelow) { return body }
         // Two steps at one height are two branches: words of both say nothing of either.
         guard highest > 0, body.epoch == 1, body.sequence == highest,
             found.contains(where: { $0.highest == highest && $0.highestStep == body.step }),

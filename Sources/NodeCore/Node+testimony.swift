@@ -194,13 +194,14 @@ extension Node {
             held.witnesses.compactMap { held.witnessLogs[$0]?.receipts[takeover.claim] }, fold)
         let words = receipts.compactMap { try? $0.read(Receipt.self) }
         guard receipts.count >= Int(clamping: fold.threshold),
-            let highest = planted(.rulingBelow)
-                ? words.min(by: { $0.highest < $1.highest })
-                : words.max(by: { $0.highest < $1.highest }),
-            let step = highest.highestStep
+            let words = words.max(by: { $0.highest < $1.highest }), var step = words.highestStep
         else { return }
+        var sequence = words.highest
+        if planted(.rulingBelow), let below = chains.chain(held.log)?.id(at: sequence - 1) {
+            (sequence, step) = (sequence - 1, below)
+        }
         _ = try? append(
-            Ruling(epoch: 1, sequence: highest.highest, step: step, receipts: receipts),
+            Ruling(epoch: 1, sequence: sequence, step: step, receipts: receipts),
             to: fold.takeoverLog, topic: held.key.topic)
     }
 }

@@ -35,8 +35,12 @@ struct Shelf {
             let (roles, lines, rest) = cast(template, me, others, &chance)
         else { return nil }
         let witnesses = chance.below(3) == 0 ? witnesses(among: rest, &chance) : .none
-        let acceptBy = now.advanced(by: chance.within(beat...beat * 4))
-        let grantBy = acceptBy.advanced(by: chance.within(beat / 2...beat * 2))
+        // Some leave little time to accept, and next to none to open.
+        let isHurried = chance.below(5) == 0
+        let acceptBy = now.advanced(
+            by: isHurried ? chance.within(beat / 8...beat) : chance.within(beat...beat * 4))
+        let grantBy = acceptBy.advanced(
+            by: isHurried ? chance.within(1...10_000) : chance.within(beat / 2...beat * 2))
         // Some are soon over; some leave time to pass a right on, which takes a day.
         let start = chance.below(6) == 0 ? grantBy.advanced(by: 26 * 3_600_000) : grantBy
         // What a refusal tells is heeded the next time: how long a list must be, that hours are too short.

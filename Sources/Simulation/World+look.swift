@@ -168,11 +168,21 @@ extension World {
     /// Keeps the state after a step, so that the next one can be judged by what it was decided on.
     func keepState(_ log: LogID, at index: Int) {
         guard let id = oracle.contractOf[log], machines[index].isHonest,
-            let fold = machines[index].node?.contracts[id]?.fold, fold.halt == nil,
+            let held = machines[index].node?.contracts[id], let fold = held.fold,
+            fold.halt == nil,
             let head = fold.head.id, oracle.states[head] == nil, fold.isSequenced
         else { return }
-        if fold.head.sequence == 1 { tally.opened(fold.template.name) }
+        if fold.head.sequence == 1 {
+            tally.opened(fold.template.name)
+            // At once: whoever tells it to one and something else to others forks, and then it counts no more.
+            if let opening = fold.steps.first { lookAtOpening(opening, held, index) }
+        }
         oracle.states[head] = fold.state
+    }
+
+    private func lookAtOpening(_ step: Fold.StepOutline, _ held: HeldContract, _ index: Int) {
+        guard step.time > held.proposal.grantBy else { return }
+        fail(.early, index, "\(held.id.short) opened late", found: 1)
     }
 
     /// Judges an effective step by another way than the fold's: whose signatures it carries, what its
@@ -219,9 +229,7 @@ extension World {
             fail(.statesDiffer, index, held.id.short, found: outline.sequence)
         }
         if outline.sequence == 1 {
-            if outline.time > held.proposal.grantBy {
-                fail(.early, index, "\(held.id.short) opened late", found: 1)
-            }
+            lookAtOpening(outline, held, index)
             for did in held.proposal.participants + held.witnesses where !signers.contains(did) {
                 fail(.consentMissing, index, "\(held.id.short) \(did.short)", found: 1)
             }

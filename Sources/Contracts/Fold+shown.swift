@@ -33,6 +33,14 @@ extension Fold {
     func shownLate(
         _ record: Int64, _ receipts: [Entry], keys: KeyLookup, checker: SignatureChecker
     ) throws(FoldRefusal) -> Int64 {
+        try shownLate(record, receipts) { entry throws(FoldRefusal) in
+            try check(entry, keys: keys, checker: checker)
+        }
+    }
+
+    private func shownLate(
+        _ record: Int64, _ receipts: [Entry], check: (Entry) throws(FoldRefusal) -> Void
+    ) throws(FoldRefusal) -> Int64 {
         guard isWitnessed, let clock = clock(of: record) else { return 0 }
         let writer = step(clock.sequence)?.log == takeoverLog ? arbiter : proposal.sequencer
         guard state.awaited(record) != [writer] else { return 0 }
@@ -45,7 +53,7 @@ extension Fold {
                     && (try? entry.read(Receipt.self)).map { showing.contains($0.subject) } == true
             }
             guard let first = own.min(by: { $0.header.time < $1.header.time }) else { continue }
-            try check(first, keys: keys, checker: checker)
+            try check(first)
             times.append(first.header.time)
         }
         guard Int64(times.count) >= threshold else {
@@ -71,21 +79,18 @@ extension Fold {
         }
     }
 
-    /// The same for what is known of the receipts; the deadline of a record that waits moves by it.
-    public func lateness(
-        of record: Int64, shownBy receipts: [Entry], keys: KeyLookup, checker: SignatureChecker
-    ) -> Int64? {
-        try? shownLate(record, receipts, keys: keys, checker: checker)
+    /// The same for receipts whose own signatures hold, as the caller has seen; the deadline of a record
+    /// that waits moves by it.
+    public func lateness(of record: Int64, shownBy receipts: [Entry]) -> Int64? {
+        try? shownLate(record, receipts) { _ throws(FoldRefusal) in }
     }
 
     /// The deadline a closing must name: the record's own, the longest stop of a third party it waits for,
     /// unless that one is shown to have been there, and the time by which its step was shown late. `nil`
-    /// while M are not known to hold that step.
-    public func closingDeadline(
-        of number: Int64, shownBy receipts: [Entry], keys: KeyLookup, checker: SignatureChecker
-    ) -> Instant? {
+    /// while M are not known to hold that step. As for `lateness`, the caller has seen the signatures.
+    public func closingDeadline(of number: Int64, shownBy receipts: [Entry]) -> Instant? {
         guard let until = state.record(number)?.until,
-            let late = lateness(of: number, shownBy: receipts, keys: keys, checker: checker)
+            let late = lateness(of: number, shownBy: receipts)
         else { return nil }
         return until.advanced(by: state.stop(of: number)).advanced(by: late)
     }

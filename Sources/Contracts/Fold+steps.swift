@@ -175,7 +175,8 @@ extension Fold {
     ) throws(FoldRefusal) -> (body: Acceptance, entry: Entry)? {
         for entry in entries where entry.header.author == did && entry.kind == .acceptance {
             guard let body = try? entry.read(Acceptance.self), body.statement == statement,
-                let expires = entry.header.statement?.expires, time <= expires
+                let expires = entry.header.statement?.expires,
+                time <= expires || planted(.openedLate)
             else { continue }
             try check(entry, keys: keys, checker: checker)
             return (body, entry)

@@ -100,7 +100,7 @@ extension Node {
             fold(cut: entry)
         } else if let contract = contractOfLog[place.log] {
             if entry.kind == .receipt || entry.kind == .closed {
-                foldTestimony(entry, in: contract)
+                foldTestimony(valid, in: contract)
             } else {
                 foldStep(entry, in: contract)
                 stopWhereForked(contract)

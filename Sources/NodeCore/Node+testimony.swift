@@ -28,14 +28,27 @@ extension Node {
     }
 
     /// A witness's entry: it answers what waits in the outbox, and may let a request go on.
-    mutating func foldTestimony(_ entry: Entry, in id: ContractID) {
+    ///
+    /// A step embeds it by itself. One that a later entry alone vouches for would spoil the step, and one
+    /// witness could so keep out every request: it counts only where its own signature holds.
+    mutating func foldTestimony(_ valid: ValidEntry, in id: ContractID) {
+        let entry = valid.entry
         let witness = entry.header.author
-        guard contracts[id]?.witnesses.contains(witness) == true else { return }
+        guard contracts[id]?.witnesses.contains(witness) == true,
+            valid.ownSignatureChecked || isSignedItself(entry)
+        else { return }
         contracts[id]?.witnessLogs[witness, default: WitnessLog()].fold(entry)
         if let receipt = try? entry.read(Receipt.self) {
             settle(OutboxKey(statement: receipt.subject, recipient: witness))
             if receipt.log != nil { lookForTakenBack(in: id) }
         }
+    }
+
+    private func isSignedItself(_ entry: Entry) -> Bool {
+        guard let keyID = entry.header.key, let key = keyLogs.key(entry.header.author, keyID) else {
+            return false
+        }
+        return (try? ValidEntry(entry, byCheckedKey: key, checker: checker)) != nil
     }
 
     // MARK: - Showing it
@@ -97,7 +110,7 @@ extension Node {
         -> WitnessLog.Closing?
     {
         let deadline = fold.closingDeadline(
-            of: record, shownBy: held.receipts(showing: record), keys: keyLookup, checker: checker)
+            of: record, shownBy: held.receipts(showing: record))
         guard let deadline, let version = fold.state.record(record)?.version else { return nil }
         return .init(record: record, version: version, deadline: deadline)
     }
@@ -106,9 +119,7 @@ extension Node {
     /// step that started its clock so late.
     public func lateness(of record: Int64, in contract: ContractID) -> Int64 {
         guard let held = contracts[contract], let fold = held.fold else { return 0 }
-        return fold.lateness(
-            of: record, shownBy: held.receipts(showing: record), keys: keyLookup, checker: checker)
-            ?? 0
+        return fold.lateness(of: record, shownBy: held.receipts(showing: record)) ?? 0
     }
 
     /// Asks the witnesses for what a default needs, once for each deadline. Who asks for the default and

@@ -4,6 +4,7 @@ import Entries
 import Identity
 import Logs
 import NodeCore
+import Replication
 import Simulation
 import Testing
 
@@ -124,6 +125,41 @@ import Testing
             Issue.record("a signature that nobody made")
             return
         }
+    }
+
+    @Test func `a receipt that nobody signed keeps no request out, whatever vouches for it`() throws {
+        var (market, id) = try WitnessTests.option(witnesses: Self.witnesses, threshold: 2)
+        try market.pay("alice", "bob", id)
+        // Bob, who sequences, hears of the request last; wei writes by hand.
+        for name in market.names where name != "bob" { market.network.disconnect("bob", name) }
+        for name in market.names where name != "wei" { market.network.disconnect("wei", name) }
+        let held = try market.held("alice", id)
+        let log = LogID.witness(of: held.log, author: market.did("wei"))
+        let kept = try #require(market.network.stores["wei"]?.entries(of: log))
+        try market.act("alice", id, "exercise", ["n": Market.units(10)])
+        let request = try #require(market.held("alice", id).requests.values.first?.entry)
+        func word(_ subject: EntryID, after kept: [Entry]) throws -> Entry {
+            try market.entry(
+                by: "wei", kind: Kind.receipt.rawValue, body: Receipt(subject: subject).wire,
+                in: log, topic: held.key.topic, after: kept)
+        }
+        let spoilt = try ForkTests.spoiled(word(request.id, after: kept))
+        let above = try word(held.proposalEntry.id, after: kept + [spoilt])
+        market.network.connect("wei", "bob")
+        market.network.settle()
+        let head = Message.Head(log: log, sequence: UInt64(kept.count) + 2, id: above.id)
+        market.network.inject(Message.heads([head]).frame, from: "wei", to: "bob")
+        let run = [spoilt, above].map(\.wire)
+        market.network.inject(Message.entries(run, done: true).frame, from: "wei", to: "bob")
+        market.network.settle()
+        #expect(market.network["bob"].chains.head(log) == Int64(kept.count) + 2)
+
+        WitnessTests.pass(&market, days: 1)
+        for name in ["alice", "xin", "yan"] { market.network.connect("bob", name) }
+        market.network.settle()
+        let step = try market.held("bob", id).fold?.steps.last
+        #expect(step?.request == request.id && step?.void == nil)
+        #expect(try market.held("bob", id).refused.isEmpty)
     }
 
     @Test func `a default needs M whole closings of just that deadline, made after it`() throws {

@@ -91,7 +91,7 @@ extension Node {
     private static func fitting(_ run: ArraySlice<Entry>) -> ArraySlice<Entry> {
         var bytes = 0
         return run.prefix(Int(ReplicationLimit.rangeEntries)).prefix { entry in
-            bytes += entry.wire.count + 4
+            bytes += entry.wire.count
             return bytes <= ReplicationLimit.answerBytes
         }
     }

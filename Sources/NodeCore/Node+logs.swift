@@ -58,7 +58,7 @@ extension Node {
     mutating func take(_ valid: ValidEntry, from peer: PeerID?) {
         changes.append(.entry(valid, own: valid.header.author == own.did))
         fold(valid)
-        announce(valid.entry, from: peer)
+        announce(valid, from: peer)
     }
 
     /// The entry's meaning: chain, keys, book, line, contract.
@@ -363,12 +363,16 @@ extension Node {
         settleRecovery()
     }
 
-    mutating func announce(_ entry: Entry, from source: PeerID?) {
+    private mutating func announce(_ valid: ValidEntry, from source: PeerID?) {
+        let entry = valid.entry
         guard let place = entry.header.log else { return }
         let topics = planted(.topicLeak) ? [alliance.topic] : topics(of: entry)
         if place.sequence == 1, let topic = entry.header.topic, isAlliance(topic) {
             announceKeys(of: entry.header.author, in: topic, from: source)
         }
+        // Alone it may be refused, and the connection with it. Whoever is told of the one that vouches for
+        // it misses those below, and asks for them together.
+        guard valid.ownSignatureChecked else { return }
         if let topic = entry.header.topic, livePush.trees[topic] != nil {
             push(entry, place, in: topic, from: source)
         }

@@ -44,7 +44,7 @@ extension Node {
         }
     }
 
-    private func isSignedItself(_ entry: Entry) -> Bool {
+    func isSignedItself(_ entry: Entry) -> Bool {
         guard let keyID = entry.header.key, let key = keyLogs.key(entry.header.author, keyID) else {
             return false
         }

@@ -369,9 +369,15 @@ extension Message {
         }
         func wires() throws(MessageRefusal) -> [[UInt8]] {
             var entries: [[UInt8]] = []
+            var bytes = 0
             while !rest.isEmpty {
-                entries.append(Array(try take(Int(try number(4)))))
-                guard entries.count <= Int(ReplicationLimit.rangeEntries) else {
+                let entry = Array(try take(Int(try number(4))))
+                bytes += entry.count
+                entries.append(entry)
+                // What is vouched for only together must fit in whatever answer it is passed on in.
+                guard entries.count <= Int(ReplicationLimit.rangeEntries),
+                    entries.count == 1 || bytes <= ReplicationLimit.answerBytes
+                else {
                     throw malformed()
                 }
             }

@@ -176,7 +176,7 @@ public struct MemoryStore: Sendable {
                 (Int64(clamping: request.from)...Int64(clamping: request.to)).contains(sequence)
             else { continue }
             let wire = entry.wire
-            size += wire.count + 4
+            size += wire.count
             if size > ReplicationLimit.answerBytes, !wires.isEmpty {
                 return .entries(wires, done: false)
             }

@@ -135,6 +135,8 @@ import Testing
         (8, [2], "a flag of 2"),
         (8, [1, 0, 0, 0, 2, 9], "an entry cut short"),
         (8, [1] + [UInt8](repeating: 0, count: 4 * 257), "more entries than a range has"),
+        (8, [1] + entries(of: 100 * 1024, 100 * 1024 + 1), "more bytes than an answer has"),
+        (15, entries(of: 1, 200 * 1024), "more bytes than a branch has"),
         (13, [UInt8](repeating: 0, count: 31), "a log cut short"),
         (13, [UInt8](repeating: 0, count: 33), "a log and more"),
         (17, [], "no code"),
@@ -155,6 +157,25 @@ import Testing
         (18, [0], "a ping with no whole time"),
         (19, [UInt8](repeating: 0, count: 9), "a pong with more than a time"),
     ]
+
+    static func entries(of sizes: Int...) -> [UInt8] {
+        sizes.flatMap { size in
+            var bytes: [UInt8] = []
+            bytes.append(bigEndian: UInt32(size))
+            return bytes + [UInt8](repeating: 7, count: size)
+        }
+    }
+
+    @Test func `an answer holds as many bytes as it may, or one entry of any size`() throws {
+        for sizes in [[100 * 1024, 100 * 1024], [200 * 1024 + 1]] {
+            let wires = sizes.map { [UInt8](repeating: 7, count: $0) }
+            let frame = Message.entries(wires, done: true).frame
+            guard case .entries(wires, true) = try Message(frame) else {
+                Issue.record("\(sizes)")
+                continue
+            }
+        }
+    }
 
     @Test func `what is not strict is malformed`() {
         for (type, payload, why) in Self.refused {

@@ -220,6 +220,26 @@ import Testing
         #expect(chains.first { $0.0 == honest.id }?.1 == 0)
     }
 
+    @Test func `an entry that only the next one vouches for parts nobody`() throws {
+        var play = try Line()
+        // All know judge, and bob knows alice alone.
+        for name in ["carol", "judge"] { play.market.network.disconnect("bob", name) }
+        play.market.network.disconnect("alice", "carol")
+        let sold = try Self.spoiled(
+            Self.grant(play.market, play.log, units: 200, leaves: 0, tag: 2, after: play.trunk))
+        let next = try play.market.entry(
+            by: "bob", kind: Kind.adjust.rawValue,
+            body: Adjust(total: 300, remaining: 0, reason: "as it was").wire, in: play.log,
+            topic: Self.alliance(play.market), after: play.trunk + [sold])
+        play.market.answer([sold, next], from: "bob", to: "alice")
+        for name in ["alice", "judge", "carol"] {
+            #expect(
+                play.market.network[name].chains.head(play.log) == next.header.log?.sequence,
+                "\(name)")
+        }
+        #expect(play.market.network.closed.isEmpty)
+    }
+
     @Test func `the lowest fork counts, whichever proof comes first`() throws {
         for order in [[0, 1], [1, 0]] {
             var play = try Line()

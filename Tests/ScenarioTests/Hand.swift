@@ -92,6 +92,23 @@ extension Market {
         }
     }
 
+    /// A run that `sender`'s own node never wrote, as it comes in answer to a head. Then he hangs up, and
+    /// the others talk.
+    mutating func answer(_ run: [Entry], from sender: String, to receiver: String) {
+        guard let newest = run.last, let place = newest.header.log else { return }
+        if !network.isConnected(sender, receiver) {
+            network.connect(sender, receiver)
+            network.settle()
+        }
+        let head = Message.Head(
+            log: place.log, sequence: UInt64(place.sequence), id: newest.id)
+        network.inject(Message.heads([head]).frame, from: sender, to: receiver)
+        network.inject(
+            Message.entries(run.map(\.wire), done: true).frame, from: sender, to: receiver)
+        network.disconnect(sender, receiver)
+        network.settle()
+    }
+
     /// Everything of a node that an attack could have changed.
     func trace(_ name: String) -> [String] {
         let node = network[name]

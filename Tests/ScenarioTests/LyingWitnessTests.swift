@@ -127,7 +127,8 @@ import Testing
         }
     }
 
-    @Test func `a receipt that nobody signed keeps no request out, whatever vouches for it`() throws {
+    @Test func `a receipt that nobody signed keeps no request out, whatever vouches for it`() throws
+    {
         var (market, id) = try WitnessTests.option(witnesses: Self.witnesses, threshold: 2)
         try market.pay("alice", "bob", id)
         // Bob, who sequences, hears of the request last; wei writes by hand.

@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Entries
 import Identity
+import Logs
 import NodeCore
 import Simulation
 import Testing
@@ -210,6 +211,39 @@ import Testing
         for name in ["alice", "bob", "judge", "wei"] { market.restart(name) }
         #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
         #expect(try market.held("bob", id).fold?.epoch == 1)
+    }
+
+    @Test func `what an issuer wrote and did not sign holds up no step of the arbiter`() throws {
+        var (market, id) = try Self.option(witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        for name in market.names where name != "bob" { market.network.disconnect("bob", name) }
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        // Just the entry that the step would embed, under another that vouches for it.
+        let grant = try #require(market.held("judge", id).fold?.grants.first)
+        let trunk = try #require(market.network.stores["bob"]?.entries(of: grant.line))
+        let left = try #require(market.network["judge"].lines[grant.line]?.line.remaining)
+        let firm = Firm(
+            grant: grant.grant, units: 100, until: market.at(days: 300), remaining: left)
+        let spoiled = try ForkTests.spoiled(
+            market.entry(
+                by: "bob", kind: Kind.firm.rawValue, body: firm.wire, in: grant.line,
+                topic: ForkTests.alliance(market), after: trunk))
+        let adjust = try market.entry(
+            by: "bob", kind: Kind.adjust.rawValue,
+            body: Adjust(total: 300, remaining: left, reason: "as it was").wire, in: grant.line,
+            topic: ForkTests.alliance(market), after: trunk + [spoiled])
+        market.answer([spoiled, adjust], from: "bob", to: "judge")
+        #expect(market.network["judge"].lines[grant.line]?.fault == nil)
+
+        Self.pass(&market, days: 3)
+        try market.network.command("judge") { try $0.takeOver(id) }
+        market.network.settle()
+        for _ in 0..<3 { Self.pass(&market, days: 0) }
+        for name in ["alice", "judge"] {
+            let state = try market.state(name, id)
+            #expect(state.records.contains { $0.family == "exercise" }, "\(name)")
+        }
+        #expect(try market.held("judge", id).refused.isEmpty)
     }
 
     @Test func `an arbiter that took over changes its key, and a restart forgets nothing`() throws {

@@ -179,20 +179,19 @@ extension Node {
 
     // MARK: - Runs that do not fit
 
-    /// `run` up to its newest entry that is signed for itself, where what lies above was still to come;
-    /// `nil` where none is, or where the peer has no more: then it is its own fault.
-    func fitting(_ run: [Entry], from peer: PeerID) -> [Entry]? {
+    /// Whether the peer named more above `run`, still to come. Where it did not, a last entry that nobody
+    /// vouches for is its own fault.
+    func isCutShort(_ run: [Entry], from peer: PeerID) -> Bool {
         guard let last = run.last?.header.log,
-            let goal = connections[peer]?.session.goal(of: last.log),
-            goal > UInt64(last.sequence), let signed = run.lastIndex(where: isSigned)
-        else { return nil }
-        return Array(run[...signed])
+            let goal = connections[peer]?.session.goal(of: last.log)
+        else { return false }
+        return goal > UInt64(last.sequence)
     }
 
     /// The rival branch parts further down: asks for what lies below, and for as much of `run` as its first
     /// entry needs to be valid.
     mutating func stepDown(_ run: [Entry], _ place: Header.LogPlace, from peer: PeerID) {
-        let signed = Int64(run.firstIndex(where: isSigned) ?? 0)
+        let signed = Int64(run.firstIndex(where: isSignedItself) ?? 0)
         let to = UInt64(place.sequence + signed)
         let below = max(1, place.sequence - 64)
         let from = max(UInt64(below), (to + 1) - min(to, ReplicationLimit.rangeEntries))
@@ -201,13 +200,6 @@ extension Node {
             return
         }
         converse(peer) { $0.missing(place.log, from: from, to: to) }
-    }
-
-    private func isSigned(_ entry: Entry) -> Bool {
-        guard let keyID = entry.header.key, let key = keyLogs.key(entry.header.author, keyID) else {
-            return false
-        }
-        return (try? ValidEntry(entry, byCheckedKey: key, checker: checker)) != nil
     }
 
     // MARK: - A fork becomes known

@@ -254,9 +254,14 @@ extension Node {
             }
             // A range may end where the next entry alone vouches for it.
             if run, case .entry(.signatureWrong(let id)) = error, id == entries.last?.id,
-                let lower = fitting(entries, from: peer)
+                isCutShort(entries, from: peer)
             {
-                return ingest(lower.map(\.wire), run: true, from: peer)
+                if let signed = entries.lastIndex(where: isSignedItself) {
+                    return ingest(entries[...signed].map(\.wire), run: true, from: peer)
+                }
+                // Who is busy answers in pieces this small, whoever wrote them: another time, then.
+                connections[peer]?.session.gaveUp(on: place.log)
+                return
             }
             return refuse(error, entries, place: place, from: peer)
         }

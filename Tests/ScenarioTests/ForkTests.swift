@@ -220,7 +220,9 @@ import Testing
         #expect(chains.first { $0.0 == honest.id }?.1 == 0)
     }
 
-    @Test func `an entry that only the next one vouches for parts nobody`() throws {
+    /// `busy`: who passes it on answers each question with one entry, as under load.
+    @Test(arguments: [false, true])
+    func `an entry that only the next one vouches for parts nobody`(_ busy: Bool) throws {
         var play = try Line()
         // All know judge, and bob knows alice alone.
         for name in ["carol", "judge"] { play.market.network.disconnect("bob", name) }
@@ -231,7 +233,22 @@ import Testing
             by: "bob", kind: Kind.adjust.rawValue,
             body: Adjust(total: 300, remaining: 0, reason: "as it was").wire, in: play.log,
             topic: Self.alliance(play.market), after: play.trunk + [sold])
+        if busy {
+            play.market.network.passing = { flight in
+                guard flight.from == "alice", let message = try? Message(flight.frame),
+                    case .entries(let wires, _) = message
+                else { return flight.frame }
+                return Message.entries(Array(wires.prefix(1)), done: false).frame
+            }
+        }
         play.market.answer([sold, next], from: "bob", to: "alice")
+        if busy {
+            #expect(play.market.network["judge"].chains.head(play.log) == 2)
+            play.market.network.passing = nil
+            play.market.network.pass(milliseconds: 61_000)
+            play.market.network.tick()
+            play.market.network.settle()
+        }
         for name in ["alice", "judge", "carol"] {
             #expect(
                 play.market.network[name].chains.head(play.log) == next.header.log?.sequence,

@@ -174,13 +174,18 @@ final class Runtime: Service {
 
     private func decide(_ batch: Inbox.Batch, _ node: inout Node, _ turn: inout Turn) {
         let began = Clock.uptime()
-        for (input, claim) in batch {
-            node.begin(at: Clock.now(), seed: Entropy.seed())
-            if let answer = input(&node) { turn.answers.append(answer) }
+        func collect() {
             turn.changes += node.takeChanges()
             turn.directives += node.takeDirectives()
+        }
+        for (input, claim) in batch {
+            // Only commands read the overview, which each collecting brings up to date.
+            if claim == nil { collect() }
+            node.begin(at: Clock.now(), seed: Entropy.seed())
+            if let answer = input(&node) { turn.answers.append(answer) }
             if claim != nil { turn.frames += 1 }
         }
+        collect()
         turn.nanoseconds += Clock.uptime() - began
     }
 

@@ -125,6 +125,7 @@ extension World {
         if machines[to].trick == .replayer, machines[to].recorded.count < 2_000 {
             machines[to].recorded.append((parcel.print, parcel.frame))
         }
+        guard hears(parcel.frame, at: to) else { return }
         let peer = Link.peer(parcel.link, isLeft: parcel.toLeft)
         turn(to) { $0.received(parcel.frame, from: peer) }
     }

@@ -46,6 +46,17 @@ extension World {
         }
     }
 
+    /// Half of those who withhold also know of no request that was sent to them: what witnesses say of it is
+    /// all that their nodes learn.
+    func hears(_ frame: Frame, at index: Int) -> Bool {
+        guard machines[index].trick == .withholder, !isHealed, frame.type == 10,
+            machines[index].did.words.3 % 2 == 0, case .put(let box)? = try? Message(frame),
+            let plain = machines[index].own.key.open(box),
+            let sealed = try? Sealed(strict: plain)
+        else { return true }
+        return sealed.statement.kind != .request
+    }
+
     /// Entries served with a bit changed in one that is not the last: its own signature is not checked.
     private func tampered(_ frame: Frame) -> Frame {
         guard malice.below(2) == 0, case .entries(var wires, let done) = try? Message(frame),

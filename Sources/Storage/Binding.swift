@@ -23,17 +23,28 @@ struct Binding: ~Copyable {
         guard code == 0 else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
     }
 
-    /// Without a copy on the way: SQLite makes its own.
-    mutating func add<K>(_ value: Fixed32<K>) throws {
-        let (a, b, c, d) = value.words
+    mutating func add<K>(_ value: Fixed32<K>?) throws {
+        guard let (a, b, c, d) = value?.words else { return try skip() }
         try withUnsafeBytes(of: (a.bigEndian, b.bigEndian, c.bigEndian, d.bigEndian)) { bytes in
-            guard let base = bytes.baseAddress else { return }
-            try add(
-                Data(
-                    bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count,
-                    deallocator: .none))
+            try add(bytes)
         }
     }
+
+    mutating func add(_ value: [UInt8]?) throws {
+        guard let value else { return try skip() }
+        try value.withUnsafeBytes { try add($0) }
+    }
+
+    /// Without a copy on the way: SQLite makes its own.
+    private mutating func add(_ bytes: UnsafeRawBufferPointer) throws {
+        guard let base = bytes.baseAddress else { return try add(Data()) }
+        try add(
+            Data(
+                bytesNoCopy: UnsafeMutableRawPointer(mutating: base), count: bytes.count,
+                deallocator: .none))
+    }
+
+    private mutating func skip() throws { try add(Int64?.none) }
 
     consuming func execute() throws { try statement.execute() }
 

@@ -149,22 +149,34 @@ extension GRDB.Database {
         guard let place = entry.header.log else {
             throw StorageRefusal.lawBroken(detail: "\(entry.id) is no log entry")
         }
-        // Numbered by SQLite itself: the newest own number is the end of an index.
-        let number = own ? "(SELECT coalesce(max(ownNumber), 0) + 1 FROM entry)" : "NULL"
-        try run(
-            """
-            INSERT INTO entry (id, log, sequence, previous, author, kind, header, signature, body,
-                isRival, ownNumber, ownSignatureChecked)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \(number), ?)
-            ON CONFLICT (id) DO NOTHING
-            """,
-            [
-                entry.id.data, place.log.data, place.sequence, place.previous?.data,
-                entry.header.author.data, entry.header.kind, Data(entry.headerBytes),
-                Data(entry.signature.bytes), entry.body.map { Data($0) }, isRival,
-                valid.ownSignatureChecked,
-            ])
+        var row = try binding(own ? Self.ownEntry : Self.entry)
+        try row.add(entry.id)
+        try row.add(place.log)
+        try row.add(place.sequence)
+        try row.add(place.previous)
+        try row.add(entry.header.author)
+        try row.add(entry.header.kind)
+        try row.add(entry.headerBytes)
+        try row.add(entry.signature.bytes)
+        try row.add(entry.body)
+        try row.add(isRival)
+        try row.add(valid.ownSignatureChecked)
+        try row.execute()
         if changesCount == 0 { try requireSame(entry, in: "entry") }
+    }
+
+    private static let entry = insertion(number: "NULL")
+    /// Numbered by SQLite itself: the newest own number is the end of an index.
+    private static let ownEntry = insertion(
+        number: "(SELECT coalesce(max(ownNumber), 0) + 1 FROM entry)")
+
+    private static func insertion(number: String) -> String {
+        """
+        INSERT INTO entry (id, log, sequence, previous, author, kind, header, signature, body,
+            isRival, ownNumber, ownSignatureChecked)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \(number), ?)
+        ON CONFLICT (id) DO NOTHING
+        """
     }
 
     private func insert(_ valid: ValidEntry, about contract: ContractID?) throws {

@@ -340,6 +340,51 @@ import Testing
         #expect(play.market.network["judge"].forked(log) == 1)
     }
 
+    @Test func `a key log that parts lower than one side holds comes out, and they fall quiet`()
+        throws
+    {
+        var play = try ForkTests.Line()
+        let bob = try #require(play.market.network.own("bob"))
+        let code = try #require(play.market.network.recoveryCode("bob"))
+        let log = LogID.key(author: bob.did)
+        let first = try #require(play.market.network.stores["bob"]?.entries(of: log).first)
+        func next(_ index: UInt32, after: Entry, _ reason: String) throws -> Entry {
+            let key = code.nextKey(index: index)
+            let body = KeyBody(
+                publicKey: key.publicKey,
+                nextKeyHash: .nextKey(code.nextKey(index: index + 1).publicKey),
+                reason: reason
+            ).wire
+            var header = after.header
+            header.bodyHash = SHA256.hash(body)
+            header.bodySize = Int64(body.count)
+            header.place = .log(
+                .init(log: log, sequence: Int64(index), previous: after.id))
+            return try ValidEntry(signing: header, body: body, by: key).entry
+        }
+        let one = try next(2, after: first, "one")
+        let higher = try next(3, after: one, "one")
+        let other = try next(2, after: first, "other")
+        for name in ["alice", "carol", "judge"] { play.market.network.disconnect("bob", name) }
+        play.market.network.disconnect("alice", "carol")
+        play.market.network.disconnect("alice", "judge")
+        for (entries, name) in [([one, higher], "alice"), ([other], "carol")] {
+            play.market.network.connect("bob", name)
+            play.market.network.settle()
+            for entry in entries { play.market.push(entry, from: "bob", to: name) }
+            play.market.network.disconnect("bob", name)
+            play.market.network.settle()
+        }
+        #expect(play.market.network["alice"].keyLogs.inForce(bob.did)?.id == higher.id)
+        #expect(play.market.network["carol"].keyLogs.inForce(bob.did)?.id == other.id)
+        play.market.network.connect("alice", "carol")
+        #expect(play.market.network.settle(limit: 1_000) < 1_000)
+        for name in ["alice", "carol"] {
+            #expect(play.market.network[name].forked(log) == 2, "\(name)")
+        }
+        #expect(play.market.network.closed.isEmpty)
+    }
+
     @Test func `an unknown kind in a line's log halts it as newer, and no fault is seen`() throws {
         var play = try ForkTests.Line()
         let newer = try play.market.entry(

@@ -71,7 +71,7 @@ let pureRooms: [Target] = [
     room("Logs", ["Entries", "Capacity", "Identity", trees]),
     room("Entries", ["Identity", "Capacity"]),
     room("Ledger", ["Identity", "Capacity", trees]),
-    room("Replication", ["Identity"]),
+    room("Replication", ["Identity", trees]),
     room("Identity", ["CSodium"]),
     room("Capacity", [trees]),
     .systemLibrary(

@@ -345,14 +345,14 @@ class Trade(Care, Story):
         hold("https://" in refused, f"says what would be right: {refused}")
         choose(o_desktop="off", o_detail="full", e_quiet="00:00-23:59", e_email="anna@example.org", e_smtp="smtp://127.0.0.1:9",
                e_smtp__user="anna", e_smtp__password="not a word", e_webhook="http://127.0.0.1:9/x")
-        z.wait(lambda: z.one("#room > .notice.good"), "keeps what was chosen")
+        z.wait(lambda: z.one("#room > .notice.good[role=status]"), "keeps what was chosen")
         set = self.zhijian("notify", "show")
         hold(set["webhook"].endswith(":9/x") and set["full"] and set["quiet"] == "00:00-23:59", f"the node knows it: {set}")
         password = set["mail"]["password_file"]
         hold(open(password).read() == "not a word" and os.stat(password).st_mode & 0o077 == 0, "the password is the owner's alone")
         hold("not a word" not in driver.page_source, "no page shows a password")
         choose(e_email="", e_webhook="")
-        z.wait(lambda: z.one("#room > .notice.good"), "keeps that nothing is told")
+        z.wait(lambda: z.one("#room > .notice.good[role=status]"), "keeps that nothing is told")
         set = self.zhijian("notify", "show")
         hold(set["mail"] is None and set["webhook"] is None, f"nobody is told: {set}")
         self.say("how the owner is told was chosen on a page")

@@ -93,7 +93,7 @@ class Pages:
         said = preview.text
         before = self.driver.find_element(By.TAG_NAME, "html")
         preview.find_element(By.CSS_SELECTOR, "button.primary").click()
-        self.wait(lambda: self.one("#room > .notice.good") and not self.all("dialog[open]"), "says that it is signed")
+        self.wait(lambda: self.one("#room > .notice.good[role=status]") and not self.all("dialog[open]"), "says that it is signed")
         return said
 
     def act(self, holding):

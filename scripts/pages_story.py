@@ -100,7 +100,7 @@ class Owner(Pages):
             hold(text in preview.text, f"{self.name}: the preview does not say {text}: {preview.text}")
         signed = time.time()
         preview.find_element("css selector", "button.primary").click()
-        self.wait(lambda: self.one("#room > .notice.good") and not self.all("dialog[open]"), "says that it is signed")
+        self.wait(lambda: self.one("#room > .notice.good[role=status]") and not self.all("dialog[open]"), "says that it is signed")
         return signed
 
     def item(self, *texts):
@@ -175,7 +175,7 @@ class PagesStory(Story):
                 form = lambda: owner.one("form.act:has(input[name='o.address'])")
                 owner.type(form, o_address=other.address)
                 owner.review(form)
-                owner.wait(lambda: owner.one("#room > .notice.good"), "keeps the address")
+                owner.wait(lambda: owner.one("#room > .notice.good[role=status]"), "keeps the address")
         for owner in owners:
             owner.room("a")
             owner.wait(lambda: [r for r in owner.all("tbody tr") if owner.words["connected"] in r.text][2], "is connected to all")

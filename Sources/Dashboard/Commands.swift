@@ -469,7 +469,7 @@ extension View {
                     ]
                 }),
             "contracts": .object(grades), "lines": .number(node.lines.count),
-            "known_people": .number(node.book.authors.count), "forks": forks(),
+            "known_people": .number(node.book.count), "forks": forks(),
         ]
     }
 

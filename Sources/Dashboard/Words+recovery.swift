@@ -47,20 +47,22 @@ extension Recovery.Waiting {
                 "\(name(ahead.did)) 持有您的第 \(ahead.sequence) 条，此处尚未收到"
             )
         }
-        let names = missing.map(name)
-        guard !names.isEmpty else {
+        guard !missing.isEmpty else {
             return ("it waits for an answer of any member of the alliance", "等待联盟中任一成员答复")
         }
-        return oneIsEnough
-            ? (
-                "it waits for an answer of \(names.joined(separator: " or "))",
-                "等待 \(names.joined(separator: "或")) 答复"
-            )
-            : (
-                "it waits for an answer of \(names.joined(separator: " and "))",
-                "等待 \(names.joined(separator: "与")) 答复"
-            )
+        let names = named.map(name)
+        let others = missing.count - names.count
+        let english = names + (others > 0 ? ["\(others) others"] : [])
+        let chinese = names + (others > 0 ? ["另外 \(others) 位"] : [])
+        return (
+            "it waits for an answer of "
+                + english.joined(separator: oneIsEnough ? " or " : " and "),
+            "等待 \(chinese.joined(separator: oneIsEnough ? "或" : "与")) 答复"
+        )
     }
+
+    /// Of many the first few: an alliance may have thousands of members.
+    var named: ArraySlice<DID> { missing.count > 4 ? missing.prefix(3) : missing[...] }
 }
 
 extension View {
@@ -84,9 +86,9 @@ extension View {
                         ],
                         "recovering": .bool(waiting.reason != nil),
                         "waits_for": .array(
-                            waiting.missing.map {
+                            waiting.named.map {
                                 ["did": .string($0.did), "name": .string(name($0))]
-                            }),
+                            }), "waits_for_count": .number(waiting.missing.count),
                         "one_is_enough": .bool(waiting.oneIsEnough),
                         "behind": .array(
                             waiting.behind.map {

@@ -62,6 +62,8 @@ public struct Entry: Hashable, Sendable {
 /// Entry { 1 header, 2 signature, 3 body }
 extension Entry: WireMessage {
     public func write(to writer: inout WireWriter) {
+        // Three tags and lengths of up to five bytes, and the signature.
+        writer.reserve(headerBytes.count + 64 + (body?.count ?? 0) + 18)
         writer.bytes(1, headerBytes)
         writer.bytes(2, signature.bytes)
         writer.bytes(3, body)

@@ -59,6 +59,9 @@ public struct WireWriter {
         always(field, value)
     }
 
+    /// Room for so many bytes more: what is kept for long keeps nothing empty.
+    mutating func reserve(_ count: Int) { bytes.reserveCapacity(bytes.count + count) }
+
     public mutating func text(_ field: Int, _ value: String) {
         bytes(field, Array(value.utf8))
     }

@@ -25,22 +25,35 @@ extension Fixed32 where Kind == PublicKeyKind {
 private enum DIDKey {
     static let alphabet = Array("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".utf8)
 
+    /// Five letters at a time: names are written many times to each page.
+    private static let group: UInt64 = 58 * 58 * 58 * 58 * 58
+
     static func text(_ key: [UInt8]) -> String {
-        var digits: [UInt8] = []
-        for byte in [0xed, 0x01] + key {
-            var carry = Int(byte)
-            for index in digits.indices {
-                carry += Int(digits[index]) << 8
-                digits[index] = UInt8(carry % 58)
-                carry /= 58
+        // The lowest group first; the prefix is not zero, thus no letter is lost.
+        var groups: [UInt64] = [0xed01]
+        groups.reserveCapacity(10)
+        for start in stride(from: 0, to: key.count, by: 4) {
+            var carry = key[start..<start + 4].reduce(0) { $0 << 8 | UInt64($1) }
+            for index in groups.indices {
+                carry += groups[index] << 32
+                groups[index] = carry % group
+                carry /= group
             }
             while carry > 0 {
-                digits.append(UInt8(carry % 58))
-                carry /= 58
+                groups.append(carry % group)
+                carry /= group
             }
         }
-        let letters = digits.reversed().map { alphabet[Int($0)] }
-        return "did:key:z" + String(decoding: letters, as: UTF8.self)
+        var letters: [UInt8] = []
+        letters.reserveCapacity(5 * groups.count)
+        for var rest in groups {
+            for _ in 0..<5 {
+                letters.append(alphabet[Int(rest % 58)])
+                rest /= 58
+            }
+        }
+        while letters.last == alphabet[0] { letters.removeLast() }
+        return "did:key:z" + String(decoding: letters.reversed(), as: UTF8.self)
     }
 
     static func keyBytes(_ text: String) -> [UInt8]? {

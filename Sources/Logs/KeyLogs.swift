@@ -1,5 +1,6 @@
 public import Capacity
 public import Entries
+internal import HashTreeCollections
 public import Identity
 
 /// The keys of every author this node knows, from their key logs.
@@ -7,7 +8,7 @@ public import Identity
 /// A key log starts with the identity itself, signed by the key in its body; each later entry is signed
 /// by the key that it reveals, which must match the commitment before it.
 public struct KeyLogs: Sendable {
-    private var logs: [DID: [Held]] = [:]
+    private var logs: TreeDictionary<DID, [Held]> = [:]
 
     public struct Held: Hashable, Sendable {
         public let id: EntryID
@@ -16,6 +17,10 @@ public struct KeyLogs: Sendable {
         public let time: Instant
         /// Why the key before it was replaced, as its author says.
         public let reason: String
+        /// The key entry itself. Many are kept and few are asked for: bytes take half of what is read from them.
+        public let wire: [UInt8]
+
+        var entry: Entry? { try? Entry(strict: wire) }
     }
 
     public init() {}
@@ -37,7 +42,19 @@ public struct KeyLogs: Sendable {
 
     public func knows(_ author: DID) -> Bool { logs[author] != nil }
 
+    public func contains(where isWanted: (DID) -> Bool) -> Bool {
+        logs.keys.contains(where: isWanted)
+    }
+
     public func entries(of author: DID) -> [Held] { logs[author] ?? [] }
+
+    /// The key entries of `author` themselves, for handshakes and for steps that embed them.
+    public func log(of author: DID) -> [Entry] { entries(of: author).compactMap(\.entry) }
+
+    /// Those of them that `isWanted`, by their ids.
+    public func log(of author: DID, where isWanted: (EntryID) -> Bool) -> [Entry] {
+        entries(of: author).filter { isWanted($0.id) }.compactMap(\.entry)
+    }
 
     /// Checks the next key entry of its author. Key entries carry the key that signs them.
     public func decide(_ entry: Entry, checker: SignatureChecker) throws(LogRefusal) -> ValidEntry {
@@ -77,6 +94,6 @@ public struct KeyLogs: Sendable {
         logs[valid.header.author, default: []].append(
             Held(
                 id: valid.id, key: body.publicKey, nextKeyHash: body.nextKeyHash,
-                time: valid.header.time, reason: body.reason))
+                time: valid.header.time, reason: body.reason, wire: valid.entry.wire))
     }
 }

@@ -95,21 +95,21 @@ extension PublicLog {
 
 /// All that one author says in public, in every alliance that the reader sees.
 public struct PublicWord: Sendable {
-    private var logs: [TopicID: PublicLog] = [:]
+    /// By alliance. Most people speak in one.
+    private var logs: [PublicLog] = []
     /// By time, then by alliance: of two lines that overlap the later is invalid, wherever it was opened.
     public private(set) var openings: [PublicLog.Opening] = []
 
-    public subscript(alliance: TopicID) -> PublicLog? { logs[alliance] }
-    public var alliances: [TopicID] { logs.keys.sorted() }
+    public subscript(alliance: TopicID) -> PublicLog? { logs.first { $0.alliance == alliance } }
+    public var alliances: [TopicID] { logs.map(\.alliance) }
 
-    private var all: [PublicLog] { alliances.compactMap { logs[$0] } }
-    public var profile: Profile? { all.lazy.compactMap(\.profile).first }
-    public var offers: [PublicLog.StandingOffer] { all.flatMap(\.offers) }
+    public var profile: Profile? { logs.lazy.compactMap(\.profile).first }
+    public var offers: [PublicLog.StandingOffer] { logs.flatMap(\.offers) }
     public var wishes: [PublicLog.StandingWish] {
-        all.flatMap(\.wishes.values).sorted { ($0.time, $0.id) < ($1.time, $1.id) }
+        logs.flatMap(\.wishes.values).sorted { ($0.time, $0.id) < ($1.time, $1.id) }
     }
-    public var newerAt: Int64? { all.lazy.compactMap(\.newerAt).first }
-    public var folded: Int64 { all.reduce(0) { $0 + $1.folded } }
+    public var newerAt: Int64? { logs.lazy.compactMap(\.newerAt).first }
+    public var folded: Int64 { logs.reduce(0) { $0 + $1.folded } }
 
     /// The opening that counts: the first, though the line be opened in another alliance again.
     public func opening(of log: LogID) -> PublicLog.Opening? { openings.first { $0.log == log } }
@@ -129,13 +129,16 @@ public struct PublicWord: Sendable {
     }
 
     fileprivate mutating func fold(_ entry: Entry, _ alliance: TopicID) -> Range<Int> {
-        let known = logs[alliance]?.openings.count ?? 0
+        let place = logs.firstIndex { $0.alliance >= alliance } ?? logs.endIndex
+        if place == logs.endIndex || logs[place].alliance != alliance {
+            logs.insert(PublicLog(author: entry.header.author, alliance: alliance), at: place)
+        }
+        let known = logs[place].openings.count
         // In its place: a copy for each entry would make a long log cost its square.
-        logs[alliance, default: PublicLog(author: entry.header.author, alliance: alliance)]
-            .fold(entry)
-        guard let openings = logs[alliance]?.openings, openings.count > known,
-            let opening = openings.last
-        else { return 0..<0 }
+        logs[place].fold(entry)
+        guard logs[place].openings.count > known, let opening = logs[place].openings.last else {
+            return 0..<0
+        }
         return insert(opening)
     }
 
@@ -167,7 +170,7 @@ public struct PublicWord: Sendable {
 
 /// Every public log of the alliances that a node takes part in.
 public struct Book: Sendable {
-    private var words: [DID: PublicWord] = [:]
+    private var words: TreeDictionary<DID, PublicWord> = [:]
     private var spokenIn: TreeDictionary<EntryID, Place> = [:]
 
     private struct Place: Sendable {

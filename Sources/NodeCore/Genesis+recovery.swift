@@ -50,6 +50,6 @@ extension KeyLogs {
 extension Node {
     /// The key entries of `author`, from the first on, as they are held here.
     public func keyLog(of author: DID) -> [ValidEntry] {
-        (keyEntries[author] ?? []).map { ValidEntry(stored: $0, ownSignatureChecked: true) }
+        keyLogs.log(of: author).map { ValidEntry(stored: $0, ownSignatureChecked: true) }
     }
 }

@@ -97,7 +97,7 @@ extension Node {
         let logs = Set(entries.compactMap { $0.header.log?.log })
             .union(inner.map { .key(author: $0) })
         let bundle = Bundle(
-            key: held.key, template: template, keys: inner.flatMap { keyEntries[$0] ?? [] },
+            key: held.key, template: template, keys: inner.flatMap { keyLogs.log(of: $0) },
             statements: held.said, entries: entries,
             forks: logs.sorted().compactMap { proofs[$0] })
         // Whoever exports what does not hold is told at once.
@@ -135,7 +135,7 @@ extension Node {
                 .init(entry: entry, bodyKey: key, requestKey: content.requestKey(from: held.key)))
         }
         let disclosure = Disclosure(
-            contract: held.id, keys: authors.flatMap { keyEntries[$0] ?? [] }, parts: parts)
+            contract: held.id, keys: authors.flatMap { keyLogs.log(of: $0) }, parts: parts)
         _ = try disclosure.opened()
         return disclosure
     }

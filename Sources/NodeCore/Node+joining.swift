@@ -186,7 +186,7 @@ extension Node {
     private mutating func ask(_ ticket: Invitation.Ticket, in topic: TopicID) throws(NodeRefusal) {
         guard let key = SigningKey(seed: SecretBytes(ticket.secret.bytes)) else { return }
         let body = Joining(
-            salt: dice.roll(), keys: keyEntries[own.did] ?? [], invitation: ticket.terms,
+            salt: dice.roll(), keys: keyLogs.log(of: own.did), invitation: ticket.terms,
             proof: key.sign(Invitation.message(topic, newcomer: own.did)))
         let entry = try sign(
             body, topic: topic, place: .init(expires: ticket.terms.expires))

@@ -164,7 +164,8 @@ extension Node {
     /// Key entries of `author` that a contract's steps have not embedded yet.
     func keysToEmbed(_ fold: Fold) -> [Entry] {
         fold.participants.flatMap { author in
-            (keyEntries[author] ?? []).dropFirst().filter { !fold.embeddedKeys.contains($0.id) }
+            let first = keyLogs.entries(of: author).first?.id
+            return keyLogs.log(of: author) { $0 != first && !fold.embeddedKeys.contains($0) }
         }
     }
 
@@ -179,7 +180,7 @@ extension Node {
     // MARK: - At the handshake
 
     public var ownKeys: [[UInt8]] {
-        let mine = keyEntries[own.did] ?? []
+        let mine = keyLogs.entries(of: own.did)
         return mine.count > 1 ? mine.map(\.wire) : []
     }
 

@@ -95,7 +95,6 @@ extension Node {
         }
         if entry.kind == .key {
             keyLogs.apply(valid)
-            keyEntries[entry.header.author, default: []].append(entry)
         } else if entry.kind == .cut, place.sequence == 1 {
             fold(cut: entry)
         } else if let contract = contractOfLog[place.log] {
@@ -401,7 +400,7 @@ extension Node {
 
     /// An author begins to take part in an alliance: whoever shares it needs its keys first.
     mutating func announceKeys(of author: DID, in topic: TopicID, from source: PeerID?) {
-        for entry in keyEntries[author] ?? [] {
+        for entry in keyLogs.log(of: author) {
             guard let place = entry.header.log else { continue }
             announce(entry, place, in: [topic], from: source)
         }

@@ -17,24 +17,29 @@ extension Node {
         if let waiting = waiting(log) { throw .recovering(waiting) }
     }
 
-    func maySign(in log: LogID) -> Bool { readOnly == nil && waiting(log) == nil }
+    func maySign(in log: LogID) -> Bool { readOnly == nil && !waits(log) }
 
     /// Whether everything that `held` may make this node write can be written: its log, where we sequence,
     /// and our lines.
     func mayWrite(for held: HeldContract) -> Bool {
-        if held.sequencer == own.did, waiting(held.fold?.writingLog ?? held.log) != nil {
+        if held.sequencer == own.did, waits(held.fold?.writingLog ?? held.log) {
             return false
         }
         return held.proposal.lines.allSatisfy { terms in
             let log = LogID.line(author: own.did, terms)
-            return lines[log] == nil || waiting(log) == nil
+            return lines[log] == nil || !waits(log)
         }
     }
 
     // MARK: - Who must answer
 
     /// Why `log` may not be signed in, and whom it waits for; `nil` where it may.
-    public func waiting(_ log: LogID) -> Recovery.Waiting? {
+    public func waiting(_ log: LogID) -> Recovery.Waiting? { waiting(log, isNaming: true) }
+
+    /// Whether it waits, which is asked each second of every log. To name whom costs a look at every member.
+    private func waits(_ log: LogID) -> Bool { waiting(log, isNaming: false) != nil }
+
+    private func waiting(_ log: LogID, isNaming: Bool) -> Recovery.Waiting? {
         guard recovery.isUnsure(log), !planted(.readOnlySigns) else { return nil }
         let recovers = recovery.isRecovering(log)
         let asked = counterparties(of: log)
@@ -67,20 +72,20 @@ extension Node {
         // know any more to whom they bound it.
         if contractOfLog[log] != nil || witnessed[log] != nil { return nil }
         let topic = allianceTopic(of: log)
-        let others = keyLogs.authors.filter { did in
+        func isOther(_ did: DID) -> Bool {
             did != own.did && (topic.map { takesPart(did, in: $0) } ?? true)
         }
-        let rest = silent(others)
-        let isHeard: Bool
-        if others.isEmpty {
-            // Alone in it, as far as is known. Whoever came in just now, or holds an old copy, does not
-            // know far enough.
-            let isSurelyAlone = !recovers && chains.head(log) > 0
-            isHeard = isSurelyAlone || recovery.answers.keys.contains { answer(of: $0, log) != nil }
-        } else {
-            isHeard = rest.isEmpty || isPatienceOver && rest.count < others.count
+        let heard = recovery.answers.keys.filter { answer(of: $0, log) != nil }
+        let isOneHeard = heard.contains { keyLogs.knows($0) && isOther($0) }
+        if isOneHeard, isPatienceOver { return nil }
+        if keyLogs.contains(where: { answer(of: $0, log) == nil && isOther($0) }) {
+            let rest = isNaming ? silent(keyLogs.authors).filter(isOther) : []
+            return waits(for: rest, oneIsEnough: true)
         }
-        return isHeard ? nil : waits(for: rest, oneIsEnough: true)
+        // Alone in it, as far as is known. Whoever came in just now, or holds an old copy, does not know far
+        // enough.
+        let isSurelyAlone = !recovers && chains.head(log) > 0
+        return isSurelyAlone || !heard.isEmpty ? nil : waits(for: [], oneIsEnough: true)
     }
 
     /// How far `did` said that `log` goes. Who says that there is more shows it; whoever does not could
@@ -171,7 +176,7 @@ extension Node {
     }
 
     /// All that may not be signed in now.
-    public var waitingLogsOfOurs: [Recovery.Waiting] { unsureLogs.compactMap(waiting) }
+    public var waitingLogsOfOurs: [Recovery.Waiting] { unsureLogs.compactMap { waiting($0) } }
 
     /// Own logs of which it is not sure that they are whole. An old copy may lack any that it writes.
     private var unsureLogs: [LogID] {
@@ -278,7 +283,7 @@ extension Node {
         }
         let unsure = unsureLogs
         for peer in connections.keys.sorted() { ask(peer, about: unsure) }
-        let sure = unsure.filter { waiting($0) == nil }
+        let sure = unsure.filter { !waits($0) }
         for log in sure { trust(log) }
         confirmMark()
         if recovery.reason != nil, !recovery.marksWrongly,

@@ -26,8 +26,6 @@ public struct Node: Sendable {
     public let agent: String
 
     public internal(set) var keyLogs = KeyLogs()
-    /// The key entries themselves, for handshakes and for steps that embed them.
-    var keyEntries: [DID: [Entry]] = [:]
     public internal(set) var chains = Chains()
     public internal(set) var book = Book()
     /// What stands in it, the cheapest first.

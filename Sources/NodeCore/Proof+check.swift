@@ -171,7 +171,7 @@ extension Node {
 
     /// Up to the newest under which `author` signed one of these; none where that is the first.
     private func keyEntries(of author: DID, in signed: [Entry]) -> [Entry] {
-        let all = keyEntries[author] ?? []
+        let all = keyLogs.log(of: author)
         let used = Set(signed.filter { $0.header.author == author }.compactMap(\.header.key))
         guard let last = all.lastIndex(where: { used.contains($0.id) }), last > 0 else { return [] }
         return Array(all[...last])

@@ -2,6 +2,7 @@ internal import Dashboard
 internal import Logging
 internal import NodeCore
 internal import Storage
+internal import Synchronization
 
 /// The disk is not trusted to keep what it was given: everything is hashed again now and then, in the
 /// background and beside the loop.
@@ -49,7 +50,7 @@ extension Runtime {
     /// A process that ended between the commit of a fork or a ruling and its reload left rows of steps in the
     /// ledger that no longer stand. They go before anyone reads them.
     func mendLedger() {
-        guard start.mayHaveLostSteps else { return }
+        guard let start = start.withLock({ $0 }), start.mayHaveLostSteps else { return }
         do {
             let found = try database.compare(to: start.ledger, repair: true)
             if !found.isEmpty { logger.notice("the ledger was written anew from what stands") }

@@ -38,7 +38,8 @@ final class Runtime: Service {
     private let receivedFrames: Counter
     private let sentFrames: Counter
     private let commits: CoreMetrics.Timer
-    let start: Node
+    /// Until the loop takes it over: a copy kept here would make it copy what it changes.
+    let start: Mutex<Node?>
     private let trouble = Mutex(Trouble())
     private let scrubbed = Mutex<DoorStatus.Scrub?>(nil)
     private let unheard = Mutex<[DoorStatus.Untold]>([])
@@ -80,7 +81,7 @@ final class Runtime: Service {
         receivedFrames = measures.counter(.receivedFrames)
         sentFrames = measures.counter(.sentFrames)
         commits = measures.timer(.commits)
-        start = Node(own: own, alliance: alliance, snapshot: snapshot)
+        start = Mutex(Node(own: own, alliance: alliance, snapshot: snapshot))
     }
 
     func run() async throws {
@@ -89,7 +90,7 @@ final class Runtime: Service {
             group.addTask { await self.tick() }
             group.addTask { await self.scrub() }
             group.addTask { await self.notify() }
-            group.addTask { await self.own(self.start) }
+            group.addTask { await self.own() }
             group.addTask {
                 try? await gracefulShutdown()
                 self.inbox.close()
@@ -108,8 +109,8 @@ final class Runtime: Service {
 
     // MARK: - The loop
 
-    private func own(_ first: Node) async {
-        var node = first
+    private func own() async {
+        guard var node = start.withLock({ $0.take() }) else { return }
         for address in node.peers { dialer.add(address) }
         // Decided, and to be written once what is being written is.
         var turn = Turn()
@@ -370,6 +371,8 @@ final class Runtime: Service {
 
     /// By then connections stand and logs are compared.
     private static let startupSeconds = 3
+    /// What peers and readers caused and left is given back as often: some milliseconds for a large node.
+    private static let restSeconds = 60
 
     private func tick() async {
         var seconds = 0
@@ -377,6 +380,7 @@ final class Runtime: Service {
             try? await Task.sleep(for: .seconds(1))
             seconds += 1
             if seconds == Self.startupSeconds { StartupPages.giveBack() }
+            if seconds % Self.restSeconds == 0 { StartupPages.trimHeap() }
             committed.tick()
             inbox.put { node in
                 node.tick()

@@ -1,12 +1,13 @@
 internal import Foundation
 internal import Glibc
 
-/// Program pages that only starting up needed. A node idles for months on small machines; what it does
-/// not run need not stay resident.
+/// Memory that only starting up needed. A node idles for months on small machines; what it does not use
+/// need not stay resident.
 enum StartupPages {
     /// Unmaps the pages of every executable file mapping. They are clean, so whatever still runs is mapped
     /// again from the page cache as it is reached.
     static func giveBack() {
+        trimHeap()
         guard let text = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8) else {
             return
         }
@@ -19,5 +20,13 @@ enum StartupPages {
             else { continue }
             madvise(start, Int(ends[1] - ends[0]), MADV_DONTNEED)
         }
+    }
+
+    /// Reading the ledger's file, or meeting a peer, leaves holes between what stays. No header that Swift
+    /// imports declares the function, and other C libraries than GNU's have none (malloc_trim(3)).
+    static func trimHeap() {
+        typealias Trim = @convention(c) (Int) -> Int32
+        guard let found = dlsym(nil, "malloc_trim") else { return }
+        _ = unsafeBitCast(found, to: Trim.self)(0)
     }
 }

@@ -1,10 +1,12 @@
+internal import HashTreeCollections
 public import Identity
 
 /// What stands for the logs of one topic, kept as they change and never made anew.
 public struct TopicItems: Sendable {
     public private(set) var tree = ItemTree()
-    private var logs: [LogID: Place] = [:]
-    private var owners: [ItemID: LogID] = [:]
+    // Trees: readers hold copies of the node, and after each of them a whole table would be copied.
+    private var logs: TreeDictionary<LogID, Place> = [:]
+    private var owners: TreeDictionary<ItemID, LogID> = [:]
 
     private struct Place: Sendable {
         /// How many logs came before this one.

@@ -147,4 +147,25 @@ import Testing
         ].map { $0.wording.en }
         #expect(Set(words).count == 4)
     }
+
+    @Test(arguments: [
+        (1, "an answer of 1", "等待 1 答复"), (4, "of 1 or 2 or 3 or 4", "1或2或3或4"),
+        (5, "of 1 or 2 or 3 or 2 others", "1或2或3或另外 2 位"),
+        (9_999, "of 1 or 2 or 3 or 9996 others", "1或2或3或另外 9996 位"),
+    ])
+    func `of many who are waited for the first three are named`(
+        count: Int, english: String, chinese: String
+    ) throws {
+        let people = try (1...count).map { number in
+            try #require(
+                DID([UInt8(number >> 8), UInt8(number & 255)] + Array(repeating: 0, count: 30)))
+        }
+        let waiting = Recovery.Waiting(
+            log: Self.log, reason: nil, missing: people, behind: [], oneIsEnough: true,
+            patience: nil)
+        let said = waiting.whom { "\((Int($0.bytes[0]) << 8) + Int($0.bytes[1]))" }
+        #expect(said.en.hasSuffix(english))
+        #expect(said.zh.contains(chinese))
+        #expect(said.en.utf8.count < 200)
+    }
 }

@@ -35,6 +35,19 @@ import Testing
         #expect(alice.did.shortDID == "…" + did.suffix(8))
     }
 
+    @Test func `what is written as a did reads back, whatever the bytes`() {
+        var random = Seeded(58)
+        let edges = (0...32).flatMap { zeros -> [[UInt8]] in
+            [0x00, 0x01, 0xff].map { rest in
+                Array(repeating: 0, count: zeros) + Array(repeating: rest, count: 32 - zeros)
+            }
+        }
+        for bytes in edges + (0..<500).map({ _ in random.bytes(32) }) {
+            let did = DID(bytes)
+            #expect(did.flatMap { DID(did: $0.did) } == did)
+        }
+    }
+
     @Test func `no letter of a did can be changed and still name the same identity`() {
         let letters = Array("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz")
         let did = Array(bob.did.did)

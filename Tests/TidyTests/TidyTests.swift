@@ -9,7 +9,7 @@ import Testing
         "Identity": ["CSodium"],
         "Entries": ["Identity", "Capacity"],
         "Ledger": ["Identity", "Capacity", "HashTreeCollections"],
-        "Replication": ["Identity"],
+        "Replication": ["Identity", "HashTreeCollections"],
         "Contracts": ["Entries", "Ledger", "Capacity", "Identity", "Yams"],
         "Market": ["Entries", "Capacity", "Identity", "HashTreeCollections"],
         "Logs": ["Entries", "Capacity", "Identity", "HashTreeCollections"],

@@ -21,6 +21,8 @@ public struct Fold: Sendable {
     public internal(set) var halt: Halt?
     /// The arbiter's claim, its ruling, and where the new epoch goes on from.
     public internal(set) var takeover: Takeover?
+    /// Rulings, and steps above a settlement, that show words of somebody whose key has not come yet.
+    public internal(set) var awaitingKey: [Entry] = []
     /// Settlements without the sequencer that came, and the one that ended the contract.
     var agreed: [Agreed] = []
     public internal(set) var settled: EntryID?
@@ -372,6 +374,11 @@ extension Fold {
     public mutating func resume() {
         if case .keyUnknown = halt { halt = nil }
         keysCame()
+        awaitingKey = []
+    }
+
+    mutating func awaitKey(_ entry: Entry) {
+        if !awaitingKey.contains(where: { $0.id == entry.id }) { awaitingKey.append(entry) }
     }
 
     /// The fork's effect on state: the fold ends below it.

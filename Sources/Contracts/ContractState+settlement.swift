@@ -79,8 +79,7 @@ extension StepRun {
                     means[transfer.from, default: 0] += Int128(transfer.amount - posted)
                 }
                 if transfer.kind == .payout {
-                    let taken = transfer.to == plan.without ? transfer.amount : posted
-                    takeEscrow(taken, from: transfer.from, for: transfer.to)
+                    takeEscrow(posted, from: transfer.from, for: transfer.to)
                 }
             }
             guard record.until != nil else { continue }

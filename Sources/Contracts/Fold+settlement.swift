@@ -62,6 +62,7 @@ extension Fold {
         } catch {
             throw .contract(error)
         }
+        try checkBooks(outcome)
         return admission(act, author, time, outcome, grants, usedLines)
     }
 

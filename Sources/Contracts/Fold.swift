@@ -259,6 +259,7 @@ extension Fold {
         } catch {
             throw .contract(error)
         }
+        try checkBooks(outcome)
         if state.defaultAct(act.record)?.transition == act.transition {
             try checkClock(of: act.record, candidate, keys: keys, checker: checker)
         }
@@ -441,6 +442,7 @@ extension Fold {
         do { outcome = try state.opening(at: candidate.time, sequence: 1) } catch {
             throw .contract(error)
         }
+        try checkBooks(outcome)
         var held: [HeldGrant] = []
         guard state.grants.count == template.lines.count else { throw .lineMissing(.grant) }
         for need in state.grants {

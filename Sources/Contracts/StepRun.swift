@@ -125,7 +125,7 @@ struct StepRun {
                     Deposit(custodian: pay.to, depositor: pay.from, amount: pay.amount))
             }
         case .outOfEscrow:
-            if paid || rule.claims { takeEscrow(pay.amount, from: pay.from, for: pay.to) }
+            if paid { takeEscrow(pay.amount, from: pay.from, for: pay.to) }
         }
         try perform(paid ? rule.paid : rule.unpaid, on: number, environment(number), chain: 0)
         return try finish()

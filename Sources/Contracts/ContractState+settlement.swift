@@ -79,8 +79,7 @@ extension StepRun {
                     means[transfer.from, default: 0] += Int128(transfer.amount - posted)
                 }
                 if transfer.kind == .payout {
-                    let taken = transfer.to == plan.without ? transfer.amount : posted
-                    takeEscrow(taken, from: transfer.from, for: transfer.to)
+                    takeEscrow(posted, from: transfer.from, for: transfer.to, record.number)
                 }
             }
             guard record.until != nil else { continue }
@@ -139,14 +138,18 @@ extension StepRun {
         return post.amount
     }
 
-    /// As the books take it: what the receiver paid in itself goes first, then the oldest.
-    mutating func takeEscrow(_ amount: Int64, from custodian: DID, for receiver: DID) {
+    /// What the receiver paid in itself goes first, then what was paid in on the same record, as for that
+    /// very thing, then the oldest.
+    mutating func takeEscrow(
+        _ amount: Int64, from custodian: DID, for receiver: DID, _ record: Int64
+    ) {
         var wanted = amount
-        for own in [true, false] {
+        func rank(_ deposit: Deposit) -> Int {
+            deposit.depositor == receiver ? 0 : deposit.record == record ? 1 : 2
+        }
+        for now in 0...2 {
             for index in deposits.indices
-            where deposits[index].custodian == custodian
-                && (deposits[index].depositor == receiver) == own
-            {
+            where deposits[index].custodian == custodian && rank(deposits[index]) == now {
                 let part = min(wanted, deposits[index].amount)
                 wanted -= part
                 deposits[index].amount -= part

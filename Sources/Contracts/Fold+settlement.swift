@@ -62,6 +62,7 @@ extension Fold {
         } catch {
             throw .contract(error)
         }
+        try checkBooks(outcome)
         return admission(act, author, time, outcome, grants, usedLines)
     }
 
@@ -137,17 +138,21 @@ extension Fold {
                 let above = agreed[index].above, let step = try? open(entry)
             else { continue }
             let statements = [step.request].compactMap(\.self) + step.consents
-            let refutes = statements.contains { statement in
+            for statement in statements {
                 guard statement.header.author != proposal.sequencer,
                     participants.contains(statement.header.author)
-                else { return false }
+                else { continue }
                 let named =
                     (try? statement.read(Acknowledgement.self))?.entry
                     ?? statement.header.statement?.basis
-                return named.map(above.contains) == true
-                    && verifies(statement, keys: keys, checker: checker) == true
+                guard named.map(above.contains) == true else { continue }
+                switch verifies(statement, keys: keys, checker: checker) {
+                case true?: agreed[index].isRefuted = true
+                case false?: break
+                // No verdict yet: it is looked at again when keys come.
+                case nil: awaitKey(entry)
+                }
             }
-            if refutes { agreed[index].isRefuted = true }
         }
     }
 

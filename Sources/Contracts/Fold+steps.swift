@@ -52,7 +52,8 @@ extension Fold {
     ) throws(FoldRefusal) -> Set<DID> {
         guard let request = candidate.request else { return [] }
         var consents: Set<DID> = []
-        for did in participants
+        // Others may say what they like: it changes nothing.
+        for did in state.consentsNeeded(for: Act(act)).sorted()
         where try acceptance(
             of: request.id, by: did, in: candidate.consents, at: candidate.time, keys: keys,
             checker: checker) != nil
@@ -76,13 +77,14 @@ extension Fold {
         let asker = candidate.request?.header.author
         for silent in state.awaited(record).sorted()
         where silent != proposal.sequencer && silent != asker {
-            let acknowledged = candidate.consents.contains { entry in
+            let said = candidate.consents.filter { entry in
                 guard entry.header.author == silent,
-                    let body = try? entry.read(Acknowledgement.self),
-                    body.entry == step.id, body.purpose == .delivered
+                    let body = try? entry.read(Acknowledgement.self)
                 else { return false }
-                return (try? check(entry, keys: keys, checker: checker)) != nil
+                return body.entry == step.id && body.purpose == .delivered
             }
+            let acknowledged =
+                try firstSound(said, keys: keys, checker: checker) != nil
             guard acknowledged else { throw .clockUnacknowledged(step: step.id, by: silent) }
         }
     }
@@ -173,14 +175,42 @@ extension Fold {
         of statement: EntryID, by did: DID, in entries: [Entry], at time: Instant,
         keys: KeyLookup, checker: SignatureChecker
     ) throws(FoldRefusal) -> (body: Acceptance, entry: Entry)? {
+        var found: [Entry] = []
         for entry in entries where entry.header.author == did && entry.kind == .acceptance {
             guard let body = try? entry.read(Acceptance.self), body.statement == statement,
                 let expires = entry.header.statement?.expires,
                 time <= expires || planted(.openedLate)
             else { continue }
-            try check(entry, keys: keys, checker: checker)
-            return (body, entry)
+            found.append(entry)
         }
+        var refusal: FoldRefusal?
+        guard
+            let entry = try firstSound(
+                found, keys: keys, checker: checker, refused: { refusal = refusal ?? $0 })
+        else {
+            if let refusal { throw refusal }
+            return nil
+        }
+        do { return (try entry.read(Acceptance.self), entry) } catch { throw .entry(error) }
+    }
+
+    /// The first whose own signature holds: a forged one before it takes nothing from it. Where a key is
+    /// not known here there is no verdict, unless another holds.
+    private func firstSound(
+        _ entries: [Entry], keys: KeyLookup, checker: SignatureChecker,
+        refused: (FoldRefusal) -> Void = { _ in }
+    ) throws(FoldRefusal) -> Entry? {
+        var unknown: FoldRefusal?
+        for entry in entries {
+            do {
+                try check(entry, keys: keys, checker: checker)
+                return entry
+            } catch {
+                if case .keyUnknown = error { unknown = unknown ?? error }
+                refused(error)
+            }
+        }
+        if let unknown { throw unknown }
         return nil
     }
 }

@@ -54,7 +54,10 @@ extension Fold {
             else { return }
             takeover = Takeover(claim: entry.id, request: body.request)
         case .ruling:
-            guard let body = try? decide(ruling: entry, keys: keys, checker: checker) else {
+            let body: Ruling
+            do { body = try decide(ruling: entry, keys: keys, checker: checker) } catch {
+                // No verdict yet: it is judged again when keys come.
+                if case .keyUnknown = error { awaitKey(entry) }
                 return
             }
             takeover?.ruling = entry.id

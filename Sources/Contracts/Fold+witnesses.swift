@@ -3,17 +3,13 @@ public import Entries
 public import Identity
 
 // N witnesses of which M must say so. F = 2M − N − 1 of them may lie: any two sets of M share more than
-// that, so of every request that M receipted in time, at least 2M − N of any M closings know.
+// that, so of every request that M receipted in time, at least 2M − N of any M closings know, and one
+// more of each closing beyond.
 
 extension Fold {
     public var isWitnessed: Bool { proposal.witnesses != .none }
     public var threshold: Int64 {
         planted(.oneReceiptEnough) ? 1 : proposal.witnesses.threshold
-    }
-
-    /// How many closings must list a request before it can have been in time by M receipts.
-    private var listingsNeeded: Int64 {
-        2 * threshold - Int64(proposal.witnesses.identities.count)
     }
 
     /// What the witnesses are told of this contract.
@@ -92,10 +88,11 @@ extension Fold {
     }
 
     private func receiptTimes(
-        of subject: EntryID, in receipts: [Entry], keys: KeyLookup, checker: SignatureChecker
+        of subject: EntryID, by witnesses: [DID]? = nil, in receipts: [Entry], keys: KeyLookup,
+        checker: SignatureChecker
     ) throws(FoldRefusal) -> [Instant] {
         var times: [Instant] = []
-        for witness in proposal.witnesses.identities {
+        for witness in witnesses ?? proposal.witnesses.identities {
             let its = LogID.witness(of: log, author: witness)
             for entry in receipts
             where entry.header.author == witness && entry.header.log?.log == its {
@@ -131,7 +128,7 @@ extension Fold {
             by: try stop(of: number, candidate, keys: keys, checker: checker)
         ).advanced(by: late)
         var times: [Instant] = []
-        var listings: [EntryID: Int64] = [:]
+        var closings: [(witness: DID, requests: Set<EntryID>)] = []
         for witness in proposal.witnesses.identities {
             let its = LogID.witness(of: log, author: witness)
             for entry in candidate.receipts
@@ -142,20 +139,27 @@ extension Fold {
                 else { continue }
                 try check(entry, keys: keys, checker: checker)
                 times.append(entry.header.time)
-                for request in Set(body.requests) { listings[request, default: 0] += 1 }
+                closings.append((witness, Set(body.requests)))
                 break
             }
         }
         guard Int64(times.count) >= threshold else {
             throw .closingsMissing(record: number, found: times.count, needed: threshold)
         }
-        for id in listings.keys.sorted() where listings[id] ?? 0 >= listingsNeeded {
-            guard let listed = candidate.consents.first(where: { $0.id == id }) else {
-                throw .listedMissing(id)
-            }
+        let began = steps.first { $0.sequence == record.version }?.time ?? .earliest
+        for id in Set(closings.flatMap(\.requests)).sorted() {
+            let asked = try span(
+                of: id, began...max(began, deadline), closings, candidate.receipts, keys: keys,
+                checker: checker)
+            guard let asked else { continue }
+            // Without its body it says nothing, and whoever embeds it could leave that out.
+            guard
+                let listed = candidate.consents.first(where: { $0.id == id && $0.body != nil })
+            else { throw .listedMissing(id) }
             if planted(.listedIgnored) { continue }
-            if isAdmissible(
-                listed, candidate, at: deadline, late: late, keys: keys, checker: checker)
+            for time in Set([asked.lowerBound, asked.upperBound]).sorted()
+            where try isAdmissible(
+                listed, candidate, at: time, late: late, keys: keys, checker: checker)
             {
                 throw .listedAdmissible(id)
             }
@@ -163,26 +167,57 @@ extension Fold {
         return times.sorted()[Int(threshold) - 1]
     }
 
+    /// When a listed request counts as asked, as far as that is shown; `nil` where fewer than M can have
+    /// had it by the deadline. Whoever lists it had it then, at the time of its receipt if that is
+    /// embedded; whoever closed and does not list it had it later; of all others nothing is known.
+    private func span(
+        of request: EntryID, _ open: ClosedRange<Instant>,
+        _ closings: [(witness: DID, requests: Set<EntryID>)], _ receipts: [Entry], keys: KeyLookup,
+        checker: SignatureChecker
+    ) throws(FoldRefusal) -> ClosedRange<Instant>? {
+        let listing = closings.filter { $0.requests.contains(request) }
+        let unknown = Int64(proposal.witnesses.identities.count - closings.count)
+        let needed = Int(threshold - unknown)
+        guard needed > 0, listing.count >= needed else { return nil }
+        var first: [Instant] = []
+        var last: [Instant] = []
+        for (witness, _) in listing {
+            let time = try receiptTimes(
+                of: request, by: [witness], in: receipts, keys: keys, checker: checker
+            ).first
+            first.append(time ?? open.lowerBound)
+            last.append(time ?? open.upperBound)
+        }
+        let earliest = first.sorted()[needed - 1]
+        guard earliest <= open.upperBound else { return nil }
+        let latest = last.count < Int(threshold) ? .latest : last.sorted()[Int(threshold) - 1]
+        return earliest...max(earliest, min(latest, open.upperBound))
+    }
+
     /// Whether a listed request, in time as it is, would have had effect. One whose body does not open
-    /// would not: its author alone could have closed it. Nor would one that asks for the same default.
+    /// would not: its author alone could have closed it. Nor would one that asks for the same default, or
+    /// that opens a child: that needs what no witness receipts, and he who asks may still use his right.
     func isAdmissible(
         _ request: Entry, _ candidate: Candidate, at time: Instant, late: Int64,
         keys: KeyLookup, checker: SignatureChecker
-    ) -> Bool {
-        guard let act = try? checkFresh(request, at: time),
-            state.defaultAct(act.record)?.transition != act.transition,
-            (try? check(request, keys: keys, checker: checker)) != nil
-        else { return false }
-        var asking = candidate
-        asking.request = request
-        asking.time = time
-        guard let consents = try? consentsTo(asking, act, keys: keys, checker: checker) else {
+    ) throws(FoldRefusal) -> Bool {
+        do {
+            let act = try checkFresh(request, at: time)
+            guard state.defaultAct(act.record)?.transition != act.transition else { return false }
+            try check(request, keys: keys, checker: checker)
+            var asking = candidate
+            asking.request = request
+            asking.time = time
+            let consents = try consentsTo(asking, act, keys: keys, checker: checker)
+            let outcome = try? state.decide(
+                Act(act), by: request.header.author, consents: consents, at: time,
+                sequence: head.sequence + 1, late: late)
+            return outcome.map { $0.child == nil } ?? false
+        } catch {
+            // No verdict yet: who holds the key sees it otherwise.
+            if case .keyUnknown = error { throw error }
             return false
         }
-        let outcome = try? state.decide(
-            Act(act), by: request.header.author, consents: consents, at: time,
-            sequence: head.sequence + 1, late: late)
-        return outcome != nil
     }
 
     /// How far a third party's downtime moves the deadline: from the step that made the record wait for

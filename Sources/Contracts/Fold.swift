@@ -21,6 +21,8 @@ public struct Fold: Sendable {
     public internal(set) var halt: Halt?
     /// The arbiter's claim, its ruling, and where the new epoch goes on from.
     public internal(set) var takeover: Takeover?
+    /// Rulings, and steps above a settlement, that show words of somebody whose key has not come yet.
+    public internal(set) var awaitingKey: [Entry] = []
     /// Settlements without the sequencer that came, and the one that ended the contract.
     var agreed: [Agreed] = []
     public internal(set) var settled: EntryID?
@@ -257,6 +259,7 @@ extension Fold {
         } catch {
             throw .contract(error)
         }
+        try checkBooks(outcome)
         if state.defaultAct(act.record)?.transition == act.transition {
             try checkClock(of: act.record, candidate, keys: keys, checker: checker)
         }
@@ -372,6 +375,11 @@ extension Fold {
     public mutating func resume() {
         if case .keyUnknown = halt { halt = nil }
         keysCame()
+        awaitingKey = []
+    }
+
+    mutating func awaitKey(_ entry: Entry) {
+        if !awaitingKey.contains(where: { $0.id == entry.id }) { awaitingKey.append(entry) }
     }
 
     /// The fork's effect on state: the fold ends below it.
@@ -434,6 +442,7 @@ extension Fold {
         do { outcome = try state.opening(at: candidate.time, sequence: 1) } catch {
             throw .contract(error)
         }
+        try checkBooks(outcome)
         var held: [HeldGrant] = []
         guard state.grants.count == template.lines.count else { throw .lineMissing(.grant) }
         for need in state.grants {

@@ -54,6 +54,8 @@ public struct Deposit: Hashable, Sendable {
     public let depositor: DID
     /// Above zero, minor units.
     public internal(set) var amount: Int64
+    /// The record on which it was paid in.
+    let record: Int64
 }
 
 /// Money owed after it could not be paid. Only its creditor clears it.

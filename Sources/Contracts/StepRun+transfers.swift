@@ -98,5 +98,7 @@ extension StepRun {
         let transfer = try reserve(.claim, from, to, .money(state.terms.currency), amount)
         transfers.append(.post(transfer.cause, amount: amount, signed: true))
         claims.append(Claim(transfer: transfer, open: amount, record: number))
+        // As in the books, a claim on a custodian takes the place of what it holds.
+        takeEscrow(amount, from: from, for: to, number)
     }
 }

@@ -122,10 +122,11 @@ struct StepRun {
         case .intoEscrow:
             if paid {
                 deposits.append(
-                    Deposit(custodian: pay.to, depositor: pay.from, amount: pay.amount))
+                    Deposit(
+                        custodian: pay.to, depositor: pay.from, amount: pay.amount, record: number))
             }
         case .outOfEscrow:
-            if paid || rule.claims { takeEscrow(pay.amount, from: pay.from, for: pay.to) }
+            if paid { takeEscrow(pay.amount, from: pay.from, for: pay.to, number) }
         }
         try perform(paid ? rule.paid : rule.unpaid, on: number, environment(number), chain: 0)
         return try finish()

@@ -47,4 +47,17 @@ extension HeldContract {
         return fold.state.consentsNeeded(for: Act(request.act)).subtracting(given)
             .subtracting([request.entry.header.author]).sorted()
     }
+
+    /// Of what others said to a request, what a step has to show: of each who has to agree the word that
+    /// holds longest. Who may say more, or without being asked, would else fill the step until it fits
+    /// nowhere.
+    func consents(_ given: [Entry], to act: SignedAct) -> [Entry] {
+        guard let fold else { return given }
+        return fold.state.consentsNeeded(for: Act(act)).sorted().compactMap { did in
+            given.filter { $0.header.author == did }.max {
+                ($0.header.statement?.expires ?? .earliest, $0.id)
+                    < ($1.header.statement?.expires ?? .earliest, $1.id)
+            }
+        }
+    }
 }

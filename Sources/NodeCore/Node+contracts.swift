@@ -87,6 +87,11 @@ extension Node {
         for id in contracts.keys.sorted() {
             guard let fold = contracts[id]?.fold else { continue }
             contracts[id]?.fold?.resume()
+            let (keys, checker) = (keyLookup, checker)
+            for entry in fold.awaitingKey {
+                contracts[id]?.fold?.weigh(entry, keys: keys, checker: checker)
+                foldStep(entry, in: id)
+            }
             foldSettlement(in: id)
             guard case .keyUnknown = fold.halt else { continue }
             let entries = contracts[id]?.unfolded ?? []
@@ -284,7 +289,8 @@ extension Node {
     private mutating func admit(
         _ pending: HeldContract.PendingRequest, _ held: HeldContract, _ fold: Fold
     ) throws(FoldRefusal) -> Bool {
-        var consents = pending.consents + acknowledgements(for: pending.act, held)
+        let given = held.consents(pending.consents, to: pending.act)
+        var consents = given + acknowledgements(for: pending.act, held)
         var receipts: [Entry] = []
         var time = now
         if held.isWitnessed {
@@ -310,14 +316,14 @@ extension Node {
             consents += sortedAcceptances(found)
         }
         let act = Act(pending.act)
-        let given = Set(pending.consents.map(\.header.author))
+        let signers = Set(given.map(\.header.author))
         let needed = fold.state.consentsNeeded(for: act)
-        let missing = needed.subtracting(given).subtracting([pending.entry.header.author])
+        let missing = needed.subtracting(signers).subtracting([pending.entry.header.author])
         guard missing.isEmpty || planted(.moveWithoutConsent) else { return false }
         let outcome: Outcome
         do {
             outcome = try fold.state.decide(
-                act, by: pending.entry.header.author, consents: given, at: time,
+                act, by: pending.entry.header.author, consents: signers, at: time,
                 sequence: fold.head.sequence + 1, late: lateness(of: act.record, in: held.id))
         } catch {
             throw .contract(error)

@@ -56,7 +56,8 @@ extension Node {
             let log = fold.settlementLog(of: own.did)
         else { return }
         for (_, pending) in sorted(held.requests) where Act(pending.act).without != nil {
-            let body = Settlement(request: pending.entry, consents: pending.consents)
+            let consents = held.consents(pending.consents, to: pending.act)
+            let body = Settlement(request: pending.entry, consents: consents)
             guard (try? fold.decide(body, at: now, keys: keyLookup, checker: checker)) != nil else {
                 continue
             }

@@ -83,10 +83,13 @@ extension Node {
         }
     }
 
-    mutating func send(_ statement: Entry, to recipient: DID, contractKey: [UInt8]?) {
+    /// Offered until it expires, or longer where it is worth something as evidence.
+    mutating func send(
+        _ statement: Entry, to recipient: DID, contractKey: [UInt8]?, expires: Instant? = nil
+    ) {
         let item = OutboxItem(
             statement: statement, recipient: recipient, contractKey: contractKey,
-            expires: statement.header.statement?.expires ?? now)
+            expires: max(expires ?? .earliest, statement.header.statement?.expires ?? now))
         outbox[OutboxKey(statement: statement.id, recipient: recipient)] = item
         if !planted(.outboxUnkept) { changes.append(.outbox(item)) }
         if let peer = connection(to: recipient) {
@@ -303,6 +306,8 @@ extension Node {
         guard let about = valid.header.statement?.about, let id = contractOfLog[about],
             let held = contracts[id], held.key.topic == valid.header.topic,
             (held.participants + held.witnesses).contains(valid.header.author),
+            // One without its body would be taken for the whole that comes later.
+            valid.entry.body != nil,
             valid.entry.kind != .request
                 || held.participants.contains(valid.header.author)
         else { return }

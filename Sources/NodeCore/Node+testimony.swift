@@ -66,42 +66,78 @@ extension Node {
         throws(FoldRefusal) -> Testimony?
     {
         let needed = Int(clamping: fold.threshold)
-        var testimony = Testimony(receipts: [], time: now)
         if let record = try fold.defaultRecord(of: pending.entry) {
             guard let closing = closing(of: record, held, fold) else { return nil }
             let closings = held.witnesses.compactMap { held.witnessLogs[$0]?.closings[closing] }
                 .sorted { ($0.header.time, $0.id) < ($1.header.time, $1.id) }
             guard closings.count >= needed else { return nil }
-            testimony.receipts = Array(closings.prefix(needed))
-            let ids = Set(
-                testimony.receipts.flatMap { (try? $0.read(Closed.self))?.requests ?? [] })
-            for id in ids.sorted() {
-                guard let entry = held.requestsSeen[id] else { continue }
-                testimony.listed.append(entry)
-                testimony.listed += held.requests[id]?.consents ?? held.earlyConsents[id] ?? []
+            do {
+                return try testimony(
+                    Array(closings.prefix(needed)), of: record, pending, held, fold)
+            } catch {
+                // A request that some of M had in time may be known to all N as one that too few had.
+                guard error.isOfListed else { throw error }
             }
-            testimony.receipts += held.receipts(showing: record)
-        } else {
-            testimony.receipts = held.receipts(of: pending.entry.id)
-            guard testimony.receipts.count >= needed else { return nil }
-            if let until = fold.state.record(pending.act.record)?.until,
-                testimony.receipts.contains(where: { $0.header.time > until })
-            {
-                testimony.receipts += held.receipts(showing: pending.act.record)
+            do { return try testimony(closings, of: record, pending, held, fold) } catch {
+                guard error.isOfListed else { throw error }
+                // What is missing will come: the witness that lists it sends it on; so may a closing.
+                if case .listedMissing = error { return nil }
+                guard closings.count == held.witnesses.count else { return nil }
+                throw error
             }
         }
-        do {
-            testimony.time = try fold.moment(
-                of: Fold.Candidate(
-                    time: now, act: nil, request: pending.entry,
-                    consents: pending.consents + testimony.listed,
-                    receipts: testimony.receipts), keys: keyLookup, checker: checker)
-        } catch {
-            // It will come: the witness that lists it sends it on.
-            if case .listedMissing = error { return nil }
-            throw error
+        var testimony = Testimony(receipts: held.receipts(of: pending.entry.id), time: now)
+        guard testimony.receipts.count >= needed else { return nil }
+        if let until = fold.state.record(pending.act.record)?.until,
+            testimony.receipts.contains(where: { $0.header.time > until })
+        {
+            testimony.receipts += held.receipts(showing: pending.act.record)
         }
+        testimony.time = try moment(of: testimony, pending, fold)
         return testimony
+    }
+
+    /// The same for a default, by these closings.
+    private func testimony(
+        _ closings: [Entry], of record: Int64, _ pending: HeldContract.PendingRequest,
+        _ held: HeldContract, _ fold: Fold
+    ) throws(FoldRefusal) -> Testimony {
+        var testimony = Testimony(receipts: closings + held.receipts(showing: record), time: now)
+        let ids = Set(closings.flatMap { (try? $0.read(Closed.self))?.requests ?? [] })
+        for id in ids.sorted() {
+            guard let entry = held.requestsSeen[id] else { continue }
+            testimony.listed.append(entry)
+            guard let act = try? fold.read(request: entry).act else { continue }
+            testimony.listed += held.consents(
+                held.requests[id]?.consents ?? held.earlyConsents[id] ?? [], to: act)
+        }
+        // When a request came is shown where it would else keep the default out.
+        for _ in 0...ids.count {
+            do {
+                testimony.time = try moment(of: testimony, pending, fold)
+                return testimony
+            } catch {
+                guard case .listedAdmissible(let id) = error else { throw error }
+                let shown = Set(testimony.receipts.map(\.id))
+                let receipts = closings.compactMap {
+                    held.witnessLogs[$0.header.author]?.receipts[id]
+                }.filter { !shown.contains($0.id) }
+                guard !receipts.isEmpty else { throw error }
+                testimony.receipts += receipts
+            }
+        }
+        testimony.time = try moment(of: testimony, pending, fold)
+        return testimony
+    }
+
+    private func moment(
+        of testimony: Testimony, _ pending: HeldContract.PendingRequest, _ fold: Fold
+    ) throws(FoldRefusal) -> Instant {
+        try fold.moment(
+            of: Fold.Candidate(
+                time: now, act: nil, request: pending.entry,
+                consents: pending.consents + testimony.listed, receipts: testimony.receipts),
+            keys: keyLookup, checker: checker)
     }
 
     /// What the witnesses would have to close for the default of `record`; `nil` while M of them are not
@@ -214,5 +250,15 @@ extension Node {
         _ = try? append(
             Ruling(epoch: 1, sequence: sequence, step: step, receipts: receipts),
             to: fold.takeoverLog, topic: held.key.topic)
+    }
+}
+
+extension FoldRefusal {
+    /// A default that waits for a listed request, or comes after one.
+    fileprivate var isOfListed: Bool {
+        switch self {
+        case .listedMissing, .listedAdmissible: true
+        default: false
+        }
     }
 }

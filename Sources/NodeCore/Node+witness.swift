@@ -96,6 +96,8 @@ extension Node {
             guard let body = try? entry.read(Acknowledgement.self) else { return }
             settle(OutboxKey(statement: body.entry, recipient: author))
         case .request, .acceptance:
+            // Whoever writes a default has to show it whole.
+            guard entry.kind != .request || entry.body != nil else { return }
             guard isReady(entry, for: duty) else { return wait(for: sealed, from: bearer) }
             changes.append(.statement(valid, contract: nil))
             keepAsWitness(entry)
@@ -121,6 +123,7 @@ extension Node {
             return isReceipted(entry, duty)
                 || now <= entry.header.statement?.expires ?? .earliest
                     && isWithinDay(duty, author) && duty.heard[author] ?? 0 < most
+                    && (entry.kind != .request || duty.hasRoom(for: entry))
         case .closingRequest:
             guard let ask = try? entry.read(ClosingRequest.self) else { return true }
             // Of a version that is not here, what came in time for it is not known to be all.
@@ -164,7 +167,11 @@ extension Node {
         // Whoever writes the default has to show what is listed.
         for request in duty.requests where listed.contains(request.id) {
             for reader in Set([asker, duty.terms.sequencer, duty.terms.arbiter]).sorted()
-            where reader != request.header.author { send(request, to: reader, contractKey: nil) }
+            where reader != request.header.author {
+                send(
+                    request, to: reader, contractKey: nil,
+                    expires: now.advanced(by: statementLifeMilliseconds))
+            }
         }
     }
 

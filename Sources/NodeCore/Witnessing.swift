@@ -33,6 +33,21 @@ public struct Witnessing: Sendable {
                 } == true
         }.map(\.id)
     }
+
+    /// Whether one more request on these versions of records is receipted. The default of a record embeds
+    /// all that are listed: they have to fit into one step, whoever would rather have them not.
+    func hasRoom(for request: Entry) -> Bool {
+        let author = request.header.author
+        let share = max(
+            listedBytesMin, listedBytesMax / max(1, terms.participants.count))
+        return (request.header.statement?.versions ?? []).allSatisfy { version in
+            let before = requests.filter {
+                $0.header.author == author
+                    && $0.header.statement?.versions.contains(version) == true
+            }
+            return (before + [request]).reduce(0) { $0 + $1.wire.count + testimonyBytes } <= share
+        }
+    }
 }
 
 /// How many contracts a node witnesses, and how many requests of one author it receipts in one of them a
@@ -40,3 +55,9 @@ public struct Witnessing: Sendable {
 let witnessingMax = 100_000
 let receiptsPerDay = 1_000
 let dayMilliseconds: Int64 = 86_400_000
+/// How many bytes of requests on one version of a record are receipted: of all participants together, each
+/// an equal part, and of one at least. A step has 64 KiB.
+let listedBytesMax = 32 * 1024
+let listedBytesMin = 6 * 1024
+/// What a step shows beside a listed request of when it came.
+let testimonyBytes = 1024

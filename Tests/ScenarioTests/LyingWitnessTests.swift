@@ -38,7 +38,7 @@ import Testing
 
     static func refusal(
         _ market: Market, _ id: ContractID, _ request: Entry, _ receipts: [Entry],
-        _ consents: [Entry] = []
+        _ consents: [Entry] = [], hidden: DID? = nil
     ) throws -> FoldRefusal? {
         let node = market.network["alice"]
         let (keys, fold) = (node.keyLogs, try #require(market.held("alice", id).fold))
@@ -46,7 +46,8 @@ import Testing
             _ = try fold.decide(
                 .init(
                     time: market.network.now, act: nil, request: request, consents: consents,
-                    receipts: receipts), keys: { keys.key($0, $1) }, checker: node.checker)
+                    receipts: receipts), keys: { $0 == hidden ? nil : keys.key($0, $1) },
+                checker: node.checker)
             return nil
         } catch {
             return error

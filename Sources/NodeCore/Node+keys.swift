@@ -220,6 +220,7 @@ extension Node {
 
     /// What waited for a key may go on.
     mutating func keysCame() {
+        takeReturned()
         retryWaiting()
         resumeFolds()
         retryStatements()

@@ -11,7 +11,8 @@ extension Node: Catalogue {
     func listTopics() -> [TopicID] {
         let open = Set(
             contracts.values.filter { !$0.isOver }.map(\.key.topic)
-                + witnessing.values.map(\.topic))
+                + witnessing.values.map(\.topic)
+                + returned.values.compactMap { ContractKey($0.key)?.topic })
         let over = Set(contracts.values.map(\.key.topic)).subtracting(open)
         let kept = Set(keptTopics.keys).subtracting(open).subtracting(over)
         return alliances.map(\.topic) + open.sorted() + over.sorted() + kept.sorted()

@@ -86,6 +86,8 @@ public struct Node: Sendable {
     /// Our snapshot as each partner has it, and when each partner's last came.
     var keepsakesSent: [DID: (hash: Hash32, at: Instant)] = [:]
     var keepsakesTaken: [DID: Instant] = [:]
+    /// Contracts of our own snapshot that wait for the keys of those who signed in them.
+    var returned: [ContractID: Keepsake.Contract] = [:]
     /// What is known of our snapshot as it would be now; `nil` once anything changed.
     var keepsakeNow: KeepsakeNow?
     /// When it was made last.

@@ -392,8 +392,16 @@ extension Node {
         case .acceptance:
             guard let body = try? entry.read(Acceptance.self) else { return }
             if body.statement == held.proposalEntry.id {
-                if held.acceptances[author] == nil { held.acceptances[author] = entry }
+                // Said again after a change of key, our own counts as it was said last.
+                if held.acceptances[author] == nil || author == own.did {
+                    held.acceptances[author] = entry
+                }
             } else if held.requests[body.statement] != nil {
+                if author == own.did {
+                    held.requests[body.statement]?.consents.removeAll {
+                        $0.header.author == author
+                    }
+                }
                 held.requests[body.statement]?.consents.append(entry)
             } else {
                 held.earlyConsents[body.statement, default: []].append(entry)

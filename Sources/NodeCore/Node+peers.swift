@@ -143,6 +143,7 @@ extension Node {
 
     public mutating func disconnected(_ id: PeerID) {
         hashedItems -= connections[id]?.session.hashedItems ?? 0
+        if let did = connections[id]?.did { guestLeft(did) }
         connections[id] = nil
         unlink(id)
         dialEnded(id)

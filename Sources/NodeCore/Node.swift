@@ -53,6 +53,9 @@ public struct Node: Sendable {
     public internal(set) var entrusted: [DID: [TopicID]] = [:]
     public internal(set) var mailboxes: [DID: [Letter]] = [:]
     var keptTopics: [TopicID: KeptTopic] = [:]
+    /// When guests went that are away, and since when this process serves.
+    var guestsLeft: [DID: Instant] = [:]
+    var servesSince: Instant?
     var lastLetter: UInt64 = 0
     var logsOfTopic: TreeDictionary<TopicID, [LogID]> = [:]
     /// What stands for these logs in reconciliations.
@@ -264,6 +267,7 @@ public struct Node: Sendable {
         offerOutbox()
         goOnFetching()
         dropOldLetters()
+        noteServing()
         settleRecovery()
         market.drop(before: now)
         wanted.drop(before: now)

@@ -55,18 +55,18 @@ extension Node {
     }
 
     /// Acceptances that may still be on their way are said under the new key: whoever hears of the change first
-    /// takes none under the old one, and nobody accepts one thing twice.
+    /// takes none under the old one, and nobody accepts one thing twice. So is what we know of clocks that run.
     private mutating func acceptAnew() {
         let waiting = outbox.values.filter {
-            $0.statement.kind == .acceptance && isOutOfForce($0.statement)
+            [.acceptance, .acknowledgement].contains($0.statement.kind)
+                && isOutOfForce($0.statement)
         }.sorted { $0.key < $1.key }
         var said: [EntryID: ValidEntry] = [:]
         for item in waiting {
             let old = item.statement
-            guard let body = old.body, let place = old.header.statement,
+            guard let kind = old.kind, let body = old.body, let place = old.header.statement,
                 let topic = old.header.topic,
-                let fresh = said[old.id]
-                    ?? (try? sign(.acceptance, body, topic: topic, place: place))
+                let fresh = said[old.id] ?? (try? sign(kind, body, topic: topic, place: place))
             else { continue }
             if said[old.id] == nil {
                 said[old.id] = fresh
@@ -74,7 +74,9 @@ extension Node {
                 changes.append(.statement(fresh, contract: contract))
                 statementsSeen.insert(fresh.id)
                 if let contract {
-                    contracts[contract]?.statementCounts[own.did, default: 0] += 1
+                    if kind == .acceptance {
+                        contracts[contract]?.statementCounts[own.did, default: 0] += 1
+                    }
                     keep(fresh.entry, contract: contract, key: nil)
                 }
             }

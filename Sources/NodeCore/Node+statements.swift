@@ -329,14 +329,14 @@ extension Node {
         }
     }
 
-    /// It answers what waits here, or is the first of its author to say that it knows a step.
+    /// It answers what waits here, or is the first of its author, under this key, to say that it knows a step.
     private func isOfUse(_ entry: Entry, _ held: HeldContract) -> Bool {
         guard let body = try? entry.read(Acknowledgement.self) else { return false }
         let author = entry.header.author
         if outbox[OutboxKey(statement: body.entry, recipient: author)] != nil { return true }
         return held.fold?.steps.contains { $0.id == body.entry } == true
             && !held.acknowledgements.contains {
-                $0.header.author == author
+                $0.header.author == author && $0.header.key == entry.header.key
                     && (try? $0.read(Acknowledgement.self))?.entry == body.entry
             }
     }

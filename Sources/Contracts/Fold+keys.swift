@@ -1,5 +1,5 @@
 public import Entries
-internal import Identity
+public import Identity
 internal import Ledger
 
 // What changes of key do inside a contract. A `continue` takes a place in its sequencer's log and nothing
@@ -45,16 +45,47 @@ extension Fold {
         }
     }
 
-    /// Remembers which steps somebody other than the sequencer built on.
-    mutating func rely(on step: Step) {
+    /// That somebody other than the sequencer knows of a step.
+    public struct Word: Hashable, Sendable {
+        let step: EntryID
+        let by: DID
+        /// Its purpose is to say that the step is held.
+        let isDelivered: Bool
+    }
+
+    /// Acknowledgements in `step` that were signed by whom they name, under a key that is not replaced here
+    /// yet. What is in it beside that was put into somebody's mouth, and counts for nothing.
+    public func words(
+        in step: Step, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) -> Set<Word> {
+        var words: Set<Word> = []
+        for entry in step.consents
+        where entry.header.author != proposal.sequencer
+            && participants.contains(entry.header.author)
+        {
+            guard let body = try? entry.read(Acknowledgement.self) else { continue }
+            do { try check(entry, keys: keys, checker: checker) } catch {
+                // The order in which logs arrive must not decide what counts.
+                if case .keyUnknown = error { throw error }
+                continue
+            }
+            words.insert(
+                Word(
+                    step: body.entry, by: entry.header.author,
+                    isDelivered: body.purpose == .delivered))
+        }
+        return words
+    }
+
+    /// Remembers which steps somebody other than the sequencer built on, and who knows of which.
+    mutating func rely(on step: Step, _ words: Set<Word>) {
         if let request = step.request, request.header.author != proposal.sequencer,
             let basis = request.header.statement?.basis
         {
             bases.insert(basis)
         }
-        for consent in step.consents where consent.header.author != proposal.sequencer {
-            if let body = try? consent.read(Acknowledgement.self) { bases.insert(body.entry) }
-        }
+        for word in words { bases.insert(word.step) }
+        self.words.formUnion(words)
     }
 
     mutating func embed(_ entries: [Entry]) {

@@ -31,6 +31,8 @@ public struct Fold: Sendable {
     var supersededKeys: Set<EntryID> = []
     /// Steps that others than the sequencer named as basis or acknowledged, as later steps show.
     public internal(set) var bases: Set<EntryID> = []
+    /// Who said in a step that it knows of which.
+    var words: Set<Word> = []
 
     /// What never changes, behind one reference: folds are copied often.
     private final class Basis: Sendable {
@@ -332,7 +334,8 @@ extension Fold {
                 throw FoldRefusal.digestWrong(stated: step.digest, computed: admission.digest)
             }
             try checkEmbedded(step.keys, keys: keys, checker: checker)
-            apply(admission, of: step, entry: entry)
+            let words = try words(in: step, keys: keys, checker: checker)
+            apply(admission, of: step, entry: entry, words)
             return admission.outcome.transfers
         } catch {
             let refusal = (error as? FoldRefusal) ?? .notAboutThisContract
@@ -354,9 +357,11 @@ extension Fold {
     }
 
     /// Takes a decided step that was signed as `entry`.
-    public mutating func apply(_ admission: Admission, of step: Step, entry: Entry) {
+    public mutating func apply(
+        _ admission: Admission, of step: Step, entry: Entry, _ words: Set<Word>
+    ) {
         embed(step.keys)
-        rely(on: step)
+        rely(on: step, words)
         let marks = state.marks(
             Act(admission.act), by: admission.actor, at: admission.time, admission.outcome)
         state = admission.state

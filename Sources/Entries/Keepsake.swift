@@ -151,10 +151,19 @@ public struct Keepsake: Hashable, Sendable, WireMessage {
     /// The largest size class: with nonce and tag it fits a frame.
     public static let plainBytesMax = 128 * 1024
     private static let plainBytesMin = 4 * 1024
+    private static let signedBytes = 32 + 64
+    /// So many it may take itself: signature, and the octet that ends it, come on top.
+    public static let wireBytesMax = plainBytesMax - signedBytes - 1
 
-    /// `24 nonce ‖ XChaCha20-Poly1305(padded)`; `nil` where it is larger than the largest class.
-    public func sealed(for author: DID, key: SecretBytes, nonce: [UInt8]) -> [UInt8]? {
-        var plain = wire + [0x80]
+    /// `24 nonce ‖ XChaCha20-Poly1305(key entry ‖ signature ‖ padded)`; `nil` where it is larger than the
+    /// largest class. What it is sealed with stays when the author changes the key, so it is signed as well.
+    public func sealed(
+        for author: DID, key: SecretBytes, nonce: [UInt8], signing: SigningKey,
+        broughtInBy entry: EntryID
+    ) -> [UInt8]? {
+        let wire = wire
+        let signature = signing.sign(Self.data(author) + entry.bytes + wire)
+        var plain = entry.bytes + signature.bytes + wire + [0x80]
         var size = Self.plainBytesMin
         while size < plain.count { size *= 2 }
         guard size <= Self.plainBytesMax else { return nil }
@@ -164,19 +173,39 @@ public struct Keepsake: Hashable, Sendable, WireMessage {
                 plain, nonce: nonce, key: key.exposed, authenticating: Self.data(author))
     }
 
-    /// `nil` where it is not ours, or not whole.
-    public init?(opening sealed: [UInt8], of author: DID, key: SecretBytes) {
-        let nonce = Array(sealed.prefix(XChaCha20Poly1305.nonceBytes))
-        guard
-            let padded = XChaCha20Poly1305.open(
-                Array(sealed.dropFirst(nonce.count)), nonce: nonce, key: key.exposed,
-                authenticating: Self.data(author)),
-            let end = padded.lastIndex(where: { $0 != 0 }), padded[end] == 0x80
-        else { return nil }
-        try? self.init(strict: padded[..<end])
+    /// One that opened and is whole. Who signed it is still to be looked at.
+    public struct Opened: Sendable {
+        public let keepsake: Keepsake
+        /// The key entry under which it was signed, as it says.
+        public let key: EntryID
+        private let signature: Signature
+        private let message: [UInt8]
+
+        /// `nil` where it is not `author`'s, or not whole.
+        public init?(opening sealed: [UInt8], of author: DID, key: SecretBytes) {
+            let nonce = Array(sealed.prefix(XChaCha20Poly1305.nonceBytes))
+            guard
+                let padded = XChaCha20Poly1305.open(
+                    Array(sealed.dropFirst(nonce.count)), nonce: nonce, key: key.exposed,
+                    authenticating: Keepsake.data(author)),
+                let end = padded.lastIndex(where: { $0 != 0 }), padded[end] == 0x80,
+                end >= Keepsake.signedBytes, let entry = EntryID(padded[..<32]),
+                let signature = Signature(padded[32..<Keepsake.signedBytes])
+            else { return nil }
+            let wire = Array(padded[Keepsake.signedBytes..<end])
+            guard let keepsake = try? Keepsake(strict: wire) else { return nil }
+            self.keepsake = keepsake
+            self.key = entry
+            self.signature = signature
+            message = Keepsake.data(author) + entry.bytes + wire
+        }
+
+        public func isSigned(byCheckedKey key: PublicKey, checker: SignatureChecker) -> Bool {
+            checker.verifies(signature, of: message, byCheckedKey: key)
+        }
     }
 
     private static func data(_ author: DID) -> [UInt8] {
-        Array("talea.keepsake.v1".utf8) + author.bytes
+        Array("talea.keepsake.v2".utf8) + author.bytes
     }
 }

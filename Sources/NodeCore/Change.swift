@@ -50,8 +50,8 @@ public enum Change: Sendable {
     case attachmentGone(Hash32)
     /// A hub of ours, or no longer.
     case hub(DID, Bool)
-    /// As a hub: what a member wants kept, whole; and its mail.
-    case entrusted(by: DID, [TopicID])
+    /// As a hub: what a member wants kept, whole, or `nil` where it is a guest no more; and its mail.
+    case entrusted(by: DID, [TopicID]?)
     case letter(Letter, sealed: [UInt8])
     case letterGone(UInt64)
 }

@@ -7,6 +7,9 @@ internal import Logs
 
 // Child contracts: what a transfer opens.
 
+/// So many of them fit into a step beside all else.
+private let wordsMax = 64
+
 extension Node {
     /// Issuer and third parties accept a child by themselves iff only what the template lists differs.
     mutating func acceptChild(_ id: ContractID) {
@@ -84,6 +87,21 @@ extension Node {
 
     func sortedAcceptances(_ held: HeldContract) -> [Entry] {
         sorted(held.acceptances).map(\.1)
+    }
+
+    /// What these said of clocks that run, before a step brings in their next keys: said under the old ones
+    /// it would count for nothing afterwards.
+    func words(of some: Set<DID>, _ held: HeldContract, beside others: [Entry]) -> [Entry] {
+        guard !some.isEmpty, let fold = held.fold, !held.isWitnessed else { return [] }
+        let clocks = Set(fold.state.records.compactMap { $0.clock?.sequence })
+        let running = Set(fold.steps.filter { clocks.contains($0.sequence) }.map(\.id))
+        let known = Set(others.map(\.id))
+        return held.acknowledgements.filter { entry in
+            guard some.contains(entry.header.author), !known.contains(entry.id),
+                let body = try? entry.read(Acknowledgement.self)
+            else { return false }
+            return running.contains(body.entry)
+        }.suffix(wordsMax)
     }
 
     /// Acknowledgements of the step that started the clock of a default.

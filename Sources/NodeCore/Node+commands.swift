@@ -257,7 +257,10 @@ extension Node {
             guard held.declined == nil, held.fold?.isSequenced != true else {
                 throw .contractOver(contract)
             }
-            guard !held.hasAccepted(own.did) else { throw .alreadyAccepted }
+            // Under a key that was replaced nobody may have taken it.
+            let isSaid =
+                held.acceptances[own.did].map { !isOutOfForce($0) } ?? held.hasAccepted(own.did)
+            guard !isSaid else { throw .alreadyAccepted }
             try checkExposure(to: held.participants, insists: insists)
             guard let fold = held.fold else {
                 if let refusal = held.foldRefusal { throw .fold(refusal) }

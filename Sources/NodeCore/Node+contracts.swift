@@ -42,7 +42,10 @@ extension Node {
         }
         var events: [TransferEvent] = []
         if let drafted, drafted.contract == id {
-            contracts[id]?.fold?.apply(drafted.admission, of: drafted.step, entry: entry)
+            let words = try? contracts[id]?.fold?.words(
+                in: drafted.step, keys: keyLookup, checker: checker)
+            contracts[id]?.fold?.apply(
+                drafted.admission, of: drafted.step, entry: entry, words ?? [])
             events = drafted.admission.outcome.transfers
         } else {
             let (keys, checker) = (keyLookup, checker)
@@ -372,6 +375,8 @@ extension Node {
         }
         let log = fold.writingLog
         let time = max(now, chains.chain(log)?.newestTime ?? .earliest)
+        let keys = keysToEmbed(fold)
+        let consents = consents + words(of: Set(keys.map(\.header.author)), held, beside: consents)
         let candidate = Fold.Candidate(
             time: time, act: act, request: request, consents: consents, lines: lines,
             receipts: receipts)
@@ -383,7 +388,7 @@ extension Node {
         }
         let step = Step(
             act: act, request: request, consents: consents, lines: lines, receipts: receipts,
-            keys: keysToEmbed(fold), records: admission.changes, digest: admission.digest,
+            keys: keys, records: admission.changes, digest: admission.digest,
             epoch: fold.epoch,
             proposal: fold.head.sequence == 0 ? held.proposalEntry : nil)
         let nonce = Array(dice.roll().bytes.prefix(24))

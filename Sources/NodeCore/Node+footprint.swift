@@ -1,3 +1,5 @@
+internal import Entries
+
 extension Node {
     /// How much of what peers can fill it holds, by name; each has a limit.
     public var footprint: [(name: String, count: Int, limit: Int)] {
@@ -5,6 +7,7 @@ extension Node {
             ("waiting statements", waitingStatements.count, waitingMax),
             ("waiting logs", waitingLogs.count, waitingMax),
             ("waiting proofs", waitingProofs.count, waitingMax),
+            ("returned contracts", returned.count, EntryLimit.listItems),
             (
                 "early consents",
                 contracts.values.reduce(0) {

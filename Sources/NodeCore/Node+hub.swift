@@ -12,6 +12,8 @@ internal import Replication
 /// member's topics 64 MiB. Beyond: a refusal, and the sender keeps its statement.
 enum HubLimit {
     static let members = 10_000
+    /// How long one has to be away before his place may go to somebody else.
+    static let absenceMilliseconds: Int64 = 7 * 86_400_000
     static let lettersPerMailbox = 1_024
     static let bytesPerMailbox = 4 * 1024 * 1024
     /// Letters on their way to one guest: a part of what may wait for a connection. One goes in any case.
@@ -157,9 +159,7 @@ extension Node {
     }
 
     private mutating func keep(_ topics: [TopicID], for did: DID, _ id: PeerID) {
-        guard mayBeServed(did),
-            entrusted[did] != nil || entrusted.count < HubLimit.members
-        else { return }
+        guard mayBeServed(did), entrusted[did] != nil || makePlace(for: did) else { return }
         // Nothing that was kept ever goes: what it takes up stays theirs, or their share would have no end.
         let held = (entrusted[did] ?? []).filter { keptTopics[$0]?.bytes ?? 0 > 0 }
         let fresh = Set(topics).subtracting(held).filter { !isAlliance($0) }.sorted()
@@ -172,6 +172,49 @@ extension Node {
             topicsChanged()
         }
         sendLetters(id)
+    }
+
+    /// Where all places are taken, one who loses nothing by it gives his up: he is away, nothing of his is kept
+    /// and no letter waits for him. He has a place again when he comes; until then what is for him stays with
+    /// its senders. Those without a name give way to whoever was let in by name at once, and to one another, as
+    /// all others do, when they were away for a week: else a crowd of new names would put out whoever sleeps.
+    private mutating func makePlace(for did: DID) -> Bool {
+        guard entrusted.count >= HubLimit.members else { return true }
+        let here = Set(connections.values.filter(\.stands).map(\.did))
+        let idle = entrusted.keys.filter { guest in
+            !here.contains(guest) && mailboxes[guest]?.isEmpty ?? true
+                && !(entrusted[guest] ?? []).contains { keptTopics[$0]?.bytes ?? 0 > 0 }
+        }.sorted()
+        let long = idle.filter { guest in
+            (guestsLeft[guest] ?? servesSince ?? now).advanced(by: HubLimit.absenceMilliseconds)
+                <= now
+        }
+        if giveWay(oneOf: idle.filter { !mayBeServed($0) }) { return true }
+        guard isVouchedFor(did) else {
+            return giveWay(oneOf: long.filter { !isVouchedFor($0) })
+        }
+        return giveWay(oneOf: idle.filter { !isVouchedFor($0) }) || giveWay(oneOf: long)
+    }
+
+    /// By lot: who chooses his own name shall not choose whose place he gets.
+    private mutating func giveWay(oneOf guests: [DID]) -> Bool {
+        guard !guests.isEmpty else { return false }
+        let guest = guests[Int(dice.next() % UInt64(guests.count))]
+        entrusted[guest] = nil
+        mailboxes[guest] = nil
+        guestsLeft[guest] = nil
+        changes.append(.entrusted(by: guest, nil))
+        return true
+    }
+
+    /// Since when a guest is away.
+    mutating func guestLeft(_ did: DID) {
+        if entrusted[did] != nil { guestsLeft[did] = now }
+    }
+
+    /// Who was not here since the start is away since then.
+    mutating func noteServing() {
+        if servesSince == nil, standing.contains(.hub) { servesSince = now }
     }
 
     private mutating func take(

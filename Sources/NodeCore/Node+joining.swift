@@ -216,7 +216,8 @@ extension Node {
         var known = keyLogs
         var fresh: [ValidEntry] = []
         for key in body.keys where known.age(author, key.id) == nil {
-            guard key.header.author == author, let valid = try? known.decide(key, checker: checker)
+            guard key.header.author == author, !isAboveFork(key),
+                let valid = try? known.decide(key, checker: checker)
             else { return }
             known.apply(valid)
             fresh.append(valid)

@@ -44,7 +44,8 @@ extension Node {
         guard !stale.isEmpty,
             let sealed = content.sealed(
                 for: own.did, key: own.keepsakeKey,
-                nonce: Array(dice.roll().bytes.prefix(XChaCha20Poly1305.nonceBytes)))
+                nonce: Array(dice.roll().bytes.prefix(XChaCha20Poly1305.nonceBytes)),
+                signing: own.key, broughtInBy: own.keyEntry)
         else { return }
         for id in stale {
             guard let did = connections[id]?.did else { continue }
@@ -87,7 +88,7 @@ extension Node {
             guard result.contracts.count < EntryLimit.listItems else { break }
             let contract = Keepsake.Contract(key: held.key.bytes, statements: loose(held))
             size += contract.bytesMost
-            guard size < Keepsake.plainBytesMax else { break }
+            guard size < Keepsake.wireBytesMax else { break }
             result.contracts.append(contract)
         }
         return result
@@ -100,11 +101,16 @@ extension Node {
             + sorted(held.requests).flatMap { [$0.1.entry] + $0.1.consents }
     }
 
-    /// A partner gives our own snapshot back: what is not here comes from it.
+    /// A partner gives our own snapshot back: what is not here comes from it. One that was signed under a key
+    /// we replaced tells nothing to a home that is whole: whoever copied that key may have made it.
     mutating func gotBack(_ sealed: [UInt8]) {
-        guard let keepsake = Keepsake(opening: sealed, of: own.did, key: own.keepsakeKey) else {
-            return
-        }
+        guard
+            let opened = Keepsake.Opened(opening: sealed, of: own.did, key: own.keepsakeKey),
+            let key = keyLogs.key(own.did, opened.key),
+            opened.key == keyLogs.inForce(own.did)?.id || recovery.reason != nil,
+            opened.isSigned(byCheckedKey: key, checker: checker)
+        else { return }
+        let keepsake = opened.keepsake
         for head in keepsake.heads where head.sequence > chains.head(head.log) {
             // Our own word for it: there is more of this log than is here.
             noticeOldCopy(.peerAhead(head.log, sequence: head.sequence))
@@ -113,19 +119,15 @@ extension Node {
         }
         var isNew = false
         for contract in keepsake.contracts {
-            guard let key = ContractKey(contract.key), contracts[key.contract] == nil else {
-                continue
-            }
+            guard let key = ContractKey(contract.key), contracts[key.contract] == nil,
+                returned[key.contract] != nil || returned.count < EntryLimit.listItems,
+                let proposal = proposal(in: contract, key)
+            else { continue }
             isNew = true
             noticeOldCopy(.homeLost)
-            changes.append(.contractKey(key.contract, key.bytes))
-            for entry in contract.statements where entry.header.statement != nil {
-                // As if from our own storage: nobody else could have sealed it.
-                let valid = ValidEntry(stored: entry, ownSignatureChecked: true)
-                guard statementsSeen.insert(entry.id).inserted else { continue }
-                changes.append(.statement(valid, contract: key.contract))
-                keep(entry, contract: key.contract, key: key)
-            }
+            returned[key.contract] = contract
+            // Whoever shares the topic brings the keys of those named.
+            namedIn[key.topic] = proposal.participants + proposal.witnesses.identities
         }
         for peer in keepsake.peers {
             addPeer(PeerAddress(host: peer.host, port: Int(peer.port), did: peer.did))
@@ -140,9 +142,51 @@ extension Node {
             enter(alliance)
         }
         guard isNew else { return }
+        takeReturned()
         topicsChanged()
         retryStatements()
         settleRecovery()
+    }
+
+    /// The first of its statements, where it opens just this contract, and that names us.
+    private func proposal(in contract: Keepsake.Contract, _ key: ContractKey) -> Proposal? {
+        guard let first = contract.statements.first, first.header.topic == key.topic,
+            let proposal = try? first.read(Proposal.self), proposal.contract == key.contract,
+            proposal.participants.contains(own.did),
+            proposal.participants.contains(first.header.author)
+        else { return nil }
+        return proposal
+    }
+
+    /// Takes contracts of our snapshot whose proposers' keys are here, and of the answers those that were
+    /// signed: that we kept them is no proof that others said so.
+    mutating func takeReturned() {
+        guard !returned.isEmpty else { return }
+        for (id, contract) in sorted(returned) {
+            guard let key = ContractKey(contract.key) else { continue }
+            var rest: [Entry] = []
+            for entry in contract.statements {
+                guard
+                    let signer = entry.header.key.flatMap({ keyLogs.key(entry.header.author, $0) }),
+                    contracts[id] != nil || rest.isEmpty
+                else {
+                    rest.append(entry)
+                    continue
+                }
+                let valid = try? ValidEntry(entry, byCheckedKey: signer, checker: checker)
+                guard let valid, entry.header.statement != nil else {
+                    // Where nobody proposed it there is nothing to answer.
+                    if contracts[id] == nil { break }
+                    continue
+                }
+                guard statementsSeen.insert(entry.id).inserted else { continue }
+                if entry.kind == .proposal { changes.append(.contractKey(id, key.bytes)) }
+                changes.append(.statement(valid, contract: id))
+                keep(entry, contract: id, key: key)
+            }
+            returned[id] = rest.isEmpty ? nil : .init(key: contract.key, statements: rest)
+            if returned[id] == nil, contracts[id] == nil { namedIn[key.topic] = nil }
+        }
     }
 
     // MARK: - Others'

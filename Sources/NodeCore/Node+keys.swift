@@ -51,6 +51,38 @@ extension Node {
         take(entry, from: nil)
         readOnly = nil
         goOnUnderNewKey()
+        acceptAnew()
+    }
+
+    /// Acceptances that may still be on their way are said under the new key: whoever hears of the change first
+    /// takes none under the old one, and nobody accepts one thing twice. So is what we know of clocks that run.
+    private mutating func acceptAnew() {
+        let waiting = outbox.values.filter {
+            [.acceptance, .acknowledgement].contains($0.statement.kind)
+                && isOutOfForce($0.statement)
+        }.sorted { $0.key < $1.key }
+        var said: [EntryID: ValidEntry] = [:]
+        for item in waiting {
+            let old = item.statement
+            guard let kind = old.kind, let body = old.body, let place = old.header.statement,
+                let topic = old.header.topic,
+                let fresh = said[old.id] ?? (try? sign(kind, body, topic: topic, place: place))
+            else { continue }
+            if said[old.id] == nil {
+                said[old.id] = fresh
+                let contract = place.about.flatMap { contractOfLog[$0] }
+                changes.append(.statement(fresh, contract: contract))
+                statementsSeen.insert(fresh.id)
+                if let contract {
+                    if kind == .acceptance {
+                        contracts[contract]?.statementCounts[own.did, default: 0] += 1
+                    }
+                    keep(fresh.entry, contract: contract, key: nil)
+                }
+            }
+            settle(item.key)
+            send(fresh.entry, to: item.recipient, contractKey: item.contractKey)
+        }
     }
 
     /// One `continue` in each own log that still ends under an older key, as far as it may be signed.
@@ -195,7 +227,8 @@ extension Node {
                 entry.header.author == connection.did
             else { return directives.append(.close(id, "keys that are not the peer's own")) }
             guard known.age(connection.did, entry.id) == nil else { continue }
-            guard entry.header.time <= now.advanced(by: futureSkewMilliseconds),
+            guard !isAboveFork(entry),
+                entry.header.time <= now.advanced(by: futureSkewMilliseconds),
                 let valid = try? known.decide(entry, checker: checker)
             else { break }
             known.apply(valid)
@@ -203,6 +236,12 @@ extension Node {
         }
         if isKept { keysCame() }
         prove(id, by: known)
+    }
+
+    /// Key entries at or above the place where their log parts count for nothing, though one may be held.
+    func isAboveFork(_ key: Entry) -> Bool {
+        guard let place = key.header.log, let forked = forkedAt[place.log] else { return false }
+        return place.sequence >= forked
     }
 
     /// Where anyone may come in nobody is named: then whoever brings the keys shares that alliance, or they
@@ -221,6 +260,7 @@ extension Node {
 
     /// What waited for a key may go on.
     mutating func keysCame() {
+        takeReturned()
         retryWaiting()
         resumeFolds()
         retryStatements()

@@ -11,7 +11,8 @@ extension Node: Catalogue {
     func listTopics() -> [TopicID] {
         let open = Set(
             contracts.values.filter { !$0.isOver }.map(\.key.topic)
-                + witnessing.values.map(\.topic))
+                + witnessing.values.map(\.topic)
+                + returned.values.compactMap { ContractKey($0.key)?.topic })
         let over = Set(contracts.values.map(\.key.topic)).subtracting(open)
         let kept = Set(keptTopics.keys).subtracting(open).subtracting(over)
         return alliances.map(\.topic) + open.sorted() + over.sorted() + kept.sorted()
@@ -142,6 +143,7 @@ extension Node {
 
     public mutating func disconnected(_ id: PeerID) {
         hashedItems -= connections[id]?.session.hashedItems ?? 0
+        if let did = connections[id]?.did { guestLeft(did) }
         connections[id] = nil
         unlink(id)
         dialEnded(id)

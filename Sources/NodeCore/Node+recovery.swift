@@ -250,14 +250,16 @@ extension Node {
     mutating func answered(_ heads: [Message.Head], by id: PeerID) {
         guard let did = connections[id]?.did, connections[id]?.isProven == true else { return }
         if recovery.firstAnswer == nil { recovery.firstAnswer = now }
-        // Kept for sure logs too: should this turn out to be an old copy, they count.
-        for head in heads where ownLog(head.log) != nil {
+        // Kept for sure logs too: should this turn out to be an old copy, they count. Who was not asked, as
+        // one who shares nothing that the log belongs to, knows nothing of it.
+        for head in heads
+        where ownLog(head.log) != nil && connections[id]?.asked.contains(head.log) == true {
             let sequence = Int64(clamping: head.sequence)
             recovery.answers[did, default: [:]][head.log] = sequence
             let held = chains.head(head.log)
             if sequence > held {
                 if recovery.claims[did]?[head.log] == nil {
-                    recovery.claims[did, default: [:]][head.log] = now
+                    recovery.claims[did, default: [:]][head.log] = claimBegins(did, head.log)
                 }
                 converse(id) {
                     $0.missing(head.log, from: UInt64(held) + 1, to: head.sequence)
@@ -270,6 +272,17 @@ extension Node {
             }
         }
         settleRecovery()
+    }
+
+    /// Names cost nothing: those that nobody vouches for have the time of one for all that they claim, or each
+    /// could begin where the last one ended.
+    private mutating func claimBegins(_ did: DID, _ log: LogID) -> Instant {
+        guard !isVouchedFor(did), !hubs.contains(did), !counterparties(of: log).contains(did) else {
+            return now
+        }
+        let begun = recovery.nameless[log] ?? now
+        recovery.nameless[log] = begun
+        return begun
     }
 
     // MARK: - Ending

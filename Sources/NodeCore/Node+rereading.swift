@@ -48,5 +48,9 @@ extension Node {
     public mutating func follow(_ before: Node) {
         rereading = before.rereading
         rereading.isOwed = false
+        // What is read anew is no news of who was here, nor of who claims what.
+        guestsLeft = before.guestsLeft.filter { entrusted[$0.key] != nil }
+        servesSince = before.servesSince
+        recovery.nameless = before.recovery.nameless
     }
 }

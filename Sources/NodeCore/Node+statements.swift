@@ -334,14 +334,14 @@ extension Node {
         }
     }
 
-    /// It answers what waits here, or is the first of its author to say that it knows a step.
+    /// It answers what waits here, or is the first of its author, under this key, to say that it knows a step.
     private func isOfUse(_ entry: Entry, _ held: HeldContract) -> Bool {
         guard let body = try? entry.read(Acknowledgement.self) else { return false }
         let author = entry.header.author
         if outbox[OutboxKey(statement: body.entry, recipient: author)] != nil { return true }
         return held.fold?.steps.contains { $0.id == body.entry } == true
             && !held.acknowledgements.contains {
-                $0.header.author == author
+                $0.header.author == author && $0.header.key == entry.header.key
                     && (try? $0.read(Acknowledgement.self))?.entry == body.entry
             }
     }
@@ -397,8 +397,16 @@ extension Node {
         case .acceptance:
             guard let body = try? entry.read(Acceptance.self) else { return }
             if body.statement == held.proposalEntry.id {
-                if held.acceptances[author] == nil { held.acceptances[author] = entry }
+                // Said again after a change of key, our own counts as it was said last.
+                if held.acceptances[author] == nil || author == own.did {
+                    held.acceptances[author] = entry
+                }
             } else if held.requests[body.statement] != nil {
+                if author == own.did {
+                    held.requests[body.statement]?.consents.removeAll {
+                        $0.header.author == author
+                    }
+                }
                 held.requests[body.statement]?.consents.append(entry)
             } else {
                 held.earlyConsents[body.statement, default: []].append(entry)

@@ -51,6 +51,9 @@ public struct Node: Sendable {
     public internal(set) var entrusted: [DID: [TopicID]] = [:]
     public internal(set) var mailboxes: [DID: [Letter]] = [:]
     var keptTopics: [TopicID: KeptTopic] = [:]
+    /// When guests went that are away, and since when this process serves.
+    var guestsLeft: [DID: Instant] = [:]
+    var servesSince: Instant?
     var lastLetter: UInt64 = 0
     var logsOfTopic: TreeDictionary<TopicID, [LogID]> = [:]
     /// What stands for these logs in reconciliations.
@@ -84,6 +87,8 @@ public struct Node: Sendable {
     /// Our snapshot as each partner has it, and when each partner's last came.
     var keepsakesSent: [DID: (hash: Hash32, at: Instant)] = [:]
     var keepsakesTaken: [DID: Instant] = [:]
+    /// Contracts of our own snapshot that wait for the keys of those who signed in them.
+    var returned: [ContractID: Keepsake.Contract] = [:]
     /// What is known of our snapshot as it would be now; `nil` once anything changed.
     var keepsakeNow: KeepsakeNow?
     /// When it was made last.
@@ -260,6 +265,7 @@ public struct Node: Sendable {
         offerOutbox()
         goOnFetching()
         dropOldLetters()
+        noteServing()
         settleRecovery()
         market.drop(before: now)
         wanted.drop(before: now)

@@ -35,13 +35,13 @@ public struct Own: Sendable {
         Own(did: did, keyEntry: entry, key: key, nodeSecret: nodeSecret)
     }
 
-    /// The key of one invitation: its holder shows it once, and nothing of it is kept here.
+    /// The key of one invitation: its holder shows it once, and nothing of it is kept here. It hangs on the
+    /// key in force as well, for the node secret stays: whoever copied the key file could else let others in
+    /// for ever. What is signed for it is shown to nobody.
     func invitationKey(_ alliance: TopicID, _ terms: Invitation.Terms) -> SecretBytes {
-        SecretBytes(
-            HMAC256.authenticate(
-                Array("talea.invitation.v1".utf8) + alliance.bytes + terms.wire,
-                key: nodeSecret.exposed
-            ).bytes)
+        let message = Array("talea.invitation.v2".utf8) + alliance.bytes + terms.wire
+        return SecretBytes(
+            HMAC256.authenticate(message + key.sign(message).bytes, key: nodeSecret.exposed).bytes)
     }
 
     /// The one-time release key of this node in `contract`: HMAC over the node secret, which the

@@ -19,6 +19,8 @@ public struct Recovery: Hashable, Sendable {
     var answers: [DID: [LogID: Int64]] = [:]
     /// Since when somebody says that there is more of a log than what is here, and has not shown it.
     var claims: [DID: [LogID: Instant]] = [:]
+    /// The same of the first of those that nobody vouches for.
+    var nameless: [LogID: Instant] = [:]
     var firstAnswer: Instant?
     /// The mark outside the database is wrong and must be written anew once all is whole.
     var marksWrongly = false

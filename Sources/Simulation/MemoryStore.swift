@@ -108,7 +108,7 @@ public struct MemoryStore: Sendable {
                 if isOn { snapshot.hubs.append(did) }
             case .entrusted(let member, let topics):
                 snapshot.entrusted.removeAll { $0.member == member }
-                snapshot.entrusted.append((member, topics))
+                if let topics { snapshot.entrusted.append((member, topics)) }
             case .letter(let letter, let sealed):
                 snapshot.letters.append(letter)
                 letters[letter.number] = sealed

@@ -23,7 +23,9 @@ extension GRDB.Database {
         switch change {
         case .hub(let did, true): try run("INSERT OR IGNORE INTO hub (did) VALUES (?)", [did.data])
         case .hub(let did, false): try run("DELETE FROM hub WHERE did = ?", [did.data])
-        case .entrusted(let member, let topics):
+        case .entrusted(let member, nil):
+            try run("DELETE FROM entrusted WHERE member = ?", [member.data])
+        case .entrusted(let member, let topics?):
             try run(
                 """
                 INSERT INTO entrusted (member, topics) VALUES (?, ?)

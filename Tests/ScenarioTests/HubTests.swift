@@ -490,4 +490,104 @@ import Testing
         entrust([])
         #expect(market.network["relay"].entrusted[market.did("alice")] == [full])
     }
+
+    // MARK: - Places
+
+    /// A hub all of whose places are taken: by alice and thousands like her, for whom it keeps something, and
+    /// by bob, who is away. In the guild bob and carol have no name, dave was let in by his.
+    private static func full() throws -> AllianceTests.Guild {
+        var guild = try AllianceTests.Guild(["alice", "bob", "carol", "dave", "relay"], .steward)
+        for name in ["dave", "relay"] {
+            try guild.join(name)
+            try guild.admit(name)
+        }
+        try guild.network.command("relay") { $0.set(.hub, true) }
+        let topic = TopicID(SHA256.hash([1]))
+        entrust(&guild, "alice", [topic])
+        let own = try #require(guild.network.own("alice"))
+        let body = Array("something sealed".utf8)
+        let entry = try ValidEntry(
+            signing: Header(
+                kind: Kind.lineOpening.rawValue, author: own.did, key: own.keyEntry, topic: topic,
+                time: guild.network.now, bodyHash: SHA256.hash(body),
+                bodySize: Int64(body.count),
+                place: .log(.init(log: LogID(SHA256.hash(body)), sequence: 1, previous: nil))),
+            body: body, by: own.key
+        ).entry
+        guild.market.push(entry, from: "alice", to: "relay")
+        entrust(&guild, "bob", [])
+        guild.network.stop("relay")
+        var store = try #require(guild.network.stores["relay"])
+        store.commit(
+            (0..<9_998).map {
+                .entrusted(by: DID(SHA256.hash(Array("guest \($0)".utf8))), [topic])
+            })
+        guild.network.restore("relay", store)
+        guild.network.start("relay")
+        guild.network.tick()
+        return guild
+    }
+
+    private static func entrust(
+        _ guild: inout AllianceTests.Guild, _ name: String, _ topics: [TopicID] = []
+    ) {
+        if !guild.network.isConnected(name, "relay") { guild.network.connect(name, "relay") }
+        guild.market.settle()
+        guild.network.inject(Message.mail(.entrust(topics)).frame, from: name, to: "relay")
+        guild.market.settle()
+    }
+
+    /// Those of these who have a place, now and after a restart.
+    private static func guests(_ guild: AllianceTests.Guild, _ names: String...) -> [String] {
+        let kept = guild.network.stores["relay"]?.snapshot.entrusted.map(\.member) ?? []
+        #expect(Set(kept) == Set(guild.network["relay"].entrusted.keys))
+        return names.filter { kept.contains(guild.market.did($0)) }
+    }
+
+    private static let week: Int64 = 7 * 86_400_000
+
+    @Test func `who was away for a week leaves his place at a full hub to who comes`() throws {
+        var guild = try Self.full()
+        #expect(guild.network["relay"].entrusted.count == 10_000)
+        guild.network.pass(milliseconds: Self.week - 1)
+        Self.entrust(&guild, "carol")
+        #expect(Self.guests(guild, "alice", "bob", "carol") == ["alice", "bob"])
+        guild.network.pass(milliseconds: 1)
+        Self.entrust(&guild, "carol")
+        #expect(Self.guests(guild, "alice", "bob", "carol") == ["alice", "carol"])
+        // It is full again, and she is here.
+        Self.entrust(&guild, "bob")
+        #expect(Self.guests(guild, "bob", "carol") == ["carol"])
+        guild.network.disconnect("carol", "relay")
+        guild.network.pass(milliseconds: Self.week)
+        Self.entrust(&guild, "bob")
+        #expect(Self.guests(guild, "bob", "carol") == ["bob"])
+        #expect(guild.network["relay"].entrusted.count == 10_000)
+    }
+
+    @Test func `a letter keeps the place of whom it waits for`() throws {
+        var guild = try Self.full()
+        Self.entrust(&guild, "alice", [TopicID(SHA256.hash([1]))])
+        guild.network.pass(milliseconds: Self.week - 1)
+        Self.deposit(
+            &guild.market, from: "alice", to: guild.market.did("bob"), number: 1,
+            expires: guild.market.at(days: 20))
+        guild.network.pass(milliseconds: Self.week)
+        Self.entrust(&guild, "carol")
+        #expect(Self.guests(guild, "bob", "carol") == ["bob"])
+        guild.network.pass(milliseconds: 2 * Self.week)
+        guild.network.tick()
+        Self.entrust(&guild, "carol")
+        #expect(Self.guests(guild, "bob", "carol") == ["carol"])
+    }
+
+    @Test func `who was let in by name gets the place of who was not, and keeps his`() throws {
+        var guild = try Self.full()
+        Self.entrust(&guild, "dave")
+        #expect(Self.guests(guild, "bob", "dave") == ["dave"])
+        guild.network.disconnect("dave", "relay")
+        guild.network.pass(milliseconds: 2 * Self.week)
+        Self.entrust(&guild, "carol")
+        #expect(Self.guests(guild, "carol", "dave") == ["dave"])
+    }
 }

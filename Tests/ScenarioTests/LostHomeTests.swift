@@ -82,7 +82,8 @@ import Testing
             story.market.network.stores["judge"]?.keepsakes[story.market.did("bob")])
         #expect(kept.count == 24 + 4096 + 16)
         let alice = try #require(story.market.network.recoveryCode("alice"))
-        #expect(Keepsake(opening: kept, of: story.market.did("bob"), key: alice.nodeSecret) == nil)
+        let bob = story.market.did("bob")
+        #expect(Keepsake.Opened(opening: kept, of: bob, key: alice.nodeSecret) == nil)
         // Carol is in no contract with the judge.
         #expect(story.market.network.stores["carol"]?.keepsakes.isEmpty == true)
         #expect(story.market.network.stores["judge"]?.keepsakes.count == 2)

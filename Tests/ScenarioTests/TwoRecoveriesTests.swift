@@ -1,0 +1,78 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Logs
+import NodeCore
+import Simulation
+import Testing
+
+/// Two key entries from one code, where the second was signed before anybody told of the first. Both bring in
+/// one key, and yet they differ: in their times, and in what the owner said.
+@Suite struct TwoRecoveriesTests {
+    private static func recover(_ market: inout Market, _ name: String, found by: String) throws {
+        let code = try #require(market.network.recoveryCode(name))
+        market.network.stop(name)
+        let peer = market.network[by]
+        let did = try #require(peer.keyLogs.author(recoverable: code))
+        let genesis = try Genesis(
+            recovering: peer.keyLog(of: did), with: code, joining: peer.alliance, reason: "",
+            at: market.network.now)
+        var store = MemoryStore()
+        store.commit(genesis.entries.map { .entry($0, own: true) })
+        store.commit([.recovery(.began(.homeLost, at: market.network.now))])
+        for template in Market.templates.sorted(by: { $0.key < $1.key }).map(\.value) {
+            store.add(template: template)
+        }
+        market.network.restore(name, store, own: genesis.own)
+        market.network.start(name)
+    }
+
+    @Test func `a home that is lost twice comes back twice, whoever is asked`() throws {
+        var story = try OptionStory()
+        try story.play(..<4)
+        var market = story.market
+        for name in ["alice", "carol"] { market.network.disconnect(name, "judge") }
+        try Self.recover(&market, "bob", found: "judge")
+        market.network.connect("bob", "judge")
+        market.network.settle()
+        market.network.pass(milliseconds: 86_400_000)
+        // The judge sleeps, and this home is lost as well.
+        try Self.recover(&market, "bob", found: "alice")
+        for other in ["alice", "carol", "judge"] { market.network.connect("bob", other) }
+        for other in ["alice", "carol"] { market.network.connect(other, "judge") }
+        market.settle()
+        for _ in 1...3 {
+            market.network.pass(milliseconds: 61_000)
+            market.network.tick()
+            market.settle()
+        }
+        let log = LogID.key(author: market.did("bob"))
+        // A key log that parts brings in no key any more, and both homes are refused by all.
+        withKnownIssue {
+            for name in market.names {
+                #expect(market.network[name].forked(log) == nil, "\(name)")
+            }
+            #expect(market.network.closed.isEmpty, "\(market.network.closed)")
+        }
+    }
+
+    @Test func `who names several peers finds the first entry, and goes on from it`() throws {
+        var story = try OptionStory()
+        try story.play(..<4)
+        var market = story.market
+        for name in ["alice", "carol"] { market.network.disconnect(name, "judge") }
+        try Self.recover(&market, "bob", found: "judge")
+        market.network.connect("bob", "judge")
+        market.network.settle()
+        try Self.recover(&market, "bob", found: "judge")
+        for other in ["alice", "carol", "judge"] { market.network.connect("bob", other) }
+        for other in ["alice", "carol"] { market.network.connect(other, "judge") }
+        market.settle()
+        let bob = market.did("bob")
+        for name in market.names {
+            #expect(market.network[name].keyLogs.entries(of: bob).count == 3, "\(name)")
+            #expect(market.network[name].forked(.key(author: bob)) == nil, "\(name)")
+        }
+    }
+}

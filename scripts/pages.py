@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The pages of nodes as a browser has them: what the browser tests and the screenshots share."""
 
-import base64, contextlib, os, shutil
+import base64, contextlib, os, shutil, time
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -66,7 +67,17 @@ class Pages:
             raise Broken(f"{self.studio.name}'s page, {what}: {self.driver.current_url}\n{self.text()[:1500]}")
 
     def go(self, path):
-        self.driver.get(self.base + path)
+        try:
+            self.driver.get(self.base + path)
+        except TimeoutException:
+            # A browser on a busy machine hangs now and then; a node that does is found out here.
+            begun = time.monotonic()
+            self.studio("status")
+            took = time.monotonic() - begun
+            if took > 5:
+                raise Broken(f"{self.studio.name} answers after {took:.1f} s, and {path} was not shown in 30 s")
+            print(f"the browser did not show {path} in 30 s, the node answers after {took:.2f} s: once more", flush=True)
+            self.driver.get(self.base + path)
 
     def text(self):
         return self.driver.find_element(By.TAG_NAME, "body").text

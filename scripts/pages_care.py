@@ -138,7 +138,7 @@ class Care:
         z.fill(form, o_units="10", o_arbiter=self.zhongcai.did)
         z.send(form)
         hold("/contracts/" in driver.current_url, "an act leads to another page")
-        hold(urllib.parse.quote("/contracts/", "") in z.one(".foot a").get_attribute("href"), "its other language is of that page")
+        z.wait(lambda: urllib.parse.quote("/contracts/", "") in z.one(".foot a").get_attribute("href"), "its other language is of that page")
         driver.back()
         z.wait(lambda: "/market/propose" in driver.current_url and z.one("form.act [name='o.units']"), "goes back a page")
         z.go("/node")

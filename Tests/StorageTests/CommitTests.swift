@@ -88,6 +88,21 @@ import Testing
         again.close()
     }
 
+    @Test func `a guest who gave his place up is forgotten, one who names nothing is kept`() throws
+    {
+        let play = try Play()
+        let guests = [DID(SHA256.hash([1])), DID(SHA256.hash([2]))]
+        let topic = play.alice.genesis.alliance.topic
+        try play.database.commit(guests.map { .entrusted(by: $0, [topic]) })
+        try play.database.commit([
+            .entrusted(by: guests[0], nil), .entrusted(by: guests[1], []),
+        ])
+        let (snapshot, _) = try play.database.load()
+        #expect(snapshot.entrusted.map(\.member) == [guests[1]])
+        #expect(snapshot.entrusted.map(\.topics) == [[]])
+        play.database.close()
+    }
+
     @Test func `a fork is proven again at load and its rival is never folded`() throws {
         let play = try Play()
         var bob = try Player(98, joining: play.alice.genesis.alliance)

@@ -48,7 +48,7 @@ public struct Witnessing: Sendable {
                 $0.header.author == author
                     && $0.header.statement?.versions.contains(version) == true
             }
-            let sets = Set(before.compactMap(\.header.statement?.versions))
+            let sets = Set(before.compactMap { $0.header.statement?.versions })
             return !sets.contains(versions) && sets.count < listedSetsMax
                 && request.wire.count <= listedSmallMax
                 || (before + [request]).reduce(0) { $0 + $1.wire.count + testimonyBytes } <= share

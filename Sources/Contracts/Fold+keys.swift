@@ -95,5 +95,10 @@ extension Fold {
         }
     }
 
+    /// Whether a step put this key out of force: statements under it are not admissible any more.
+    public func isSuperseded(_ key: EntryID?) -> Bool {
+        key.map(supersededKeys.contains) ?? false
+    }
+
     public static let continued = SignedAct(transition: "continue", record: 0, arguments: [])
 }

@@ -157,7 +157,10 @@ extension Fold {
                 let listed = candidate.consents.first(where: { $0.id == id && $0.body != nil })
             else { throw .listedMissing(id) }
             if planted(.listedIgnored) { continue }
-            for time in Set([asked.lowerBound, asked.upperBound]).sorted()
+            // Too early at the one end and no more offered at the other: what lies between counts as well.
+            let between = [listed.header.time, listed.header.statement?.expires].compactMap(\.self)
+                .filter(asked.contains)
+            for time in Set([asked.lowerBound, asked.upperBound] + between).sorted()
             where try isAdmissible(
                 listed, candidate, at: time, late: late, keys: keys, checker: checker)
             {

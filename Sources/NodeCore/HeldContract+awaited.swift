@@ -49,15 +49,16 @@ extension HeldContract {
     }
 
     /// Of what others said to a request, what a step has to show: of each who has to agree the word that
-    /// holds longest. Who may say more, or without being asked, would else fill the step until it fits
-    /// nowhere.
+    /// holds longest, under a key that no step replaced if there is one. Who may say more, or without being
+    /// asked, would else fill the step until it fits nowhere.
     func consents(_ given: [Entry], to act: SignedAct) -> [Entry] {
         guard let fold else { return given }
+        func worth(_ entry: Entry) -> (Int, Instant, EntryID) {
+            let expires = entry.header.statement?.expires ?? .earliest
+            return (fold.isSuperseded(entry.header.key) ? 0 : 1, expires, entry.id)
+        }
         return fold.state.consentsNeeded(for: Act(act)).sorted().compactMap { did in
-            given.filter { $0.header.author == did }.max {
-                ($0.header.statement?.expires ?? .earliest, $0.id)
-                    < ($1.header.statement?.expires ?? .earliest, $1.id)
-            }
+            given.filter { $0.header.author == did }.max { worth($0) < worth($1) }
         }
     }
 }

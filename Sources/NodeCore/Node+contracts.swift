@@ -376,7 +376,14 @@ extension Node {
         let log = fold.writingLog
         let time = max(now, chains.chain(log)?.newestTime ?? .earliest)
         let keys = keysToEmbed(fold)
-        let consents = consents + words(of: Set(keys.map(\.header.author)), held, beside: consents)
+        // Everyone waits for the key of whoever says that he knows of a step: one that is no more, as of a log
+        // that parted, would be waited for for ever.
+        let consents =
+            (consents
+            + words(of: Set(keys.map(\.header.author)), held, beside: consents)).filter { entry in
+                entry.kind != .acknowledgement
+                    || entry.header.key.map { keyLogs.key(entry.header.author, $0) != nil } == true
+            }
         let candidate = Fold.Candidate(
             time: time, act: act, request: request, consents: consents, lines: lines,
             receipts: receipts)

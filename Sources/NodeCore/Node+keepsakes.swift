@@ -119,7 +119,7 @@ extension Node {
         }
         var isNew = false
         for contract in keepsake.contracts {
-            guard let key = ContractKey(contract.key), contracts[key.contract] == nil,
+            guard let key = ContractKey(contract.key), lacks(contract, key.contract),
                 returned[key.contract] != nil || returned.count < EntryLimit.listItems,
                 let proposal = proposal(in: contract, key)
             else { continue }
@@ -146,6 +146,13 @@ extension Node {
         topicsChanged()
         retryStatements()
         settleRecovery()
+    }
+
+    /// What waits for a key is in memory alone: an end of the process may leave us one part of a contract.
+    private func lacks(_ contract: Keepsake.Contract, _ id: ContractID) -> Bool {
+        guard let held = contracts[id] else { return true }
+        return recovery.reason != nil && !held.isOver
+            && contract.statements.contains { !statementsSeen.contains($0.id) }
     }
 
     /// The first of its statements, where it opens just this contract, and that names us.

@@ -398,7 +398,8 @@ extension Node {
             guard let body = try? entry.read(Acceptance.self) else { return }
             if body.statement == held.proposalEntry.id {
                 // Said again after a change of key, our own counts as it was said last.
-                if held.acceptances[author] == nil || author == own.did {
+                let before = held.acceptances[author]?.header.time
+                if before.map({ author == own.did && $0 <= entry.header.time }) ?? true {
                     held.acceptances[author] = entry
                 }
             } else if held.requests[body.statement] != nil {

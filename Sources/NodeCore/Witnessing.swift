@@ -35,17 +35,23 @@ public struct Witnessing: Sendable {
     }
 
     /// Whether one more request on these versions of records is receipted. The default of a record embeds
-    /// all that are listed: they have to fit into one step, whoever would rather have them not.
+    /// all that are listed: they have to fit into one step, whoever would rather have them not. Requests on
+    /// other records name main's version too where they read it, and may leave it as it was: so there is
+    /// room for a small one on each such record beside.
     func hasRoom(for request: Entry) -> Bool {
         let author = request.header.author
         let share = max(
             listedBytesMin, listedBytesMax / max(1, terms.participants.count))
-        return (request.header.statement?.versions ?? []).allSatisfy { version in
+        let versions = request.header.statement?.versions ?? []
+        return versions.allSatisfy { version in
             let before = requests.filter {
                 $0.header.author == author
                     && $0.header.statement?.versions.contains(version) == true
             }
-            return (before + [request]).reduce(0) { $0 + $1.wire.count + testimonyBytes } <= share
+            let sets = Set(before.compactMap { $0.header.statement?.versions })
+            return !sets.contains(versions) && sets.count < listedSetsMax
+                && request.wire.count <= listedSmallMax
+                || (before + [request]).reduce(0) { $0 + $1.wire.count + testimonyBytes } <= share
         }
     }
 }
@@ -59,5 +65,9 @@ let dayMilliseconds: Int64 = 86_400_000
 /// an equal part, and of one at least. A step has 64 KiB.
 let listedBytesMax = 32 * 1024
 let listedBytesMin = 6 * 1024
+/// Of how many sets of versions, with one version of a record in common, one request of so many bytes is receipted
+/// in any case.
+let listedSetsMax = 16
+let listedSmallMax = 1024
 /// What a step shows beside a listed request of when it came.
 let testimonyBytes = 1024

@@ -14,7 +14,9 @@ import Testing
     static let witnesses = ["wei", "xin", "yan"]
 
     /// Alice's paid option; bob sequences, two of three witnesses must say so.
-    static func option(style: String = "american") throws -> (Market, ContractID) {
+    static func option(style: String = "american", window: Int64 = 1) throws
+        -> (Market, ContractID)
+    {
         var market = try Market(
             names: ["alice", "bob", "judge"] + witnesses, only: "capacity-option")
         for name in witnesses { try market.network.command(name) { $0.set(.witness, true) } }
@@ -22,7 +24,8 @@ import Testing
         let id = try market.agree(
             "alice", "capacity-option",
             [
-                "style": .text(style), "units": Market.units(100), "lot": Market.units(10),
+                "style": .text(style), "window": .integer(window * 86_400_000),
+                "units": Market.units(100), "lot": Market.units(10),
                 "premium": Market.money(50_000), "strike": Market.money(1_800),
                 "remedy": Market.money(900), "expiry": .instant(market.at(days: 40)),
                 "deliver_by": .instant(market.at(days: 60)),
@@ -36,7 +39,7 @@ import Testing
     static func request(
         _ market: Market, by name: String, _ id: ContractID, _ transition: String,
         record: Int64 = 1, _ arguments: [String: Value] = [:], child: EntryID? = nil,
-        body bytes: [UInt8]? = nil, number: UInt8 = 1
+        body bytes: [UInt8]? = nil, number: UInt8 = 1, expires: Instant? = nil
     ) throws -> Entry {
         let held = try market.held(name, id)
         let own = try #require(market.network.own(name))
@@ -60,7 +63,8 @@ import Testing
                 bodySize: Int64(body.count),
                 place: .statement(
                     .init(
-                        expires: market.at(days: 300), about: held.log, basis: fold.head.id,
+                        expires: expires ?? market.at(days: 300), about: held.log,
+                        basis: fold.head.id,
                         versions: versions))), body: body, by: own.key
         ).entry
     }
@@ -97,7 +101,7 @@ import Testing
     static func judge(
         _ market: Market, _ id: ContractID, _ transition: String, by names: [String],
         over request: Entry, shown: [Entry]? = nil, receipted: [String: Instant],
-        hidden: DID? = nil
+        hidden: DID? = nil, showsTimes: Bool = true
     ) throws -> FoldRefusal? {
         let held = try market.held("alice", id)
         let record = try #require(held.fold?.state.record(1))
@@ -116,7 +120,7 @@ import Testing
         }
         return try LyingWitnessTests.refusal(
             market, id, Self.request(market, by: "bob", id, transition),
-            closings + receipts
+            closings + (showsTimes ? receipts : [])
                 + held.witnessLogs.values.flatMap(\.receipts.values), shown ?? [request],
             hidden: hidden)
     }
@@ -160,6 +164,25 @@ import Testing
             market, id, "lapse", by: ["wei", "xin"], over: exercise,
             receipted: ["wei": then, "xin": then])
         #expect(refusal == .listedAdmissible(exercise.id))
+    }
+
+    /// Neither when the step came that it stands on, nor at the deadline, but in between.
+    @Test func `an exercise in the midst of its time counts, though nobody shows when it came`()
+        throws
+    {
+        var (market, id) = try Self.option(style: "european", window: 30)
+        Self.pass(&market, days: 15)
+        let exercise = try Self.request(
+            market, by: "alice", id, "exercise", ["n": Market.units(100)],
+            expires: market.at(days: 7))
+        let then = market.network.now
+        Self.pass(&market, days: 60)
+        for showsTimes in [true, false] {
+            let refusal = try Self.judge(
+                market, id, "lapse", by: ["wei", "xin"], over: exercise,
+                receipted: ["wei": then, "xin": then], showsTimes: showsTimes)
+            #expect(refusal == .listedAdmissible(exercise.id), "\(showsTimes)")
+        }
     }
 
     @Test func `a delivery in time counts, whenever the default is asked for`() throws {

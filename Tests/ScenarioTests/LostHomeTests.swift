@@ -6,6 +6,7 @@ import Ledger
 import Logs
 import Market
 import NodeCore
+import Replication
 import Simulation
 import Testing
 
@@ -103,5 +104,36 @@ import Testing
         story.market.network.settle()
         #expect(story.market.network["bob"].recovery.reason != nil)
         #expect(try story.market.digests(story.parent, "alice", "bob", "judge").count == 1)
+    }
+
+    /// Of what a partner gives back a part waits for a key that has not come, and the process ends meanwhile.
+    @Test(arguments: [false, true])
+    func `what a snapshot says comes back whole`(_ endsBetween: Bool) throws {
+        var market = try Market(names: ["alice", "bob"], only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let files = Market.templates.filter { $0.key == "capacity-option" }.map(\.value)
+        try market.network.add("judge", templates: files)
+        // What came to pass before bob lost his home.
+        var past = market
+        for name in ["alice", "bob"] { past.network.connect(name, "judge") }
+        past.settle()
+        let draft = try HubTests.draft(past, line)
+        let id = try past.network.command("alice") { try $0.propose(draft) }
+        past.settle()
+        try past.network.command("judge") { try $0.accept(id) }
+        past.settle()
+        Self.idle(&past)
+        let kept = try #require(past.network.stores["alice"]?.keepsakes[past.did("bob")])
+        // He holds nothing of it, nor the judge's key.
+        market.network.inject(Message.kept(kept).frame, from: "alice", to: "bob")
+        #expect(try !market.held("bob", id).hasAccepted(market.did("judge")))
+        if endsBetween {
+            market.restart("bob")
+            market.network.inject(Message.kept(kept).frame, from: "alice", to: "bob")
+        }
+        market.network.connect("bob", "judge")
+        market.settle()
+        Self.idle(&market)
+        #expect(try market.held("bob", id).hasAccepted(market.did("judge")))
     }
 }

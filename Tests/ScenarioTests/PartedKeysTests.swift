@@ -1,4 +1,5 @@
 import Capacity
+import Contracts
 import Entries
 import Identity
 import Logs
@@ -97,5 +98,40 @@ import Testing
         guild.market.settle()
         #expect(Self.places(guild.network, "alice", log) == [1, 2])
         #expect(guild.standing(of: "mallory", at: "alice") == .outsider)
+    }
+
+    /// The judge said under that key that he knows of a step, which nobody asked him.
+    @Test func `a word under a key from above a fork stops no contract in which it was said`()
+        throws
+    {
+        var (story, record) = try ClockTests.delivered(heard: true)
+        let (_, key, seconds) = try Self.entries(story.market.network, "judge", "one", "two")
+        story.market.push(seconds[0], from: "judge", to: "bob")
+        story.market.settle()
+        let held = try story.market.held("bob", story.parent)
+        let clock = try #require(held.fold?.state.record(record)?.clock)
+        let step = try #require(held.fold?.step(clock.sequence))
+        let body = Acknowledgement(salt: .zero, entry: step.id, purpose: .delivered).wire
+        let word = try ValidEntry(
+            signing: Header(
+                kind: Kind.acknowledgement.rawValue, author: story.market.did("judge"),
+                key: seconds[0].id, topic: held.key.topic, time: story.market.network.now,
+                bodyHash: SHA256.hash(body), bodySize: Int64(body.count),
+                place: .statement(.init(expires: story.market.at(days: 30), about: held.log))),
+            body: body, by: key
+        ).entry
+        story.market.network.inject(word, from: "judge", to: "bob")
+        story.market.settle()
+        for name in ["bob", "alice", "carol"] {
+            story.market.push(seconds[1], from: "judge", to: name)
+        }
+        story.market.settle()
+        #expect(story.market.network["alice"].forked(.key(author: word.header.author)) == 2)
+        try story.market.act("bob", story.parent, "accept_silent", record: record)
+        for name in ["bob", "alice"] {
+            let fold = try #require(try story.market.held(name, story.parent).fold)
+            #expect(fold.halt == nil, "\(name)")
+            #expect(fold.state.record(record)?.state == "due", "\(name)")
+        }
     }
 }

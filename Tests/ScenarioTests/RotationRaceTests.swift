@@ -70,4 +70,42 @@ import Testing
             #expect(try market.held(name, id).grade == .sequenced, "\(name)")
         }
     }
+
+    /// Whoever sequences may hold what was said under both keys, and brings in the newer with another step.
+    @Test func `a consent said again counts, whatever was said before`() throws {
+        var market = try Market("alice", "bob", "carol", "judge", only: "mutual-assistance")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let id = try market.agree(
+            "alice", "mutual-assistance",
+            [
+                "trigger": Market.units(20), "cap": Market.units(100),
+                "cap_call": Market.units(32), "cap_month": Market.units(80),
+                "price": Market.money(60_000), "fee": Market.money(20_000),
+                "remedy": Market.money(50_000), "ends": .instant(market.at(days: 60)),
+            ],
+            roles: ["user": "alice", "partner": "carol", "supplier": "bob", "arbiter": "judge"],
+            lines: [line])
+        try market.act("alice", id, "draw", ["sold": Market.units(50), "n": Market.units(10)])
+        guard case .requested(let request) = try market.act("alice", id, "close") else { return }
+        let held = try market.held("bob", id)
+        for number: UInt8 in 0..<8 {
+            let consent = try market.statement(
+                by: "bob",
+                Acceptance(
+                    salt: SHA256.hash([number]), statement: request, releaseKey: nil), about: held)
+            market.network.inject(consent, from: "bob", to: "carol")
+        }
+        market.settle()
+        try Self.rotate(&market, "bob")
+        try market.network.command("bob") { try $0.accept(id, request: request) }
+        market.settle()
+        // A step that brings in bob's key.
+        try market.act("bob", id, "promise", record: 2)
+        try market.network.command("carol") { try $0.accept(id, request: request) }
+        market.settle()
+        for name in market.names {
+            #expect(try market.state(name, id).record(1)?.stateName == "closed", "\(name)")
+            #expect(try market.held(name, id).refused.isEmpty, "\(name)")
+        }
+    }
 }

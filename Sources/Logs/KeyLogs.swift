@@ -10,6 +10,15 @@ public import Identity
 public struct KeyLogs: Sendable {
     private var logs: TreeDictionary<DID, [Held]> = [:]
 
+    /// Keys of entries at and above the place where their key log parts.
+    private var parted: TreeDictionary<EntryID, Parted> = [:]
+
+    private struct Parted: Sendable {
+        let author: DID
+        let key: PublicKey
+        let nextKeyHash: Hash32
+    }
+
     public struct Held: Hashable, Sendable {
         public let id: EntryID
         public let key: PublicKey
@@ -28,6 +37,12 @@ public struct KeyLogs: Sendable {
     /// The key of `author` that key entry `id` brought in.
     public func key(_ author: DID, _ id: EntryID) -> PublicKey? {
         logs[author]?.first { $0.id == id }?.key
+    }
+
+    /// The same, also where the key log parts there or below: nobody goes on under such a key, and what was
+    /// signed under it stays signed. Whoever could make it unsigned would take back all that he ever said.
+    public func keyOfSigner(_ author: DID, _ id: EntryID) -> PublicKey? {
+        key(author, id) ?? parted[id].flatMap { $0.author == author ? $0.key : nil }
     }
 
     /// The place of a key entry in its author's key log, from 1; `nil` where it is not known here.
@@ -86,6 +101,25 @@ public struct KeyLogs: Sendable {
         } catch {
             throw .notALogEntry(entry.id)
         }
+    }
+
+    /// Remembers the key of an entry at or above the place where its key log parts. Nothing, where it is not
+    /// the key that the entry below it, or the identity, committed to.
+    public mutating func note(parted valid: ValidEntry) {
+        let author = valid.header.author
+        guard let place = valid.header.log, place.log == .key(author: author),
+            key(author, valid.id) == nil, let body = try? valid.entry.read(KeyBody.self)
+        else { return }
+        let follows =
+            place.previous.map { below in
+                let committed =
+                    entries(of: author).first { $0.id == below }?.nextKeyHash
+                    ?? parted[below].flatMap { $0.author == author ? $0.nextKeyHash : nil }
+                return committed == .nextKey(body.publicKey)
+            } ?? (place.sequence == 1 && PublicKey(author) == body.publicKey)
+        guard follows else { return }
+        parted[valid.id] = Parted(
+            author: author, key: body.publicKey, nextKeyHash: body.nextKeyHash)
     }
 
     /// Takes a decided key entry.

@@ -9,7 +9,7 @@ internal import Logs
 extension Node {
     var keyLookup: KeyLookup {
         let keyLogs = keyLogs
-        return { keyLogs.key($0, $1) }
+        return { keyLogs.keyOfSigner($0, $1) }
     }
 
     // MARK: - Folding

@@ -217,6 +217,8 @@ extension Node {
         } else if refolds {
             readAnew(after: log)
         } else {
+            notePartedKeys([])
+            resumeFolds()
             if let contract = contractOfLog[log] { stopWhereForked(contract) }
             spread(proof)
         }
@@ -359,6 +361,19 @@ extension Node {
             forkedAt[log] = min(forkedAt[log] ?? fork.sequence, fork.sequence)
         }
         for proof in snapshot.proofs { note(proof) }
+    }
+
+    /// What was signed under keys of which others were brought in beside them, stays signed in contracts.
+    mutating func notePartedKeys(_ rivals: [ValidEntry]) {
+        let proven = sorted(proofs).flatMap { [$0.1.one.entry, $0.1.two.entry] }
+            .filter { $0.kind == .key }
+            .map { ValidEntry(stored: $0, ownSignatureChecked: true) }
+        let beside = rivals.filter { $0.entry.kind == .key }
+        for valid in (proven + beside).sorted(by: {
+            ($0.header.log?.sequence ?? 0, $0.id) < ($1.header.log?.sequence ?? 0, $1.id)
+        }) {
+            keyLogs.note(parted: valid)
+        }
     }
 
     /// After they are: the branches beside them, and proofs of the forks that this node saw by itself.

@@ -80,6 +80,7 @@ extension Node {
         if isLine(place.log), !valid.ownSignatureChecked { vouched.insert(valid.id) }
         let base = base(of: place.log)
         if let forked = forkedAt[place.log], place.sequence >= forked {
+            if entry.kind == .key { keyLogs.note(parted: valid) }
             lines[base]?.part(at: forked, in: place.log)
             if lines[base] != nil { keepBranch(entry, of: place.log) }
             guard let contract = contractOfLog[place.log], let fold = contracts[contract]?.fold,

@@ -45,7 +45,7 @@ extension Node {
     }
 
     func isSignedItself(_ entry: Entry) -> Bool {
-        guard let keyID = entry.header.key, let key = keyLogs.key(entry.header.author, keyID) else {
+        guard let keyID = entry.header.key, let key = keyLookup(entry.header.author, keyID) else {
             return false
         }
         return (try? ValidEntry(entry, byCheckedKey: key, checker: checker)) != nil

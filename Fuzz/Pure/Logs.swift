@@ -268,8 +268,8 @@ private let line = FuzzTarget(
         let total = line.total ?? -1
         law(line.remaining == remaining, "\(line.remaining), decided \(remaining)")
         law((0...total).contains(remaining), "\(remaining) of \(total)")
-        law(remaining + line.grants.values.reduce(0) { $0 + $1.units } == total, "units lost")
-        for grant in line.grants.values {
+        law(remaining + line.grants.reduce(0) { $0 + $1.units } == total, "units lost")
+        for grant in line.grants {
             law(grant.units >= 0 && grant.looseUnits >= 0, "\(grant.units) held")
             law(grant.firm.allSatisfy { $0.units > 0 && $0.until >= grant.until }, "firm")
         }
@@ -324,7 +324,7 @@ private let lineLog = FuzzTarget(
                     tag: .filled(UInt8(steps)), holderSignature: holder.sign(message),
                     remaining: log.line.remaining))
         case 5:
-            let total = log.line.grants[grant]?.releasedBySignature ?? 0
+            let total = log.line.grant(grant)?.releasedBySignature ?? 0
             let message = HolderMessage.release(
                 line: log.log, grant: grant, units: max(units, 1),
                 runningTotal: total + max(units, 1))
@@ -341,7 +341,7 @@ private let lineLog = FuzzTarget(
         let total = log.line.total ?? 0
         law((0...total).contains(log.line.remaining), "\(log.line.remaining) of \(total)")
         law(
-            log.line.remaining + log.line.grants.values.reduce(0) { $0 + $1.units } == total,
+            log.line.remaining + log.line.grants.reduce(0) { $0 + $1.units } == total,
             "units lost")
         if before.fault != nil {
             law(log.fault == before.fault && log.line.remaining == before.line.remaining, "mended")

@@ -442,12 +442,22 @@ private let keepsake = FuzzTarget(
     let (name, secret) = ("alice", SecretBytes([UInt8](repeating: 5, count: 32)))
     let nonce = [UInt8](repeating: 3, count: 24)
     let did = trade.network.did(name)
-    if let sealed = keepsake.sealed(for: did, key: secret, nonce: nonce) {
-        law(Keepsake(opening: sealed, of: did, key: secret) == keepsake, "opens to something else")
-        law(Keepsake(opening: sealed, of: bob.did, key: secret) == nil, "opens for another")
+    guard let own = trade.network.own(name) else { return }
+    if let sealed = keepsake.sealed(
+        for: did, key: secret, nonce: nonce, signing: own.key, broughtInBy: own.keyEntry)
+    {
+        let opened = Keepsake.Opened(opening: sealed, of: did, key: secret)
+        law(opened?.keepsake == keepsake, "opens to something else")
+        law(
+            opened?.isSigned(byCheckedKey: own.key.publicKey, checker: SignatureChecker()) == true,
+            "is not signed")
+        let ofAnother = Keepsake.Opened(opening: sealed, of: bob.did, key: secret)
+        law(ofAnother == nil, "opens for another")
     }
-    guard first & 1 == 1, let own = trade.network.own(name),
-        let sealed = keepsake.sealed(for: did, key: own.keepsakeKey, nonce: nonce)
+    guard first & 1 == 1,
+        let sealed = keepsake.sealed(
+            for: did, key: own.keepsakeKey, nonce: nonce, signing: own.key,
+            broughtInBy: own.keyEntry)
     else { return }
     var world = trade
     world.network.inject(Replication.Message.kept(sealed).frame, from: "bob", to: name)

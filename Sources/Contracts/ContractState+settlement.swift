@@ -147,9 +147,9 @@ extension StepRun {
         func rank(_ deposit: Deposit) -> Int {
             deposit.depositor == receiver ? 0 : deposit.record == record ? 1 : 2
         }
-        for now in 0...2 {
+        for preferred in 0...2 {
             for index in deposits.indices
-            where deposits[index].custodian == custodian && rank(deposits[index]) == now {
+            where deposits[index].custodian == custodian && rank(deposits[index]) == preferred {
                 let part = min(wanted, deposits[index].amount)
                 wanted -= part
                 deposits[index].amount -= part

@@ -63,11 +63,8 @@ public struct KeyLogs: Sendable {
 
     public func entries(of author: DID) -> [Held] { logs[author] ?? [] }
 
-    /// The key entries of `author` themselves, for handshakes and for steps that embed them.
-    public func log(of author: DID) -> [Entry] { entries(of: author).compactMap(\.entry) }
-
-    /// Those of them that `isWanted`, by their ids.
-    public func log(of author: DID, where isWanted: (EntryID) -> Bool) -> [Entry] {
+    /// The key entries of `author` themselves, of which `isWanted` chooses by their ids.
+    public func log(of author: DID, where isWanted: (EntryID) -> Bool = { _ in true }) -> [Entry] {
         entries(of: author).filter { isWanted($0.id) }.compactMap(\.entry)
     }
 

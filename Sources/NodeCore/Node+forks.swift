@@ -217,7 +217,7 @@ extension Node {
         } else if refolds {
             readAnew(after: log)
         } else {
-            notePartedKeys([])
+            notePartedKeys()
             resumeFolds()
             if let contract = contractOfLog[log] { stopWhereForked(contract) }
             spread(proof)
@@ -364,12 +364,12 @@ extension Node {
     }
 
     /// What was signed under keys of which others were brought in beside them, stays signed in contracts.
-    mutating func notePartedKeys(_ rivals: [ValidEntry]) {
+    mutating func notePartedKeys(beside rivals: [ValidEntry] = []) {
         let proven = sorted(proofs).flatMap { [$0.1.one.entry, $0.1.two.entry] }
             .filter { $0.kind == .key }
             .map { ValidEntry(stored: $0, ownSignatureChecked: true) }
-        let beside = rivals.filter { $0.entry.kind == .key }
-        for valid in (proven + beside).sorted(by: {
+        let kept = rivals.filter { $0.entry.kind == .key }
+        for valid in (proven + kept).sorted(by: {
             ($0.header.log?.sequence ?? 0, $0.id) < ($1.header.log?.sequence ?? 0, $1.id)
         }) {
             keyLogs.note(parted: valid)

@@ -319,7 +319,7 @@ public struct Node: Sendable {
             keys.map { ($0.contract, $0) }, uniquingKeysWith: { _, last in last })
         // Key logs first: a proposal's fold needs its author's key.
         for valid in snapshot.entries where valid.entry.kind == .key { fold(valid) }
-        notePartedKeys(snapshot.rivals)
+        notePartedKeys(beside: snapshot.rivals)
         standing = snapshot.standing
         restoreHub(snapshot)
         restoreAttachments(snapshot)

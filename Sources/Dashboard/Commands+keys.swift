@@ -69,18 +69,27 @@ extension Commands {
 extension View {
     func keys(of did: DID) -> JSON {
         let keys = node.keyLogs.entries(of: did)
+        let changes = keys.map { node.book[did]?.change(to: $0.id) }
         return [
             "did": .string(did.did), "name": .string(name(did)), "own": .bool(did == node.own.did),
             "keys": .array(
                 keys.enumerated().map { index, key in
                     [
                         "number": .number(Int64(index + 1)), "key": .string(key.key.did),
-                        "entry": .string(key.id.hex), "since": instant(key.time),
+                        "entry": .string(key.id.hex),
+                        "since": instant(index == 0 ? key.time : changes[index]?.time),
                         "in_force": .bool(index == keys.count - 1),
-                        "reason": .text(key.reason.isEmpty ? nil : key.reason),
+                        "reason": .text(
+                            changes[index].flatMap { $0.reason.isEmpty ? nil : $0.reason }),
                     ]
                 }),
-            "changed": instant(keys.count > 1 ? keys.last?.time : nil),
+            "changed": keyChanged(did),
         ]
+    }
+
+    /// When the owner first went on under his present key; nothing under his first one.
+    func keyChanged(_ did: DID) -> JSON {
+        instant(
+            node.keyLogs.inForce(did).flatMap { node.book[did]?.change(to: $0.id)?.time })
     }
 }

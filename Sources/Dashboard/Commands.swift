@@ -356,8 +356,7 @@ public struct Commands: Sendable {
                         "profile_name": .text(node.book[did]?.profile?.name),
                         "role": .text(node.book[did]?.profile?.role),
                         "place": .text(node.book[did]?.profile?.place),
-                        "key_changed": view.instant(
-                            node.keyLogs.entries(of: did).dropFirst().last?.time),
+                        "key_changed": view.keyChanged(did),
                         "own": .bool(did == node.own.did),
                     ]
                 }), "next": next,
@@ -430,8 +429,7 @@ extension View {
                     return [
                         "did": .string(connection.did.did), "name": .string(name(connection.did)),
                         "agent": .string(connection.agent),
-                        "key_changed": instant(
-                            node.keyLogs.entries(of: connection.did).dropFirst().last?.time),
+                        "key_changed": keyChanged(connection.did),
                         // Their clock is known from the hello on.
                         "established": .bool(connection.skew != nil),
                         "skew_ms": .number(connection.skew), "lag": .number(waiting),

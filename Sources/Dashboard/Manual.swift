@@ -86,7 +86,7 @@ public enum Manual {
                     "replace your key by the next one, with the recovery code", "用恢复码更换密钥"),
                 Page(
                     "recover",
-                    "--invitation CODE --peer HOST:PORT … [--code-file F] [--reason TEXT] [--passphrase-file F | --no-passphrase]",
+                    "--invitation CODE --peer HOST:PORT … [--code-file F] [--passphrase-file F | --no-passphrase]",
                     "bring a lost identity back with its recovery code", "用恢复码找回身份"),
                 Page(
                     "recover", "--accept-risk key|public|RESOURCE|ID|all",

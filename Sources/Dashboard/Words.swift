@@ -472,12 +472,12 @@ extension ReadOnlyReason {
                 "this home was brought back with the recovery code; what it signed last is still being "
                     + "asked for",
                 "本主目录由恢复码找回，正在询问此前最后签署了什么")
-        case .keyReplaced(let time):
+        case .keyReplaced:
             return Wording(
-                "key_replaced", "home", time.iso,
-                "your key was changed elsewhere on \(time.iso); this home's key signs nothing any more. "
+                "key_replaced", "home", "",
+                "your key was changed elsewhere; this home's key signs nothing any more. "
                     + "Bring the identity here with: talea recover",
-                "您的密钥已于 \(time.iso) 在别处更换，本主目录的密钥不能再签署；请用 talea recover 在此恢复身份")
+                "您的密钥已在别处更换，本主目录的密钥不能再签署；请用 talea recover 在此恢复身份")
         }
     }
 }

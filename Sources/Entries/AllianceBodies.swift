@@ -1,12 +1,15 @@
 public import Capacity
 public import Identity
 
-/// A key of its author. The first one is the identity itself; each commits to the next.
+/// A key of its author. The first one is the identity itself; each commits to the next. All of a later key
+/// entry follows from the recovery code and the entry before it: whoever makes it anew, having heard of no
+/// other, makes the same.
 public struct KeyBody: EntryBody {
     public static let kind = Kind.key
     public var publicKey: PublicKey
     /// `Hash32.nextKey` of the key that the next key entry must reveal.
     public var nextKeyHash: Hash32
+    /// What earlier versions wrote here; `Continue` says why a key was replaced.
     public var reason: String
 
     public init(publicKey: PublicKey, nextKeyHash: Hash32, reason: String = "") {
@@ -34,12 +37,23 @@ public struct Continue: EntryBody {
     public static let kind = Kind.continue
     /// The key entry that the entry before this one was signed under.
     public var from: EntryID
+    /// Why the key was replaced, as its author says.
+    public var reason: String
 
-    public init(from: EntryID) { self.from = from }
+    public init(from: EntryID, reason: String = "") {
+        self.from = from
+        self.reason = reason
+    }
 
-    public func write(to writer: inout WireWriter) { writer.id(1, from) }
+    public func write(to writer: inout WireWriter) {
+        writer.id(1, from)
+        writer.text(2, reason)
+    }
 
-    public init(from reader: inout WireReader) throws(EntryRefusal) { from = try reader.id(1) }
+    public init(from reader: inout WireReader) throws(EntryRefusal) {
+        from = try reader.id(1)
+        reason = try reader.text(2)
+    }
 }
 
 /// An alliance: its topic derives from this body's hash, so the rules cannot change under its name.

@@ -24,8 +24,6 @@ public struct KeyLogs: Sendable {
         public let key: PublicKey
         public let nextKeyHash: Hash32
         public let time: Instant
-        /// Why the key before it was replaced, as its author says.
-        public let reason: String
         /// The key entry itself. Many are kept and few are asked for: bytes take half of what is read from them.
         public let wire: [UInt8]
 
@@ -125,6 +123,6 @@ public struct KeyLogs: Sendable {
         logs[valid.header.author, default: []].append(
             Held(
                 id: valid.id, key: body.publicKey, nextKeyHash: body.nextKeyHash,
-                time: valid.header.time, reason: body.reason, wire: valid.entry.wire))
+                time: valid.header.time, wire: valid.entry.wire))
     }
 }

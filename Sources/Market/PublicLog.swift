@@ -13,9 +13,19 @@ public struct PublicLog: Sendable {
     private var placeOf: TreeDictionary<EntryID, Int> = [:]
     /// Those that were not withdrawn.
     fileprivate private(set) var wishes: TreeDictionary<EntryID, StandingWish> = [:]
+    /// Newest last. Most people have none.
+    fileprivate private(set) var keyChanges: [KeyChange] = []
     /// The first entry of a kind this program does not know; the fold went no further.
     public private(set) var newerAt: Int64?
     public private(set) var folded: Int64 = 0
+
+    /// A change of its author's key, as he says in this log.
+    public struct KeyChange: Hashable, Sendable {
+        /// The key entry under which the log goes on.
+        public let key: EntryID
+        public let time: Instant
+        public let reason: String
+    }
 
     /// A line as its issuer opened it.
     public struct Opening: Hashable, Sendable {
@@ -82,7 +92,13 @@ public struct PublicLog: Sendable {
             guard let body = try? entry.read(Withdrawal.self) else { return }
             wishes[body.offer] = nil
             if let place = placeOf[body.offer] { offers[place].withdrawn = true }
-        case .founding, .admit, .expel, .continue, .cut: break
+        case .continue:
+            guard let key = entry.header.key, let body = try? entry.read(Continue.self) else {
+                return
+            }
+            keyChanges.append(
+                KeyChange(key: key, time: entry.header.time, reason: body.reason))
+        case .founding, .admit, .expel, .cut: break
         default: newerAt = folded
         }
     }
@@ -110,6 +126,11 @@ public struct PublicWord: Sendable {
     }
     public var newerAt: Int64? { logs.lazy.compactMap(\.newerAt).first }
     public var folded: Int64 { logs.reduce(0) { $0 + $1.folded } }
+
+    /// When the key of this key entry first went on in public, and why.
+    public func change(to key: EntryID) -> PublicLog.KeyChange? {
+        logs.lazy.flatMap(\.keyChanges).filter { $0.key == key }.min { $0.time < $1.time }
+    }
 
     /// The opening that counts: the first, though the line be opened in another alliance again.
     public func opening(of log: LogID) -> PublicLog.Opening? { openings.first { $0.log == log } }

@@ -209,5 +209,5 @@ public enum ReadOnlyReason: Hashable, Sendable {
     /// Brought back with the recovery code alone.
     case homeLost
     /// Our key log went on without us: the key of this home is no longer in force.
-    case keyReplaced(at: Instant)
+    case keyReplaced
 }

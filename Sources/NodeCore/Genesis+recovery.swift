@@ -1,4 +1,3 @@
-public import Capacity
 public import Entries
 public import Identity
 public import Logs
@@ -7,8 +6,7 @@ extension Genesis {
     /// A home made anew from the recovery code and the key log that others still hold: the same identity
     /// under its next key. Everything else comes from those who hold it.
     public init(
-        recovering keyEntries: [ValidEntry], with code: RecoveryCode, joining alliance: Alliance,
-        reason: String, at now: Instant
+        recovering keyEntries: [ValidEntry], with code: RecoveryCode, joining alliance: Alliance
     ) throws(NodeRefusal) {
         guard let last = keyEntries.last, let place = last.header.log,
             let body = try? last.entry.read(KeyBody.self)
@@ -22,10 +20,10 @@ extension Genesis {
         do {
             entry = try KeyBody(
                 publicKey: key.publicKey,
-                nextKeyHash: .nextKey(code.nextKey(index: next + 1).publicKey), reason: reason
+                nextKeyHash: .nextKey(code.nextKey(index: next + 1).publicKey)
             ).signed(
                 by: key, of: last.header.author, sequence: place.sequence + 1, after: last.id,
-                at: max(now, last.header.time))
+                at: last.header.time)
         } catch {
             throw .entry(error)
         }

@@ -38,11 +38,8 @@ extension Node {
         }
         let entry: ValidEntry
         do {
-            entry = try KeyBody(
-                publicKey: key.publicKey, nextKeyHash: .nextKey(next), reason: reason
-            ).signed(
-                by: key, of: own.did, sequence: chains.head(log) + 1, after: last.id,
-                at: max(now, last.time))
+            entry = try KeyBody(publicKey: key.publicKey, nextKeyHash: .nextKey(next)).signed(
+                by: key, of: own.did, sequence: chains.head(log) + 1, after: last.id, at: last.time)
         } catch {
             throw .entry(error)
         }
@@ -50,7 +47,7 @@ extension Node {
         changes.append(.ownKey(key))
         take(entry, from: nil)
         readOnly = nil
-        goOnUnderNewKey()
+        goOnUnderNewKey(because: reason)
         acceptAnew()
     }
 
@@ -85,12 +82,14 @@ extension Node {
         }
     }
 
-    /// One `continue` in each own log that still ends under an older key, as far as it may be signed.
-    mutating func goOnUnderNewKey() {
+    /// One `continue` in each own log that still ends under an older key, as far as it may be signed. Why, is
+    /// said in public.
+    mutating func goOnUnderNewKey(because reason: String = "") {
         if planted(.continueForgotten) { return }
         for log in chains.logs where needsContinue(log) {
             guard let topic = chains.chain(log)?.topic else { continue }
-            try? goOn(log, topic)
+            let isPublic = isPublic(base(of: log), of: own.did, topic)
+            try? goOn(log, topic, because: isPublic ? reason : "")
         }
     }
 
@@ -101,10 +100,13 @@ extension Node {
     }
 
     /// The entry that lets `log` go on under the key in force.
-    mutating func goOn(_ log: LogID, _ topic: TopicID) throws(NodeRefusal) {
+    mutating func goOn(_ log: LogID, _ topic: TopicID, because reason: String = "")
+        throws(NodeRefusal)
+    {
         guard let from = chains.chain(log)?.keys.last?.key else { return }
         try append(
-            .continue, body: { _ throws(EntryRefusal) in Continue(from: from).wire }, to: log,
+            .continue,
+            body: { _ throws(EntryRefusal) in Continue(from: from, reason: reason).wire }, to: log,
             topic: topic)
     }
 
@@ -300,12 +302,13 @@ extension Node {
         guard let inForce = keyLogs.inForce(own.did), inForce.key != own.key.publicKey else {
             return
         }
-        readOnly = .keyReplaced(at: inForce.time)
+        readOnly = .keyReplaced
     }
 }
 
 extension KeyBody {
-    /// A key entry, signed by the key that it brings in.
+    /// A key entry, signed by the key that it brings in. A later one has the time of the one before: two that
+    /// were made at different places would else be two histories.
     func signed(
         by key: SigningKey, of author: DID, sequence: Int64, after previous: EntryID?,
         at time: Instant

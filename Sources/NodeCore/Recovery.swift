@@ -104,7 +104,7 @@ extension ReadOnlyReason {
         case .sidecarForeign: "foreign"
         case .peerAhead(let log, let sequence): "peer \(log.hex) \(sequence)"
         case .homeLost: "lost"
-        case .keyReplaced(let time): "key \(time.milliseconds)"
+        case .keyReplaced: "key"
         }
     }
 
@@ -123,11 +123,8 @@ extension ReadOnlyReason {
             guard let log = LogID(hex: words[1]), let sequence = number(2) else { return nil }
             self = .peerAhead(log, sequence: sequence)
         case ("lost", 1): self = .homeLost
-        case ("key", 2):
-            guard let time = number(1).flatMap({ try? Instant(milliseconds: $0) }) else {
-                return nil
-            }
-            self = .keyReplaced(at: time)
+        // Earlier versions added a time.
+        case ("key", 1...2): self = .keyReplaced
         default: return nil
         }
     }

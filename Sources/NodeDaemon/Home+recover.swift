@@ -24,8 +24,7 @@ extension Home {
     /// the alliance belongs to the code.
     public static func recover(
         at path: String, code: RecoveryCode, invitation: [UInt8],
-        peers: [(host: String, port: Int)], reason: String, passphrase: String?,
-        templatesFrom folder: String?
+        peers: [(host: String, port: Int)], passphrase: String?, templatesFrom folder: String?
     ) async throws -> Recovered {
         guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
         let home = Home(path)
@@ -36,8 +35,7 @@ extension Home {
         }
         let templates = try Templates.shipped(folder)
         let keyLog = try await Guest(alliance: alliance).keyLog(of: code, from: peers)
-        let genesis = try Genesis(
-            recovering: keyLog, with: code, joining: alliance, reason: reason, at: Clock.now())
+        let genesis = try Genesis(recovering: keyLog, with: code, joining: alliance)
         do {
             try files.createDirectory(
                 atPath: home.path, withIntermediateDirectories: true,

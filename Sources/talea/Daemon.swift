@@ -56,11 +56,11 @@ enum Daemon {
     /// A home made anew from the recovery code and what peers hold.
     static func recover(
         home: String, code: RecoveryCode, invitation: [UInt8], peers: [(host: String, port: Int)],
-        reason: String, passphrase: String?, contracts: String?
+        passphrase: String?, contracts: String?
     ) async throws -> (did: String, rotations: Int) {
         do {
             let found = try await Home.recover(
-                at: home, code: code, invitation: invitation, peers: peers, reason: reason,
+                at: home, code: code, invitation: invitation, peers: peers,
                 passphrase: passphrase, templatesFrom: contracts)
             return (found.did.did, found.rotations)
         } catch {

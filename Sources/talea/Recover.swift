@@ -13,7 +13,6 @@ struct Recover: ParsableCommand {
     @Option(help: "The alliance's code (talea-invite:…).") var invitation: String
     @Option(help: "HOST:PORT of a partner's node; more than one may be given.") var peer: [String]
     @Option(help: "Read the recovery code from the first line of this file.") var codeFile: String?
-    @Option(help: "Why the key changes; peers see it.") var reason = ""
     @Option(help: "Read the passphrase from the first line of this file.")
     var passphraseFile: String?
     @Flag(help: "Keep the key file unencrypted, knowingly.") var noPassphrase = false
@@ -28,7 +27,7 @@ struct Recover: ParsableCommand {
         }
         let found = try await Daemon.recover(
             home: line.home, code: try code(line.language), invitation: body,
-            peers: try peer.map(address), reason: reason,
+            peers: try peer.map(address),
             passphrase: try Local.newPassphrase(
                 file: passphraseFile, none: noPassphrase, line.language), contracts: contracts)
         if common.json {

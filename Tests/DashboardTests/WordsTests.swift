@@ -81,7 +81,7 @@ import Testing
         [
             .readOnly(.sidecarAhead(sidecar: 2, database: 1)), .readOnly(.sidecarMissing),
             .readOnly(.sidecarForeign), .readOnly(.peerAhead(log, sequence: 3)),
-            .readOnly(.keyReplaced(at: time)), .recoveryCodeWrong(rotations: 2), .logUnknown("x"),
+            .readOnly(.keyReplaced), .recoveryCodeWrong(rotations: 2), .logUnknown("x"),
             .readOnly(.homeLost),
             .recovering(
                 .init(

@@ -100,7 +100,7 @@ extension Seeded {
                     statement: entry(), contractKey: maybe(bytes(32)),
                     witnessTerms: maybe(bytes(40))))
         case 21: Message("Value", value())
-        case 22: Message("Continue", Continue(from: id()))
+        case 22: Message("Continue", Continue(from: id(), reason: maybe(text()) ?? ""))
         case 23: Message("SignedAct", act())
         case 24: Message("Vouched", vouched(at: 7))
         case 25:

@@ -8,7 +8,7 @@ public struct Person: Sendable {
     public let name: String
     /// First, second and third key; each key entry commits to the one after it.
     public let keys: [SigningKey]
-    /// Key log entries 1 and 2, made at `Instant.morning` and a day later.
+    /// Key log entries 1 and 2, made at `Instant.morning`.
     public let keyEntries: [ValidEntry]
 
     public var did: DID { DID(keys[0].publicKey) }
@@ -28,11 +28,8 @@ public struct Person: Sendable {
         let first = writer.append(
             KeyBody(publicKey: keys[0].publicKey, nextKeyHash: .nextKey(keys[1].publicKey)))
         writer.key = keys[1]
-        writer.now = Instant.morning.days(1)
         let second = writer.append(
-            KeyBody(
-                publicKey: keys[1].publicKey, nextKeyHash: .nextKey(keys[2].publicKey),
-                reason: "rotation"))
+            KeyBody(publicKey: keys[1].publicKey, nextKeyHash: .nextKey(keys[2].publicKey)))
         keyEntries = [first, second]
     }
 

@@ -4,6 +4,7 @@ import Entries
 import Identity
 import Ledger
 import Logs
+import Market
 import NodeCore
 import Replication
 import Simulation
@@ -127,9 +128,9 @@ import Testing
             #expect(market.network[name].chains.chain(log)?.fork == nil)
             #expect(market.network[name].lines[log]?.line.total == 300)
         }
-        #expect(
-            market.network["judge"].keyLogs.entries(of: market.did("bob")).last?.reason
-                == "stolen laptop")
+        let judge = market.network["judge"]
+        let key = try #require(judge.keyLogs.inForce(market.did("bob")))
+        #expect(judge.book[market.did("bob")]?.change(to: key.id)?.reason == "stolen laptop")
     }
 
     @Test func `what the thief wrote before the change was known is taken back`() throws {

@@ -21,8 +21,7 @@ import Testing
         let did = try #require(peer.keyLogs.author(recoverable: code))
         #expect(did == market.did(name))
         let genesis = try Genesis(
-            recovering: peer.keyLog(of: did), with: code, joining: peer.alliance,
-            reason: "lost laptop", at: market.network.now)
+            recovering: peer.keyLog(of: did), with: code, joining: peer.alliance)
         var store = MemoryStore()
         store.commit(genesis.entries.map { .entry($0, own: true) })
         store.commit([.recovery(.began(.homeLost, at: market.network.now))])
@@ -70,7 +69,9 @@ import Testing
             let node = story.market.network[other]
             #expect(node.contracts[story.child]?.outcome == .fulfilled, "\(other)")
             #expect(node.chains.logs.allSatisfy { node.chains.chain($0)?.fork == nil }, "\(other)")
-            #expect(node.keyLogs.entries(of: story.market.did(name)).last?.reason == "lost laptop")
+            let did = story.market.did(name)
+            let key = try #require(node.keyLogs.inForce(did))
+            #expect(node.book[did]?.change(to: key.id) != nil, "\(other)")
         }
         #expect(try story.market.digests(story.parent, "alice", "bob", "judge").count == 1)
     }

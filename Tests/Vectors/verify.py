@@ -13,7 +13,7 @@ SPEC = {k: {int(f): v.split() for f, v in (p.split(":") for p in s.split(","))} 
     "Entry": "1:header b!,2:signature b!,3:body b",
     "Vouched": "1:entry Entry!,2:chain Entry*", "ForkProof": "1:one Vouched!,2:two Vouched!",
     "Key": "1:public_key i!,2:next_key_hash i!,3:reason t",
-    "Continue": "1:from i!",
+    "Continue": "1:from i!,2:reason t",
     "Cut": "1:log i!,2:sequence n,3:id i,4:grants Carried*,5:total n,6:remaining s",
     "Carried": "1:grant i!,2:units n!,3:until n!,4:release_key i!,5:tag i!",
     "Declare": "1:total n,2:remaining n",

@@ -1,6 +1,7 @@
 internal import Contracts
 internal import Identity
 internal import Logs
+internal import Market
 internal import NodeCore
 
 // The owner's key: what it is, since when, and the next one.

@@ -14,6 +14,8 @@ public struct Chains: Sendable {
     public struct Chain: Sendable {
         public let author: DID
         public let topic: TopicID?
+        /// It is its author's public log in its topic. The name is a hash, and would be made for each entry.
+        public let isPublic: Bool
         /// Ids by sequence, from 1.
         public internal(set) var ids: [EntryID] = []
         public internal(set) var newestTime: Instant = .earliest
@@ -29,6 +31,15 @@ public struct Chains: Sendable {
         public internal(set) var rivals: [EntryID: Rival] = [:]
 
         public var head: Int64 { Int64(ids.count) }
+
+        fileprivate init(of first: ValidEntry, in log: LogID) {
+            author = first.header.author
+            topic = first.header.topic
+            isPublic =
+                first.header.topic.map {
+                    log == .publicLog(author: first.header.author, alliance: $0)
+                } ?? false
+        }
 
         fileprivate mutating func append(_ valid: ValidEntry) {
             ids.append(valid.id)
@@ -149,8 +160,7 @@ public struct Chains: Sendable {
         assert(isNext)
         guard isNext else { return }
         // In its place: a copy for each entry would make a long log cost its square.
-        let fresh = Chain(author: valid.header.author, topic: valid.header.topic)
-        chains[place.log, default: fresh].append(valid)
+        chains[place.log, default: Chain(of: valid, in: place.log)].append(valid)
     }
 
     /// Marks a decided fork; the lowest one counts.

@@ -19,7 +19,10 @@ extension Node {
     func isAlliance(_ topic: TopicID?) -> Bool { topic.map { memberships[$0] != nil } ?? false }
 
     func isPublic(_ log: LogID, of author: DID, _ topic: TopicID) -> Bool {
-        log == .publicLog(author: author, alliance: topic)
+        if let chain = chains.chain(log), chain.author == author, chain.topic == topic {
+            return chain.isPublic
+        }
+        return log == .publicLog(author: author, alliance: topic)
     }
 
     /// Where the line of that log was opened first.

@@ -54,15 +54,16 @@ extension Node {
             Body.kind, body: { _ throws(EntryRefusal) in body.wire }, to: log, topic: topic)
     }
 
-    /// Keeps a valid new entry at the end of its log, tells what it means, and passes it on.
-    mutating func take(_ valid: ValidEntry, from peer: PeerID?) {
+    /// Keeps a valid new entry at the end of its log, tells what it means, and passes it on. Of a run only the
+    /// last is the head that stands for the log.
+    mutating func take(_ valid: ValidEntry, from peer: PeerID?, isHead: Bool = true) {
         changes.append(.entry(valid, own: valid.header.author == own.did))
-        fold(valid)
+        fold(valid, isHead: isHead)
         announce(valid, from: peer)
     }
 
     /// The entry's meaning: chain, keys, book, line, contract.
-    mutating func fold(_ valid: ValidEntry) {
+    mutating func fold(_ valid: ValidEntry, isHead: Bool = true) {
         let entry = valid.entry
         guard let place = entry.header.log else { return }
         if chains.chain(place.log) == nil, let topic = entry.header.topic {
@@ -76,7 +77,7 @@ extension Node {
         if place.sequence == 1, let topic = entry.header.topic {
             retellKeys(of: [entry.header.author], in: topic)
         }
-        retell(place.log)
+        if isHead { retell(place.log) }
         if isLine(place.log), !valid.ownSignatureChecked { vouched.insert(valid.id) }
         let base = base(of: place.log)
         if let forked = forkedAt[place.log], place.sequence >= forked {
@@ -233,7 +234,8 @@ extension Node {
                     directives.append(.reload)
                     return
                 case .extends(let valid):
-                    for entry in valid { take(entry, from: peer) }
+                    let head = valid.last?.id
+                    for entry in valid { take(entry, from: peer, isHead: entry.id == head) }
                     if first.header.author == own.did { adopted(place) }
                 case .forks(let fork, let rival):
                     found(fork, rival, in: place.log, from: peer)

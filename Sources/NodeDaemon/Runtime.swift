@@ -176,8 +176,7 @@ final class Runtime: Service {
     private func decide(_ batch: Inbox.Batch, _ node: inout Node, _ turn: inout Turn) {
         let began = Clock.uptime()
         func collect() {
-            turn.changes += node.takeChanges()
-            turn.directives += node.takeDirectives()
+            turn.add(node.takeChanges(), node.takeDirectives())
         }
         for (input, claim) in batch {
             // Only commands read the overview, which each collecting brings up to date.

@@ -17,6 +17,12 @@ struct Turn: Sendable {
         return nil
     }
 
+    /// The first are taken over as they lie.
+    mutating func add(_ more: [Change], _ said: [Directive]) {
+        if changes.isEmpty { changes = more } else { changes += more }
+        if directives.isEmpty { directives = said } else { directives += said }
+    }
+
     /// Few changes are sooner written than handed over.
     static let asideMin = 64
     /// About what a commit takes.

@@ -1,0 +1,49 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import Logs
+import NodeCore
+import Simulation
+import Testing
+
+/// What stands between an arbiter's claim and its epoch.
+@Suite struct TakeoverTests {
+    /// Alice's paid option with three witnesses of whom two must say so. Bob, who sequences, is gone, and
+    /// what alice asked for waited for longer than he has to answer.
+    static func silent() throws -> (Market, ContractID) {
+        var (market, id) = try WitnessTests.option(
+            witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("bob")
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        WitnessTests.pass(&market, days: 3)
+        return (market, id)
+    }
+
+    @Test func `a witness that names a step which nobody wrote keeps no takeover out`() throws {
+        var (market, id) = try Self.silent()
+        let held = try market.held("judge", id)
+        let log = LogID.witness(of: held.log, author: market.did("wei"))
+        // Wei speaks by hand, and yan is away: of the first two words one is a lie.
+        for name in ["wei", "yan"] { market.network.stop(name) }
+        try market.network.command("judge") { try $0.takeOver(id) }
+        let fold = try #require(market.held("judge", id).fold)
+        let claim = try #require(fold.takeover?.claim)
+        let lie = Receipt(
+            subject: claim, log: fold.takeoverLog, sequence: 1, highest: 99,
+            highestStep: EntryID(SHA256.hash([9])))
+        let word = try market.entry(
+            by: "wei", kind: Kind.receipt.rawValue, body: lie.wire, in: log, topic: held.key.topic)
+        market.push(word, from: "alice", to: "judge")
+        market.settle()
+        for _ in 0..<2 { WitnessTests.pass(&market, days: 0) }
+        market.back("yan")
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        for name in ["alice", "judge"] {
+            let fold = try #require(market.held(name, id).fold)
+            #expect(fold.epoch == 1, "\(name)")
+            #expect(fold.state.records.contains { $0.family == "exercise" }, "\(name)")
+        }
+    }
+}

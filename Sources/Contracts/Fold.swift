@@ -294,7 +294,7 @@ extension Fold {
         }
         guard let place = entry.header.log else { return [] }
         // Even where the sequencer's log goes no further: that is what a takeover is for.
-        if place.log == takeoverLog, entry.kind == .claim || entry.kind == .ruling {
+        if isBeforeSteps(entry, place) {
             take(entry, keys: keys, checker: checker)
             return []
         }

@@ -63,7 +63,9 @@ extension Node {
         if fold.isOvertaken || isBehind, !isRestoring { directives.append(.reload) }
         if entry.kind == .settlement { return foldSettlement(in: id) }
         guard fold.head.sequence > before else {
-            if entry.header.log?.log == fold.takeoverLog, [.step, .continue].contains(entry.kind) {
+            if let place = entry.header.log, place.log == fold.takeoverLog,
+                [.step, .continue].contains(entry.kind), place.sequence > fold.takeover?.length ?? 0
+            {
                 contracts[id]?.ahead.append(entry)
             } else {
                 foldAhead(in: id)

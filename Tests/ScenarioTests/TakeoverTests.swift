@@ -46,4 +46,33 @@ import Testing
             #expect(fold.state.records.contains { $0.family == "exercise" }, "\(name)")
         }
     }
+
+    @Test func `an arbiter that changes its key between claim and ruling takes over all the same`()
+        throws
+    {
+        var (market, id) = try Self.silent()
+        let names = ["alice", "judge", "wei", "xin", "yan"]
+        for name in names where name != "judge" { market.network.disconnect("judge", name) }
+        try market.network.command("judge") { try $0.takeOver(id) }
+        let code = try #require(market.network.recoveryCode("judge"))
+        try market.network.command("judge") { try $0.rotate(with: code) }
+        for name in names where name != "judge" { market.network.connect("judge", name) }
+        market.settle()
+        for _ in 0..<4 { WitnessTests.pass(&market, days: 0) }
+        let log = try #require(market.held("judge", id).fold?.takeoverLog)
+        #expect(market.network["judge"].chains.head(log) < 6)
+        for name in ["alice", "judge"] {
+            let fold = try #require(market.held(name, id).fold)
+            #expect(fold.epoch == 1, "\(name)")
+            #expect(fold.state.records.contains { $0.family == "exercise" }, "\(name)")
+            #expect(try market.held(name, id).grade == .witnessed, "\(name)")
+        }
+        market.back("bob")
+        try WitnessTests.deliver(&market, id)
+        for name in ["alice", "bob", "judge", "wei"] { market.restart(name) }
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).outcome == .fulfilled, "\(name)")
+        }
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+    }
 }

@@ -75,4 +75,29 @@ import Testing
         }
         #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
     }
+
+    @Test func `a request that was refused for good cause is nothing to take over for`() throws {
+        var (market, id) = try WitnessTests.option(
+            witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        // Two ask on one version: what comes second is stale, and refused as such.
+        market.network.disconnect("alice", "bob")
+        for name in ["judge", "wei", "xin", "yan"] { market.network.disconnect("bob", name) }
+        try market.act("alice", id, "exercise", ["n": Market.units(10)])
+        try market.act("alice", id, "exercise", ["n": Market.units(20)])
+        for name in ["alice", "judge", "wei", "xin", "yan"] { market.network.connect("bob", name) }
+        market.settle()
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        #expect(try market.held("bob", id).refused.count == 1)
+        WitnessTests.pass(&market, days: 3)
+        #expect(throws: NodeRefusal.self) {
+            try market.network.command("judge") { try $0.takeOver(id) }
+        }
+        // Bob goes on.
+        let record = try market.record("bob", id, "exercise", "open")
+        try market.act(
+            "bob", id, "deliver", record: record,
+            ["n": Market.units(10), "evidence": .hash(SHA256.hash([1]))])
+        #expect(try market.record("alice", id, "delivery", "stated") > 0)
+    }
 }

@@ -201,12 +201,15 @@ extension Node {
         }
     }
 
-    /// Whether a statement was signed under a key that its author has replaced since.
-    func isOutOfForce(_ entry: Entry) -> Bool {
-        guard let key = entry.header.key, let inForce = keyLogs.inForce(entry.header.author) else {
-            return false
-        }
-        return key != inForce.id
+    /// Whether a statement was signed under a key that its author has replaced since. `time`: when M
+    /// witnesses had it, which nobody can make earlier than it was.
+    func isOutOfForce(_ entry: Entry, at time: Instant? = nil) -> Bool {
+        let author = entry.header.author
+        guard let key = entry.header.key, let inForce = keyLogs.inForce(author), key != inForce.id
+        else { return false }
+        guard let time, let age = keyLogs.age(author, key) else { return true }
+        // Ages count from 1: it is the place of the entry that replaced it.
+        return keyLogs.entries(of: author)[age...].first.map { time >= $0.time } ?? true
     }
 
     // MARK: - At the handshake

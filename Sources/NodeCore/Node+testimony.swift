@@ -136,7 +136,8 @@ extension Node {
         try fold.moment(
             of: Fold.Candidate(
                 time: now, act: nil, request: pending.entry,
-                consents: pending.consents + testimony.listed, receipts: testimony.receipts),
+                consents: pending.consents + testimony.listed, receipts: testimony.receipts,
+                keys: keysToEmbed(fold)),
             keys: keyLookup, checker: checker)
     }
 
@@ -232,7 +233,6 @@ extension Node {
         advance(contract)
     }
 
-    /// The ruling, once M witnesses have receipted our claim: from the highest step that they hold.
     /// Whether a request that M receipted at `time` can come to something as the contract stands: a sequencer
     /// who refused any other did what it should, and there is no second takeover. Above a fork nobody knows.
     private func isOwed(_ request: Entry, at time: Instant, _ held: HeldContract, _ fold: Fold)
@@ -250,6 +250,7 @@ extension Node {
                 late: lateness(of: act.record, in: held.id))) != nil
     }
 
+    /// The ruling, once M witnesses have receipted our claim: from the highest step that they hold.
     mutating func rule(on id: ContractID) {
         guard maySign, let held = contracts[id], let fold = held.fold,
             let takeover = fold.takeover, takeover.ruling == nil,

@@ -108,4 +108,48 @@ import Testing
             #expect(try market.held(name, id).refused.isEmpty, "\(name)")
         }
     }
+
+    @Test func `an exercise in time counts although its author changed the key before it was read`()
+        throws
+    {
+        var (market, id) = try WitnessTests.option(
+            witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("bob")
+        WitnessTests.pass(&market, days: 38)
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        WitnessTests.pass(&market, days: 1)
+        try Self.rotate(&market, "alice")
+        WitnessTests.pass(&market, days: 5)
+        market.back("bob")
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        for name in ["alice", "bob", "judge"] {
+            let state = try market.state(name, id)
+            #expect(state.records.contains { $0.family == "exercise" }, "\(name)")
+        }
+    }
+
+    @Test func `what witnesses had only after the change keeps no default out`() throws {
+        var (market, id) = try WitnessTests.option(
+            witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        // As the thief of alice's first key would ask, now that she has another.
+        let others = market.names.filter { $0 != "alice" }
+        for name in others { market.network.disconnect("alice", name) }
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        WitnessTests.pass(&market, days: 1)
+        try Self.rotate(&market, "alice")
+        WitnessTests.pass(&market, days: 1)
+        for name in others { market.network.connect("alice", name) }
+        market.settle()
+        for _ in 0..<2 { WitnessTests.pass(&market, days: 0) }
+        #expect(try market.held("bob", id).refused.count == 1)
+        WitnessTests.pass(&market, days: 45)
+        try market.act("bob", id, "lapse")
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).outcome == .lapsed, "\(name)")
+        }
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
+    }
 }

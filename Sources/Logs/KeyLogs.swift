@@ -17,6 +17,7 @@ public struct KeyLogs: Sendable {
         let author: DID
         let key: PublicKey
         let nextKeyHash: Hash32
+        let wire: [UInt8]
     }
 
     public struct Held: Hashable, Sendable {
@@ -68,6 +69,13 @@ public struct KeyLogs: Sendable {
         entries(of: author).filter { isWanted($0.id) }.compactMap(\.entry)
     }
 
+    /// One key entry of `author`, also where the key log parts there or below.
+    public func entry(_ author: DID, _ id: EntryID) -> Entry? {
+        if let held = entries(of: author).first(where: { $0.id == id }) { return held.entry }
+        guard let parted = parted[id], parted.author == author else { return nil }
+        return try? Entry(strict: parted.wire)
+    }
+
     /// Checks the next key entry of its author. Key entries carry the key that signs them.
     public func decide(_ entry: Entry, checker: SignatureChecker) throws(LogRefusal) -> ValidEntry {
         let author = entry.header.author
@@ -116,7 +124,8 @@ public struct KeyLogs: Sendable {
             } ?? (place.sequence == 1 && PublicKey(author) == body.publicKey)
         guard follows else { return }
         parted[valid.id] = Parted(
-            author: author, key: body.publicKey, nextKeyHash: body.nextKeyHash)
+            author: author, key: body.publicKey, nextKeyHash: body.nextKeyHash,
+            wire: valid.entry.wire)
     }
 
     /// Takes a decided key entry.

@@ -100,4 +100,37 @@ import Testing
             ["n": Market.units(10), "evidence": .hash(SHA256.hash([1]))])
         #expect(try market.record("alice", id, "delivery", "stated") > 0)
     }
+
+    @Test func `a word under a key that nobody ever shows halts a contract, takeover or not`()
+        throws
+    {
+        var (market, id, request) = try RulingTests.play()
+        let good = try RulingTests.admitting(market, id, request, at: market.network.now)
+        let held = try market.held("alice", id)
+        var step = try #require(held.fold).open(good)
+        let word = try market.statement(
+            by: "alice",
+            Acknowledgement(salt: market.salt, entry: request.id, purpose: .delivered), about: held)
+        var header = word.header
+        header.key = EntryID(SHA256.hash([8]))
+        step.consents = [
+            try Entry(headerBytes: header.wire, signature: word.signature, body: word.body)
+        ]
+        let bad = try market.step(by: "bob", step, in: id, time: market.network.now)
+        for name in market.names where name != "bob" && name != "carol" {
+            market.push(bad, from: "carol", to: name)
+        }
+        market.settle()
+        WitnessTests.pass(&market, days: 3)
+        try market.network.command("judge") { try $0.takeOver(id) }
+        market.settle()
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        for name in ["alice", "judge"] {
+            let fold = try #require(market.held(name, id).fold)
+            #expect(fold.halt == .keyUnknown(sequence: 2, market.did("alice")), "\(name)")
+            // Witnesses see headers: they hold that step, and the ruling goes on from it.
+            #expect(fold.takeover?.basisStep == bad.id, "\(name)")
+            #expect(fold.epoch == 0, "\(name)")
+        }
+    }
 }

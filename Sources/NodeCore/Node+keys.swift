@@ -52,6 +52,19 @@ extension Node {
         readOnly = nil
         goOnUnderNewKey()
         acceptAnew()
+        cancelUnheard()
+    }
+
+    /// What we proposed and not all have heard: who hears of the change first takes no proposal under the old
+    /// key, and whoever accepted answers that very one. Its owner is told, and may propose anew.
+    private mutating func cancelUnheard() {
+        for (id, held) in sorted(contracts)
+        where held.proposalEntry.header.author == own.did && held.declined == nil
+            && held.fold?.isSequenced != true
+            && outbox.keys.contains(where: { $0.statement == held.proposalEntry.id })
+        {
+            try? decline(id)
+        }
     }
 
     /// Acceptances that may still be on their way are said under the new key: whoever hears of the change first

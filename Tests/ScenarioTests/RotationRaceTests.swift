@@ -58,6 +58,29 @@ import Testing
         #expect(market.network.closed.isEmpty, "\(market.network.closed)")
     }
 
+    @Test
+    func `who proposed and changed the key before all heard of it is told, and proposes anew`()
+        throws
+    {
+        var market = try Market("alice", "bob", "judge", only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let draft = try HubTests.draft(market, line)
+        var id = ContractID.zero
+        try Self.alone(&market, "alice") { market in
+            id = try market.network.command("alice") { try $0.propose(draft) }
+            try Self.rotate(&market, "alice")
+        }
+        #expect(try market.held("alice", id).outcome == .cancelled)
+        #expect(market.network["bob"].contracts.isEmpty)
+        let again = try market.network.command("alice") { try $0.propose(draft) }
+        market.settle()
+        for name in ["bob", "judge"] {
+            try market.network.command(name) { try $0.accept(again) }
+            market.settle()
+        }
+        #expect(try market.held("alice", again).grade == .sequenced)
+    }
+
     @Test func `an acceptance that arrived before the change counts after it`() throws {
         var (market, id) = try Self.proposed(by: "alice")
         try market.network.command("judge") { try $0.accept(id) }

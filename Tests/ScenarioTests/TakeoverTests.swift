@@ -133,4 +133,29 @@ import Testing
             #expect(fold.epoch == 0, "\(name)")
         }
     }
+
+    /// What M witnesses receipted of the arbiter's log should stand (design §2), whatever else it signs.
+    @Test func `an arbiter takes nothing back by a second claim`() throws {
+        var (market, id) = try Self.silent()
+        try market.network.command("judge") { try $0.takeOver(id) }
+        market.settle()
+        for _ in 0..<2 { WitnessTests.pass(&market, days: 0) }
+        let held = try market.held("alice", id)
+        let fold = try #require(held.fold)
+        #expect(fold.epoch == 1)
+        #expect(held.grade == .witnessed)
+        let request = try #require(fold.takeover?.request)
+        let twin = try market.entry(
+            by: "judge", kind: Kind.claim.rawValue,
+            body: TakeoverClaim(epoch: 1, request: request).wire, in: fold.takeoverLog,
+            topic: held.key.topic, after: [], time: market.network.now.advanced(by: -1))
+        market.push(twin, from: "judge", to: "alice")
+        market.settle()
+        for _ in 0..<2 { WitnessTests.pass(&market, days: 0) }
+        #expect(market.network["alice"].forked(fold.takeoverLog) == 1)
+        withKnownIssue {
+            let after = try market.state("alice", id)
+            #expect(after.records.contains { $0.family == "exercise" })
+        }
+    }
 }

@@ -56,6 +56,7 @@ extension StepRun {
     mutating func settle(_ plan: SettlementPlan, _ free: [Instant?]) throws(ContractRefusal)
         -> Outcome
     {
+        isSettling = true
         /// What each could still owe: what was pending or in escrow from it.
         var means: [DID: Int128] = [:]
         for deposit in deposits { means[deposit.depositor, default: 0] += Int128(deposit.amount) }

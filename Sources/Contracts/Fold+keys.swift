@@ -1,3 +1,4 @@
+public import Capacity
 public import Entries
 public import Identity
 internal import Ledger
@@ -91,13 +92,21 @@ extension Fold {
     mutating func embed(_ entries: [Entry]) {
         for entry in entries {
             embeddedKeys.insert(entry.id)
-            if let previous = entry.header.log?.previous { supersededKeys.insert(previous) }
+            guard let previous = entry.header.log?.previous else { continue }
+            let time =
+                (try? entry.read(KeyBody.self))?.replacesFrom(entry.header.time)
+                ?? entry.header.time
+            supersededKeys[previous] = min(supersededKeys[previous] ?? time, time)
         }
     }
 
-    /// Whether a step put this key out of force: statements under it are not admissible any more.
-    public func isSuperseded(_ key: EntryID?) -> Bool {
-        key.map(supersededKeys.contains) ?? false
+    /// Whether a step put this key out of force: statements under it are not admissible any more. With
+    /// witnesses, what they had before the change was signed before it, and stands: `time` is when M of
+    /// them had it.
+    public func isSuperseded(_ key: EntryID?, at time: Instant? = nil) -> Bool {
+        guard let since = key.flatMap({ supersededKeys[$0] }) else { return false }
+        guard isWitnessed, let time else { return true }
+        return time >= since
     }
 
     public static let continued = SignedAct(transition: "continue", record: 0, arguments: [])

@@ -16,7 +16,7 @@ extension Fold {
         }
         let time = try moment(of: candidate, keys: keys, checker: checker)
         let act = try checkFresh(entry, at: time)
-        try check(entry, keys: keys, checker: checker)
+        try check(entry, at: time, keys: keys, checker: checker)
         return (act, entry.header.author, time)
     }
 
@@ -158,14 +158,14 @@ extension Fold {
             usedLines: used, digest: next.digest())
     }
 
-    /// `entry`'s own signature, by the key its author had.
-    func check(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker)
-        throws(FoldRefusal)
-    {
+    /// `entry`'s own signature, by the key its author had; `time`: of a request, when it counts as made.
+    func check(
+        _ entry: Entry, at time: Instant? = nil, keys: KeyLookup, checker: SignatureChecker
+    ) throws(FoldRefusal) {
         guard let keyID = entry.header.key, let key = keys(entry.header.author, keyID) else {
             throw .keyUnknown(entry.header.author)
         }
-        guard entry.header.statement == nil || !supersededKeys.contains(keyID) else {
+        guard entry.header.statement == nil || !isSuperseded(keyID, at: time) else {
             throw .keySuperseded(entry.header.author)
         }
         do { _ = try ValidEntry(entry, byCheckedKey: key, checker: checker) } catch {

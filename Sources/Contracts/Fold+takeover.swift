@@ -16,6 +16,15 @@ extension Fold {
         public internal(set) var basisStep: EntryID?
         /// The new epoch writes: the basis is folded.
         public internal(set) var isInForce = false
+        /// The newest entry of the arbiter's log up to the ruling, and its sequence: an arbiter may change
+        /// its key before M witnesses have spoken.
+        var newest: EntryID
+        public internal(set) var length: Int64 = 1
+
+        mutating func goOn(_ entry: Entry) {
+            newest = entry.id
+            length += 1
+        }
     }
 
     public var epoch: Int64 { takeover?.isInForce == true ? 1 : 0 }
@@ -26,7 +35,18 @@ extension Fold {
     /// Claim and ruling come first in the arbiter's log.
     var nextLogSequence: Int64 {
         guard epoch > 0, let takeover else { return head.sequence + 1 }
-        return head.sequence - takeover.basis + 3
+        return head.sequence - takeover.basis + takeover.length + 1
+    }
+
+    /// Of the arbiter's log what comes before its steps.
+    func isBeforeSteps(_ entry: Entry, _ place: Header.LogPlace) -> Bool {
+        guard place.log == takeoverLog else { return false }
+        switch entry.kind {
+        case .claim, .ruling: return true
+        case .continue:
+            return takeover.map { $0.ruling == nil && place.sequence == $0.length + 1 } ?? false
+        default: return false
+        }
     }
 
     /// A step that a ruling or a settlement leaves behind was folded before that came: this value cannot
@@ -44,7 +64,8 @@ extension Fold {
         return place.sequence == takeover.basis && entry.id != takeover.basisStep
     }
 
-    /// A claim or ruling of the arbiter. What does not hold changes nothing.
+    /// A claim or ruling of the arbiter, or its change of key between them. What does not hold changes
+    /// nothing.
     mutating func take(_ entry: Entry, keys: KeyLookup, checker: SignatureChecker) {
         guard isWitnessed, entry.header.author == arbiter else { return }
         switch entry.kind {
@@ -52,7 +73,8 @@ extension Fold {
             guard takeover == nil, entry.header.log?.sequence == 1,
                 let body = try? entry.read(TakeoverClaim.self), body.epoch == 1
             else { return }
-            takeover = Takeover(claim: entry.id, request: body.request)
+            takeover = Takeover(claim: entry.id, request: body.request, newest: entry.id)
+        case .continue: takeover?.goOn(entry)
         case .ruling:
             let body: Ruling
             do { body = try decide(ruling: entry, keys: keys, checker: checker) } catch {
@@ -61,6 +83,7 @@ extension Fold {
                 return
             }
             takeover?.ruling = entry.id
+            takeover?.goOn(entry)
             takeover?.basis = body.sequence
             takeover?.basisStep = body.step
             if case .forked = halt { halt = nil }
@@ -74,7 +97,8 @@ extension Fold {
         throws(FoldRefusal) -> Ruling
     {
         guard let takeover, takeover.ruling == nil, let place = entry.header.log,
-            place.log == takeoverLog, place.sequence == 2, place.previous == takeover.claim
+            place.log == takeoverLog, place.sequence == takeover.length + 1,
+            place.previous == takeover.newest
         else { throw .claimMissing }
         let body: Ruling
         do { body = try entry.read(Ruling.self) } catch { throw .entry(error) }

@@ -147,6 +147,9 @@ extension Fold {
             throw .closingsMissing(record: number, found: times.count, needed: threshold)
         }
         let began = steps.first { $0.sequence == record.version }?.time ?? .earliest
+        // Whoever has the key that somebody replaced could else keep the default out for ever.
+        var informed = self
+        informed.embed(candidate.keys)
         for id in Set(closings.flatMap(\.requests)).sorted() {
             let asked = try span(
                 of: id, began...max(began, deadline), closings, candidate.receipts, keys: keys,
@@ -161,7 +164,7 @@ extension Fold {
             let between = [listed.header.time, listed.header.statement?.expires].compactMap(\.self)
                 .filter(asked.contains)
             for time in Set([asked.lowerBound, asked.upperBound] + between).sorted()
-            where try isAdmissible(
+            where try informed.isAdmissible(
                 listed, candidate, at: time, late: late, keys: keys, checker: checker)
             {
                 throw .listedAdmissible(id)
@@ -207,7 +210,7 @@ extension Fold {
         do {
             let act = try checkFresh(request, at: time)
             guard state.defaultAct(act.record)?.transition != act.transition else { return false }
-            try check(request, keys: keys, checker: checker)
+            try check(request, at: time, keys: keys, checker: checker)
             var asking = candidate
             asking.request = request
             asking.time = time

@@ -26,9 +26,10 @@ public struct Fold: Sendable {
     /// Settlements without the sequencer that came, and the one that ended the contract.
     var agreed: [Agreed] = []
     public internal(set) var settled: EntryID?
-    /// Key entries that steps embedded, and the older ones they put out of force here.
+    /// Key entries that steps embedded, and the older ones they put out of force here, with the time of the
+    /// entry that replaced them.
     public internal(set) var embeddedKeys: Set<EntryID> = []
-    var supersededKeys: Set<EntryID> = []
+    var supersededKeys: [EntryID: Instant] = [:]
     /// Steps that others than the sequencer named as basis or acknowledged, as later steps show.
     public internal(set) var bases: Set<EntryID> = []
     /// Who said in a step that it knows of which.
@@ -153,10 +154,13 @@ public struct Fold: Sendable {
         public var lines: [Entry]
         /// Of witnesses: receipts of what stands here, and closings where this is a default.
         public var receipts: [Entry]
+        /// Key entries that it brings in. They count for what a default passes over, and else from the next
+        /// step on.
+        public var keys: [Entry]
 
         public init(
             time: Instant, act: SignedAct?, request: Entry?, consents: [Entry] = [],
-            lines: [Entry] = [], receipts: [Entry] = []
+            lines: [Entry] = [], receipts: [Entry] = [], keys: [Entry] = []
         ) {
             self.time = time
             self.act = act
@@ -164,6 +168,7 @@ public struct Fold: Sendable {
             self.consents = consents
             self.lines = lines
             self.receipts = receipts
+            self.keys = keys
         }
     }
 
@@ -294,7 +299,7 @@ extension Fold {
         }
         guard let place = entry.header.log else { return [] }
         // Even where the sequencer's log goes no further: that is what a takeover is for.
-        if place.log == takeoverLog, entry.kind == .claim || entry.kind == .ruling {
+        if isBeforeSteps(entry, place) {
             take(entry, keys: keys, checker: checker)
             return []
         }
@@ -317,7 +322,7 @@ extension Fold {
         }
         let candidate = Candidate(
             time: entry.header.time, act: step.act, request: step.request,
-            consents: step.consents, lines: step.lines, receipts: step.receipts)
+            consents: step.consents, lines: step.lines, receipts: step.receipts, keys: step.keys)
         do {
             guard (step.proposal?.id == proposalEntry.id) == (head.sequence == 0) else {
                 throw FoldRefusal.proposalMisplaced

@@ -9,7 +9,7 @@ extension StepRun {
     mutating func reserve(
         _ kind: TransferKind, _ from: DID, _ to: DID, _ commodity: Commodity, _ amount: Int64
     ) throws(ContractRefusal) -> Transfer {
-        guard index < Int64(Self.transfersMax) else {
+        guard index < Int64(Self.transfersMax) || isSettling else {
             throw .transfersTooMany(limit: Self.transfersMax)
         }
         let transfer = Transfer(

@@ -28,6 +28,8 @@ struct StepRun {
     var claims: [Claim]
     var deposits: [Deposit]
     var index: Int64 = 0
+    /// An end resolves whatever is pending, however much that is; nobody could go on instead.
+    var isSettling = false
 
     init(
         state: ContractState, time: Instant, sequence: Int64, actor: DID?, signers: Set<DID>,

@@ -1,22 +1,29 @@
 public import Capacity
 public import Identity
 
-/// A key of its author. The first one is the identity itself; each commits to the next. All of a later key
-/// entry follows from the recovery code and the entry before it: whoever makes it anew, having heard of no
-/// other, makes the same.
+/// A key of its author. The first one is the identity itself; each commits to the next.
 public struct KeyBody: EntryBody {
     public static let kind = Kind.key
     public var publicKey: PublicKey
     /// `Hash32.nextKey` of the key that the next key entry must reveal.
     public var nextKeyHash: Hash32
-    /// What earlier versions wrote here; `Continue` says why a key was replaced.
+    /// `recovered`, or nothing. Earlier versions wrote here what `Continue` says now.
     public var reason: String
+
+    /// The reason of an entry that was made from the recovery code and the entry before it alone, whose time it
+    /// has: whoever makes it anew, having heard of no other, makes the same.
+    public static let recovered = "talea.recovered.v1"
 
     public init(publicKey: PublicKey, nextKeyHash: Hash32, reason: String = "") {
         self.publicKey = publicKey
         self.nextKeyHash = nextKeyHash
         self.reason = reason
     }
+
+    public var isRecovery: Bool { reason == Self.recovered }
+
+    /// From when on the key before it is not heard any more. `time`: the entry's.
+    public func replacesFrom(_ time: Instant) -> Instant { isRecovery ? .latest : time }
 
     public func write(to writer: inout WireWriter) {
         writer.id(1, publicKey)

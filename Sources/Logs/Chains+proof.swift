@@ -113,9 +113,8 @@ extension KeyLogs {
         let body: KeyBody
         do { body = try entry.read(KeyBody.self) } catch { throw .entry(error) }
         let follows =
-            below.map {
-                Hash32.nextKey(body.publicKey) == $0.nextKeyHash && entry.header.time >= $0.time
-            } ?? (PublicKey(author) == body.publicKey)
+            below.map { $0.isFollowed(by: body, at: entry.header.time) }
+            ?? (PublicKey(author) == body.publicKey)
         guard follows else { throw .keyLogBroken(author: author, sequence: place.sequence) }
         do { return try ValidEntry(entry, by: body.publicKey, checker: checker) } catch {
             throw .entry(error)

@@ -17,6 +17,7 @@ public struct KeyLogs: Sendable {
         let author: DID
         let key: PublicKey
         let nextKeyHash: Hash32
+        let wire: [UInt8]
     }
 
     public struct Held: Hashable, Sendable {
@@ -24,10 +25,19 @@ public struct KeyLogs: Sendable {
         public let key: PublicKey
         public let nextKeyHash: Hash32
         public let time: Instant
+        /// From when on the key before it is not heard any more, as its author says. Who recovered a lost home
+        /// could not say when that was: then it is heard as long as M witnesses take it.
+        public let replacesFrom: Instant
         /// The key entry itself. Many are kept and few are asked for: bytes take half of what is read from them.
         public let wire: [UInt8]
 
         var entry: Entry? { try? Entry(strict: wire) }
+
+        /// Whether the next entry may say so.
+        func isFollowed(by body: KeyBody, at then: Instant) -> Bool {
+            Hash32.nextKey(body.publicKey) == nextKeyHash
+                && (body.isRecovery ? then == time : then >= time)
+        }
     }
 
     public init() {}
@@ -66,6 +76,13 @@ public struct KeyLogs: Sendable {
         entries(of: author).filter { isWanted($0.id) }.compactMap(\.entry)
     }
 
+    /// One key entry of `author`, also where the key log parts there or below.
+    public func entry(_ author: DID, _ id: EntryID) -> Entry? {
+        if let held = entries(of: author).first(where: { $0.id == id }) { return held.entry }
+        guard let parted = parted[id], parted.author == author else { return nil }
+        return try? Entry(strict: parted.wire)
+    }
+
     /// Checks the next key entry of its author. Key entries carry the key that signs them.
     public func decide(_ entry: Entry, checker: SignatureChecker) throws(LogRefusal) -> ValidEntry {
         let author = entry.header.author
@@ -80,8 +97,7 @@ public struct KeyLogs: Sendable {
         do {
             let body = try entry.read(KeyBody.self)
             if let last = held.last {
-                guard Hash32.nextKey(body.publicKey) == last.nextKeyHash,
-                    entry.header.time >= last.time
+                guard last.isFollowed(by: body, at: entry.header.time)
                 else { throw LogRefusal.keyLogBroken(author: author, sequence: place.sequence) }
             } else {
                 guard PublicKey(author) == body.publicKey else {
@@ -114,7 +130,8 @@ public struct KeyLogs: Sendable {
             } ?? (place.sequence == 1 && PublicKey(author) == body.publicKey)
         guard follows else { return }
         parted[valid.id] = Parted(
-            author: author, key: body.publicKey, nextKeyHash: body.nextKeyHash)
+            author: author, key: body.publicKey, nextKeyHash: body.nextKeyHash,
+            wire: valid.entry.wire)
     }
 
     /// Takes a decided key entry.
@@ -123,6 +140,7 @@ public struct KeyLogs: Sendable {
         logs[valid.header.author, default: []].append(
             Held(
                 id: valid.id, key: body.publicKey, nextKeyHash: body.nextKeyHash,
-                time: valid.header.time, wire: valid.entry.wire))
+                time: valid.header.time, replacesFrom: body.replacesFrom(valid.header.time),
+                wire: valid.entry.wire))
     }
 }

@@ -56,13 +56,30 @@ extension LineLog {
         return remaining
     }
 
-    /// Grants of the branches that a cut would have to name.
+    /// Grants of the branches that a cut would have to name, with those that were split off on them: who
+    /// holds one may have paid for it. A grant below the fork stands whole beside what was split off above.
     public func carried(by branches: [Entry]) -> [Cut.Carried] {
         var carried: [EntryID: Cut.Carried] = [:]
         for entry in branches where entry.kind == .grant {
             guard let body = try? entry.read(Grant.self) else { continue }
             carried[entry.id] = .init(
                 grant: entry.id, units: body.units, until: body.until, releaseKey: body.releaseKey,
+                tag: body.tag)
+        }
+        let splits = branches.filter { $0.kind == .split }.sorted {
+            ($0.header.log?.sequence ?? 0, $0.id) < ($1.header.log?.sequence ?? 0, $1.id)
+        }
+        for entry in splits {
+            guard let body = try? entry.read(Split.self),
+                let until = carried[body.grant]?.until ?? line.grant(body.grant)?.until,
+                body.units > 0
+            else { continue }
+            // A grant that was split off whole is named all the same: left out, it would close nothing.
+            if let left = carried[body.grant]?.units, body.units < left {
+                carried[body.grant]?.units = left - body.units
+            }
+            carried[entry.id] = .init(
+                grant: entry.id, units: body.units, until: until, releaseKey: body.releaseKey,
                 tag: body.tag)
         }
         // What was made firm on a branch stays held as long.

@@ -53,13 +53,21 @@ struct CheckedLogs {
     private(set) var entries: [ValidEntry] = []
     private let checker: SignatureChecker
 
-    init(keys: [Entry], entries all: [Entry], checker: SignatureChecker) throws(BundleRefusal) {
+    init(
+        keys: [Entry], entries all: [Entry], forks: [ForkProof] = [], checker: SignatureChecker
+    ) throws(BundleRefusal) {
         self.checker = checker
         do throws(LogRefusal) {
             for entry in keys {
                 let valid = try keyLogs.decide(entry, checker: checker)
                 keyLogs.apply(valid)
                 entries.append(valid)
+            }
+            for fork in forks where fork.one.entry.kind == .key {
+                try fork.check(keys: keyLogs, checker: checker)
+                for entry in [fork.one.entry, fork.two.entry] {
+                    keyLogs.note(parted: ValidEntry(stored: entry, ownSignatureChecked: true))
+                }
             }
             var chains = Chains()
             var rest = all[...]
@@ -84,7 +92,7 @@ struct CheckedLogs {
     /// A statement, or an entry that a step embeds, by its own signature.
     func valid(_ entry: Entry) throws(BundleRefusal) -> ValidEntry {
         let author = entry.header.author
-        guard let id = entry.header.key, let key = keyLogs.key(author, id) else {
+        guard let id = entry.header.key, let key = keyLogs.keyOfSigner(author, id) else {
             throw .keyUnknown(author)
         }
         do { return try ValidEntry(entry, byCheckedKey: key, checker: checker) } catch {

@@ -20,7 +20,8 @@ extension Genesis {
         do {
             entry = try KeyBody(
                 publicKey: key.publicKey,
-                nextKeyHash: .nextKey(code.nextKey(index: next + 1).publicKey)
+                nextKeyHash: .nextKey(code.nextKey(index: next + 1).publicKey),
+                reason: KeyBody.recovered
             ).signed(
                 by: key, of: last.header.author, sequence: place.sequence + 1, after: last.id,
                 at: last.header.time)

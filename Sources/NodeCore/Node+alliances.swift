@@ -195,6 +195,7 @@ extension Node {
         guard
             membership.stands(author, at: place)
                 || author == own.did && !isExpelled(author, from: topic)
+                || isExpelled(author, from: topic) && isRestedOn(entry)
         else {
             return 0..<0
         }
@@ -206,6 +207,22 @@ extension Node {
         let openings = book.fold(entry)
         list(entry, openings)
         return openings
+    }
+
+    /// Opens a line that a contract here was agreed on. Whoever expels may not have heard of it, and who bought
+    /// on it and paid has nothing to do with that.
+    private func isRestedOn(_ entry: Entry) -> Bool {
+        let author = entry.header.author
+        guard entry.kind == .lineOpening, let body = try? entry.read(LineOpening.self) else {
+            return false
+        }
+        return contracts.values.contains { held in
+            held.isAgreed
+                && held.fold?.state.grants.contains { need in
+                    need.issuer == author && held.proposal.lines.indices.contains(need.line)
+                        && held.proposal.lines[need.line] == body.terms
+                } == true
+        }
     }
 
     private mutating func linesOpened(by author: DID, _ changed: Range<Int>) {

@@ -12,7 +12,8 @@ extension Node {
     public init(folding bundle: Bundle) throws(BundleRefusal) {
         let checker = SignatureChecker()
         let contract = bundle.key.contract
-        let logs = try CheckedLogs(keys: bundle.keys, entries: bundle.entries, checker: checker)
+        let logs = try CheckedLogs(
+            keys: bundle.keys, entries: bundle.entries, forks: bundle.forks, checker: checker)
         var snapshot = Snapshot()
         snapshot.entries = logs.entries
         for fork in bundle.forks { try logs.check(fork) }
@@ -97,7 +98,7 @@ extension Node {
         let logs = Set(entries.compactMap { $0.header.log?.log })
             .union(inner.map { .key(author: $0) })
         let bundle = Bundle(
-            key: held.key, template: template, keys: inner.flatMap { keyLogs.log(of: $0) },
+            key: held.key, template: template, keys: inner.flatMap(keyLog(asHeld:)),
             statements: held.said, entries: entries,
             forks: logs.sorted().compactMap { proofs[$0] })
         // Whoever exports what does not hold is told at once.
@@ -135,9 +136,20 @@ extension Node {
                 .init(entry: entry, bodyKey: key, requestKey: content.requestKey(from: held.key)))
         }
         let disclosure = Disclosure(
-            contract: held.id, keys: authors.flatMap { keyLogs.log(of: $0) }, parts: parts)
+            contract: held.id, keys: authors.flatMap(keyLog(asHeld:)), parts: parts)
         _ = try disclosure.opened()
         return disclosure
+    }
+
+    /// The key log of `author` with what is held at and above the place where it parts: nobody goes on under
+    /// those keys, and what was signed under them stands.
+    private func keyLog(asHeld author: DID) -> [Entry] {
+        let log = LogID.key(author: author)
+        guard forkedAt[log] != nil, let chain = chains.chain(log), chain.head > 0 else {
+            return keyLogs.log(of: author)
+        }
+        return (1...chain.head).compactMap { chain.id(at: $0) }
+            .compactMap { keyLogs.entry(author, $0) }
     }
 
     /// Everyone who signed one of these or something inside.

@@ -63,7 +63,9 @@ extension Node {
         if fold.isOvertaken || isBehind, !isRestoring { directives.append(.reload) }
         if entry.kind == .settlement { return foldSettlement(in: id) }
         guard fold.head.sequence > before else {
-            if entry.header.log?.log == fold.takeoverLog, [.step, .continue].contains(entry.kind) {
+            if let place = entry.header.log, place.log == fold.takeoverLog,
+                [.step, .continue].contains(entry.kind), place.sequence > fold.takeover?.length ?? 0
+            {
                 contracts[id]?.ahead.append(entry)
             } else {
                 foldAhead(in: id)
@@ -304,7 +306,8 @@ extension Node {
         }
         // A stale or late request is refused as what it is, and gets no line entry either.
         try fold.checkFresh(pending.entry, at: time)
-        if isOutOfForce(pending.entry), !planted(.oldKeyAdmitted) {
+        if isOutOfForce(pending.entry, at: held.isWitnessed ? time : nil), !planted(.oldKeyAdmitted)
+        {
             throw .keySuperseded(pending.entry.header.author)
         }
         var child: HeldContract?
@@ -386,7 +389,7 @@ extension Node {
             }
         let candidate = Fold.Candidate(
             time: time, act: act, request: request, consents: consents, lines: lines,
-            receipts: receipts)
+            receipts: receipts, keys: keys)
         let admission: Fold.Admission
         do {
             admission = try fold.decide(candidate, keys: keyLookup, checker: checker)

@@ -64,12 +64,13 @@ extension Node {
             guard line.fault == nil, line.newerAt == nil else { throw .lineForked(log) }
             cut.grants = line.carried(by: branches[log] ?? [])
             let granted = (line.line.total ?? 0) - line.line.remaining
-            let bound = cut.grants.reduce(granted) { $0 + $1.units }
-            cut.total = max(line.parted?.total ?? line.line.total ?? 0, bound)
-            cut.remaining = cut.total - bound
-            guard cut.total <= wholeNumberMax, cut.grants.count <= EntryLimit.listItems else {
+            // A thief of the key may have granted whatever he liked.
+            let bound = cut.grants.reduce(Int128(granted)) { $0 + Int128($1.units) }
+            guard bound <= wholeNumberMax, cut.grants.count <= EntryLimit.listItems else {
                 throw .nothingToCut(log)
             }
+            cut.total = max(line.parted?.total ?? line.line.total ?? 0, Int64(bound))
+            cut.remaining = cut.total - Int64(bound)
         }
         let successor = LogID.successor(of: cut, author: own.did)
         // On a copy, as for every line entry: a cut that breaks the line is never kept.

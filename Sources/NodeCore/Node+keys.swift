@@ -39,7 +39,8 @@ extension Node {
         let entry: ValidEntry
         do {
             entry = try KeyBody(publicKey: key.publicKey, nextKeyHash: .nextKey(next)).signed(
-                by: key, of: own.did, sequence: chains.head(log) + 1, after: last.id, at: last.time)
+                by: key, of: own.did, sequence: chains.head(log) + 1, after: last.id,
+                at: max(now, last.time))
         } catch {
             throw .entry(error)
         }
@@ -49,6 +50,19 @@ extension Node {
         readOnly = nil
         goOnUnderNewKey(because: reason)
         acceptAnew()
+        cancelUnheard()
+    }
+
+    /// What we proposed and not all have heard: who hears of the change first takes no proposal under the old
+    /// key, and whoever accepted answers that very one. Its owner is told, and may propose anew.
+    private mutating func cancelUnheard() {
+        for (id, held) in sorted(contracts)
+        where held.proposalEntry.header.author == own.did && held.declined == nil
+            && held.fold?.isSequenced != true
+            && outbox.keys.contains(where: { $0.statement == held.proposalEntry.id })
+        {
+            try? decline(id)
+        }
     }
 
     /// Acceptances that may still be on their way are said under the new key: whoever hears of the change first
@@ -203,12 +217,15 @@ extension Node {
         }
     }
 
-    /// Whether a statement was signed under a key that its author has replaced since.
-    func isOutOfForce(_ entry: Entry) -> Bool {
-        guard let key = entry.header.key, let inForce = keyLogs.inForce(entry.header.author) else {
-            return false
-        }
-        return key != inForce.id
+    /// Whether a statement was signed under a key that its author has replaced since. `time`: when M
+    /// witnesses had it, which nobody can make earlier than it was.
+    func isOutOfForce(_ entry: Entry, at time: Instant? = nil) -> Bool {
+        let author = entry.header.author
+        guard let key = entry.header.key, let inForce = keyLogs.inForce(author), key != inForce.id
+        else { return false }
+        guard let time, let age = keyLogs.age(author, key) else { return true }
+        // Ages count from 1: it is the place of the entry that replaced it.
+        return keyLogs.entries(of: author)[age...].first.map { time >= $0.replacesFrom } ?? true
     }
 
     // MARK: - At the handshake
@@ -307,8 +324,7 @@ extension Node {
 }
 
 extension KeyBody {
-    /// A key entry, signed by the key that it brings in. A later one has the time of the one before: two that
-    /// were made at different places would else be two histories.
+    /// A key entry, signed by the key that it brings in.
     func signed(
         by key: SigningKey, of author: DID, sequence: Int64, after previous: EntryID?,
         at time: Instant

@@ -113,11 +113,12 @@ extension Node {
     mutating func releaseLapsed() {
         guard maySign else { return }
         for id in contracts.awake.sorted() where !released.contains(id) {
-            guard let fold = contracts[id]?.fold, fold.isSequenced,
-                fold.state.isEnded || planted(.heldUnitsReleased)
-            else {
+            guard let fold = contracts[id]?.fold else { continue }
+            guard fold.isSequenced else {
+                releaseUnbegun(id, fold)
                 continue
             }
+            guard fold.state.isEnded || planted(.heldUnitsReleased) else { continue }
             var waits = false
             var until = Instant.latest
             for (index, grant) in fold.grants.enumerated() where grant.issuer == own.did {
@@ -156,5 +157,35 @@ extension Node {
                 contracts.letRest(id, until: until)
             }
         }
+    }
+
+    /// Units that we granted for a contract which never began: the sequencer kept step 1 to itself, or another
+    /// did not grant. No step will ever free them, and their time does.
+    private mutating func releaseUnbegun(_ id: ContractID, _ fold: Fold) {
+        guard let held = contracts[id], held.isAgreed, held.proposal.parent == nil,
+            held.declined != nil || held.proposal.grantBy < now
+        else { return }
+        var until = Instant.latest
+        for need in fold.state.grants where need.issuer == own.did {
+            guard held.proposal.lines.indices.contains(need.line),
+                let releaseKey = releaseKey(of: need.holder, in: held)
+            else { continue }
+            let log = LogID.line(author: own.did, held.proposal.lines[need.line])
+            let tag = Hash32.grantTag(
+                contractKey: held.key.bytes, line: log, releaseKey: releaseKey)
+            guard let grant = lines[log]?.grant(tag: tag),
+                let kept = lines[log]?.line.grant(grant), kept.looseUnits > 0
+            else { continue }
+            guard kept.until < now, maySign(in: log) else {
+                until = min(until, kept.until)
+                continue
+            }
+            _ = try? appendLine(log) { remaining in
+                Release(
+                    grant: grant, units: kept.looseUnits, holderSignature: nil,
+                    remaining: remaining + kept.looseUnits)
+            }
+        }
+        if until < .latest { contracts.letRest(id, until: until) }
     }
 }

@@ -8,21 +8,25 @@ public import Market
 
 extension Node {
     /// For one unit, all taken, the premium with it, rounded up; `nil` where the template names no price or
-    /// is not here.
+    /// is not here, and where no contract could name such a one: it would stand before all others.
     public func allIn(of offer: Offer) -> Money? {
         guard let template = templates[offer.template] else { return nil }
-        var (premium, price) = (Int64(0), Money?.none)
+        var (premium, price) = (Money?.none, Money?.none)
         for argument in offer.arguments {
             guard case .money(let money) = argument.value else { continue }
             switch template.parameter(argument.name)?.kind {
             case .price where ["strike", "price"].contains(argument.name): price = money
-            case .money where argument.name == "premium": premium = money.minor
+            case .money where argument.name == "premium": premium = money
             default: break
             }
         }
-        guard let price else { return nil }
+        guard let price, price.minor >= 0 else { return nil }
+        guard premium.map({ $0.minor >= 0 && $0.currency == price.currency }) ?? true else {
+            return nil
+        }
         let units = max(offer.maxUnits, 1)
-        let share = premium / units + (premium % units > 0 ? 1 : 0)
+        let all = premium?.minor ?? 0
+        let share = all / units + (all % units > 0 ? 1 : 0)
         return try? Money(minor: price.minor + share, price.currency)
     }
 

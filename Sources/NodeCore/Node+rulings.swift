@@ -15,16 +15,22 @@ extension Node {
         return takeover.ruling != nil && takeover.basis >= sequence
     }
 
-    /// Of what witnesses say to a claim: where the log parts, the words of one branch that M of them name.
+    /// Of what witnesses say to a claim, the words that name steps which are held here; else, as where the
+    /// log parts, those of one step that M of them name. Any M words do, for one of them is true of whatever
+    /// M receipted: what a single witness makes up would be a basis that nobody ever reaches.
     func agreeing(_ receipts: [Entry], _ fold: Fold) -> [Entry] {
-        guard let forked = forkedAt[fold.log] else { return receipts }
         let chain = chains.chain(fold.log)
+        let forked = forkedAt[fold.log] ?? 0
         var held: [Entry] = []
         var named: [EntryID: [Entry]] = [:]
         for receipt in receipts {
-            guard let word = try? receipt.read(Receipt.self), word.highest >= forked,
-                let step = word.highestStep
-            else { continue }
+            guard let word = try? receipt.read(Receipt.self), word.highest >= forked else {
+                continue
+            }
+            guard let step = word.highestStep else {
+                if word.highest == 0 { held.append(receipt) }
+                continue
+            }
             if chain?.id(at: word.highest) == step { held.append(receipt) }
             named[step, default: []].append(receipt)
         }

@@ -136,7 +136,8 @@ extension Node {
         try fold.moment(
             of: Fold.Candidate(
                 time: now, act: nil, request: pending.entry,
-                consents: pending.consents + testimony.listed, receipts: testimony.receipts),
+                consents: pending.consents + testimony.listed, receipts: testimony.receipts,
+                keys: keysToEmbed(fold)),
             keys: keyLookup, checker: checker)
     }
 
@@ -215,7 +216,8 @@ extension Node {
         let asked = held.requestsSeen.values.compactMap { entry -> (Instant, EntryID)? in
             let receipts = held.receipts(of: entry.id)
             guard receipts.count >= Int(clamping: fold.threshold), let last = receipts.last,
-                !fold.steps.contains(where: { $0.request == entry.id && $0.void == nil })
+                !fold.steps.contains(where: { $0.request == entry.id && $0.void == nil }),
+                isOwed(entry, at: last.header.time, held, fold)
             else { return nil }
             return (last.header.time, entry.id)
         }
@@ -229,6 +231,23 @@ extension Node {
             TakeoverClaim(epoch: 1, request: cited.1), to: fold.takeoverLog,
             topic: held.key.topic)
         advance(contract)
+    }
+
+    /// Whether a request that M receipted at `time` can come to something as the contract stands: a sequencer
+    /// who refused any other did what it should, and there is no second takeover. Above a fork nobody knows.
+    private func isOwed(_ request: Entry, at time: Instant, _ held: HeldContract, _ fold: Fold)
+        -> Bool
+    {
+        guard fold.halt == nil else { return true }
+        guard let act = try? fold.checkFresh(request, at: time) else { return false }
+        // A default counts from its closings on, which it may still wait for.
+        guard fold.state.defaultAct(act.record)?.transition != act.transition else { return true }
+        return
+            (try? fold.state.decide(
+                Act(act), by: request.header.author,
+                consents: fold.state.consentsNeeded(for: Act(act)),
+                at: time, sequence: fold.head.sequence + 1,
+                late: lateness(of: act.record, in: held.id))) != nil
     }
 
     /// The ruling, once M witnesses have receipted our claim: from the highest step that they hold.

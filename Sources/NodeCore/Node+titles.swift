@@ -80,11 +80,12 @@ extension Node {
 
     /// Units that `issuer` grants on under one title, over all its lines.
     private func granted(on step: EntryID, by issuer: DID) -> Int64 {
-        lines.values.filter { $0.issuer == issuer }.reduce(0) { sum, line in
-            sum
-                + line.holders.filter { $0.value.title == step }
-                .reduce(0) { $0 + (line.line.grant($1.key)?.units ?? 0) }
+        // Whoever declares what he likes could make a plain sum trap.
+        let sum = lines.values.filter { $0.issuer == issuer }.reduce(Int128(0)) { sum, line in
+            line.holders.filter { $0.value.title == step }
+                .reduce(sum) { $0 + Int128(line.line.grant($1.key)?.units ?? 0) }
         }
+        return Int64(clamping: sum)
     }
 
     /// The title for a grant of ours on `log`: the first contract out of which so much is still ours.

@@ -98,6 +98,10 @@ extension Node {
         case .request, .acceptance:
             // Whoever writes a default has to show it whole.
             guard entry.kind != .request || entry.body != nil else { return }
+            // Whoever still signs so may have stolen the home, and of a recovery no time tells when: a receipt
+            // would make it count.
+            guard entry.kind != .request || !isOutOfForce(entry) || isOutOfForce(entry, at: now)
+            else { return }
             guard isReady(entry, for: duty) else { return wait(for: sealed, from: bearer) }
             changes.append(.statement(valid, contract: nil))
             keepAsWitness(entry)

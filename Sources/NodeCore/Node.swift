@@ -276,7 +276,8 @@ public struct Node: Sendable {
         for id in awake { askForRuled(id) }
         for log in witnessing.keys.sorted() { receiptSteps(of: log) }
         releaseLapsed()
-        for id in awake
+        // Not those that it let rest until their units' time is over.
+        for id in contracts.awake.sorted()
         where contracts[id]?.rests(isReleased: released.contains(id), at: now) ?? true {
             contracts.letRest(id)
         }

@@ -2,6 +2,7 @@ internal import Capacity
 internal import Contracts
 internal import Entries
 internal import Identity
+internal import Logs
 internal import NodeCore
 
 // Witnesses, the arbiter's takeover and changed keys, judged by what everyone in the world signed: what no
@@ -333,13 +334,19 @@ extension World {
         return known.contains(key) && known.last != key
     }
 
-    /// An own step admits nothing that was signed under a key known to be replaced.
+    /// An own step admits nothing that was signed under a key known to be replaced, but with witnesses what
+    /// M of them had before that.
     func observe(step entry: Entry, at index: Int) {
         guard plan.has(.rotations), entry.kind == .step, entry.header.author == machines[index].did,
             let log = entry.header.log?.log, let id = oracle.contractOf[log],
-            let step = try? machines[index].node?.contracts[id]?.fold?.open(entry),
+            let node = machines[index].node, let fold = node.contracts[id]?.fold,
+            let step = try? fold.open(entry),
             let request = step.request, isKeyReplaced(request, at: index)
         else { return }
+        let after = node.keyLogs.entries(of: request.header.author)
+            .drop { $0.id != request.header.key }.dropFirst().first
+        let time = fold.steps.last { $0.request == request.id }?.time
+        if fold.isWitnessed, let after, let time, time < after.replacesFrom { return }
         fail(.oldKey, index, "\(id.short) \(request.id.short)", found: request.header.kind)
     }
 }

@@ -77,4 +77,19 @@ struct FlexibleVolumeTests {
         #expect(play.owed == [z: -1_400_000, d: 1_400_000])
         #expect(play.state.outcome == .defaulted)
     }
+
+    @Test func `however many payments are due to who fell silent, the others end it`() throws {
+        var play = try Shelf.play("flexible-volume")
+        for record in 2...71 as ClosedRange<Int64> {
+            try play.act("call", by: z, ["n": pcs(10)])
+            try play.act("deliver", record, by: d, ["evidence": proof])
+            try play.act("accept", record, by: z)
+        }
+        let plan = SettlementPlan(without: d)
+        try play.act(
+            "settle", by: z, plan.act.arguments, with: [Who.arbiter], at: play.now)
+        #expect(play.state.isEnded)
+        #expect(play.state.claims.count == 70)
+        #expect(play.owed == [z: -1_400_000, d: 1_400_000])
+    }
 }

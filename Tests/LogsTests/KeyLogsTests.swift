@@ -71,6 +71,24 @@ import Testing
             entry.entry, after: [alice.keyEntry], .keyLogBroken(author: alice.did, sequence: 2))
     }
 
+    @Test(arguments: [0, 1])
+    func `a recovered key entry has the time of the one before it`(_ later: Int64) throws {
+        var writer = rotating(alice)
+        writer.key = alice.keys[1]
+        writer.now = alice.keyEntry.header.time.advanced(by: later)
+        let entry = writer.append(
+            KeyBody(
+                publicKey: alice.keys[1].publicKey, nextKeyHash: .nextKey(alice.keys[2].publicKey),
+                reason: KeyBody.recovered))
+        guard later == 0 else {
+            return refused(
+                entry.entry, after: [alice.keyEntry], .keyLogBroken(author: alice.did, sequence: 2))
+        }
+        var keys = KeyLogs()
+        keys.apply(alice.keyEntry)
+        #expect(try keys.decide(entry.entry, checker: checker).id == entry.id)
+    }
+
     @Test func `a key entry without its body or of another kind is refused`() {
         refused(alice.keyEntry.entry.withoutBody, after: [], .entry(.bodyMissing))
         var line = alice.lineWriter()

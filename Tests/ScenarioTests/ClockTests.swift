@@ -341,4 +341,34 @@ import Testing
         #expect(try story.market.held("alice", story.parent).requests.isEmpty)
         #expect(try story.market.digests(story.parent, "alice", "bob", "judge").count == 1)
     }
+
+    /// Everyone signed what step 1 starts, and without witnesses nobody can tell when it was shown.
+    @Test func `who was not shown step 1 owes nothing for the time that it was hidden`() throws {
+        var market = try Market("alice", "bob", "judge", only: "flexible-volume")
+        let line = try market.declare("bob", "print/notebook/a5", 1_000)
+        let draft = Node.ProposalDraft(
+            template: try market.template("flexible-volume").hash, currency: Market.cny,
+            arguments: [
+                "forecast": Market.units(100), "call_max": Market.units(50),
+                "price": Market.money(2_000), "remedy": Market.money(300),
+                "ends": .instant(market.at(days: 60)),
+            ],
+            roles: [
+                "supplier": [market.did("bob")], "buyer": [market.did("alice")],
+                "arbiter": [market.did("judge")],
+            ], lines: [line], acceptBy: market.at(days: 1), grantBy: market.at(days: 1))
+        let id = try market.network.command("alice") { try $0.propose(draft) }
+        market.settle()
+        try market.network.command("judge") { try $0.accept(id) }
+        market.settle()
+        for name in ["alice", "judge"] { market.network.disconnect("bob", name) }
+        try market.network.command("bob") { try $0.accept(id) }
+        WitnessTests.pass(&market, days: 70)
+        #expect(try market.held("alice", id).grade == .proposed)
+        for name in ["alice", "judge"] { market.network.connect("bob", name) }
+        market.settle()
+        try market.act("bob", id, "close_year")
+        let state = try market.state("alice", id)
+        withKnownIssue { #expect(state.record(1)?.pay == nil) }
+    }
 }

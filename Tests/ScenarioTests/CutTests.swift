@@ -162,6 +162,40 @@ import Testing
         #expect(play.market.network.closed.isEmpty)
     }
 
+    @Test func `a cut carries over what was split off above the fork`() throws {
+        var story = try OptionStory()
+        try story.play(..<8)
+        let log = LogID.line(author: story.market.did("bob"), try #require(story.line))
+        let kept = try #require(story.market.network.stores["bob"]?.entries(of: log))
+        let rival = try story.market.entry(
+            by: "bob", kind: Kind.adjust.rawValue,
+            body: Adjust(total: 310, remaining: 210, reason: "found a box").wire, in: log,
+            topic: ForkTests.alliance(story.market), after: Array(kept.prefix(2)))
+        for name in ["alice", "carol", "judge"] {
+            story.market.push(rival, from: "bob", to: name)
+        }
+        story.market.push(rival, from: "alice", to: "bob")
+        story.market.settle()
+        for name in OptionStory.names {
+            #expect(story.market.network[name].forked(log) == 3, "\(name)")
+        }
+        try story.market.network.command("bob") { try $0.cut(log) }
+        story.market.settle()
+        for name in OptionStory.names {
+            let line = try #require(story.market.network[name].lines[log])
+            #expect(line.isOpen, "\(name)")
+            #expect(line.line.remaining == 170, "\(name)")
+        }
+        // Carol bought 40 of alice's 100, paid for them, and takes them.
+        for (name, id, units) in [
+            ("carol", story.child, Int64(40)), ("alice", story.parent, 60),
+        ] {
+            try story.market.act(name, id, "exercise", ["n": Market.units(units)])
+            let state = try story.market.state(name, id)
+            #expect(state.records.contains { $0.family == "exercise" }, "\(name)")
+        }
+    }
+
     @Test func `a cut that leaves out a grant of a branch closes nothing`() throws {
         var (play, lost) = try Self.accident()
         Self.meet(&play, with: lost)

@@ -120,4 +120,39 @@ import Testing
             bob.disconnected(PeerID(99))
         }
     }
+
+    @Test func `units granted for a contract that never began go back once their time is over`()
+        throws
+    {
+        var market = try Market(names: ["buyer", "maker", "keeper", "judge"])
+        let line = try market.declare("maker", "print/notebook/a5", 1_000)
+        let hash = try market.template("milestone-production").hash
+        let draft = Node.ProposalDraft(
+            template: hash, currency: Market.cny,
+            arguments: [
+                "units": Market.units(1_000), "minimum": Market.units(100),
+                "total": Market.money(2_000_000),
+                "dates": .list((1...4).map { .instant(market.at(days: 30 + $0)) }),
+                "demand_by": .instant(market.at(days: 5)), "batch_max": Market.units(20),
+                "batch_price": Market.money(2_500), "batches_end": .instant(market.at(days: 20)),
+            ],
+            roles: [
+                "buyer": [market.did("buyer")], "maker": [market.did("maker")],
+                "custodian": [market.did("keeper")], "arbiter": [market.did("judge")],
+            ], lines: [line], acceptBy: market.at(days: 1), grantBy: market.at(days: 1))
+        let id = try market.network.command("buyer") { try $0.propose(draft) }
+        market.settle()
+        for name in ["keeper", "judge", "maker"] {
+            if name == "maker" { market.network.stop("keeper") }
+            try market.network.command(name) { try $0.accept(id) }
+            if name != "maker" { market.settle() }
+        }
+        market.settle()
+        let log = LogID.line(author: market.did("maker"), line)
+        #expect(market.network["maker"].lines[log]?.line.remaining == 0)
+        #expect(try market.held("maker", id).grade == .agreed)
+        WitnessTests.pass(&market, days: 200)
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 1) }
+        #expect(market.network["maker"].lines[log]?.line.remaining == 1_000)
+    }
 }

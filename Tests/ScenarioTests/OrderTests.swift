@@ -75,4 +75,22 @@ import Testing
         try market.network.command("late") { try $0.add(template: bytes) }
         #expect(Self.asked(market, "late") == [1_901])
     }
+
+    @Test func `a price that no contract takes stands behind all others`() throws {
+        var market = try Market(names: OptionStory.names, only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        _ = try Self.publish(&market, line, -wholeNumberMax, days: 5)
+        _ = try Self.publish(&market, line, 1_800, premium: -wholeNumberMax, units: 1, days: 5)
+        _ = try Self.publish(&market, line, 1_800, days: 5)
+        let dollars = try Money(minor: 1, Currency("USD"))
+        let offer = Offer(
+            template: try market.template("capacity-option").hash,
+            line: .line(author: market.did("bob"), line),
+            arguments: [Argument]([
+                "strike": Market.money(1_800), "premium": .money(dollars),
+            ]), maxUnits: 10, lot: 1, until: market.at(days: 5))
+        try market.network.command("bob") { _ = try $0.publish(offer) }
+        market.settle()
+        #expect(Self.asked(market, "alice") == [1_901, .max, .max, .max])
+    }
 }

@@ -45,6 +45,9 @@ import Testing
             #expect(held.fold?.head.sequence == before, "\(name)")
             #expect(held.fold?.halt == nil, "\(name)")
             #expect(market.network[name].ledger.rows(of: id).count == owed.count, "\(name)")
+            // It can still be taken out, and folded by whoever has nothing else.
+            let again = try Node(folding: market.bundle(name, id)).contracts[id]
+            #expect(again?.fold?.state.digest() == held.fold?.state.digest(), "\(name)")
         }
     }
 }

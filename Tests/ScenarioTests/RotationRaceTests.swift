@@ -58,6 +58,29 @@ import Testing
         #expect(market.network.closed.isEmpty, "\(market.network.closed)")
     }
 
+    @Test
+    func `who proposed and changed the key before all heard of it is told, and proposes anew`()
+        throws
+    {
+        var market = try Market("alice", "bob", "judge", only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let draft = try HubTests.draft(market, line)
+        var id = ContractID.zero
+        try Self.alone(&market, "alice") { market in
+            id = try market.network.command("alice") { try $0.propose(draft) }
+            try Self.rotate(&market, "alice")
+        }
+        #expect(try market.held("alice", id).outcome == .cancelled)
+        #expect(market.network["bob"].contracts.isEmpty)
+        let again = try market.network.command("alice") { try $0.propose(draft) }
+        market.settle()
+        for name in ["bob", "judge"] {
+            try market.network.command(name) { try $0.accept(again) }
+            market.settle()
+        }
+        #expect(try market.held("alice", again).grade == .sequenced)
+    }
+
     @Test func `an acceptance that arrived before the change counts after it`() throws {
         var (market, id) = try Self.proposed(by: "alice")
         try market.network.command("judge") { try $0.accept(id) }
@@ -107,5 +130,73 @@ import Testing
             #expect(try market.state(name, id).record(1)?.stateName == "closed", "\(name)")
             #expect(try market.held(name, id).refused.isEmpty, "\(name)")
         }
+    }
+
+    @Test func `an exercise in time counts although its author changed the key before it was read`()
+        throws
+    {
+        var (market, id) = try WitnessTests.option(
+            witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("bob")
+        WitnessTests.pass(&market, days: 38)
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        WitnessTests.pass(&market, days: 1)
+        try Self.rotate(&market, "alice")
+        WitnessTests.pass(&market, days: 5)
+        market.back("bob")
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        for name in ["alice", "bob", "judge"] {
+            let state = try market.state(name, id)
+            #expect(state.records.contains { $0.family == "exercise" }, "\(name)")
+        }
+    }
+
+    @Test func `an exercise in time counts although its author lost the home before it was read`()
+        throws
+    {
+        var (market, id) = try WitnessTests.option(
+            witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("bob")
+        WitnessTests.pass(&market, days: 38)
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        WitnessTests.pass(&market, days: 1)
+        try TwoRecoveriesTests.recover(&market, "alice", found: "judge")
+        for name in ["judge", "wei", "xin", "yan"] { market.network.connect("alice", name) }
+        WitnessTests.pass(&market, days: 10)
+        market.back("bob")
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        _ = try? market.act("bob", id, "lapse")
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).outcome != .lapsed, "\(name)")
+            let state = try market.state(name, id)
+            #expect(state.records.contains { $0.family == "exercise" }, "\(name)")
+        }
+    }
+
+    @Test func `what witnesses had only after the change keeps no default out`() throws {
+        var (market, id) = try WitnessTests.option(
+            witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        // As the thief of alice's first key would ask, now that she has another.
+        let others = market.names.filter { $0 != "alice" }
+        for name in others { market.network.disconnect("alice", name) }
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        WitnessTests.pass(&market, days: 1)
+        try Self.rotate(&market, "alice")
+        WitnessTests.pass(&market, days: 1)
+        for name in others { market.network.connect("alice", name) }
+        market.settle()
+        for _ in 0..<2 { WitnessTests.pass(&market, days: 0) }
+        #expect(try market.held("bob", id).refused.count == 1)
+        WitnessTests.pass(&market, days: 45)
+        try market.act("bob", id, "lapse")
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        for name in ["alice", "bob", "judge"] {
+            #expect(try market.held(name, id).outcome == .lapsed, "\(name)")
+        }
+        #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
     }
 }

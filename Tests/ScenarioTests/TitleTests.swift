@@ -215,4 +215,45 @@ import Testing
             market.network["bob"].lines.values.first { $0.issuer == market.did("bob") })
         #expect(market.network["bob"].titles(of: bobs.log).values.allSatisfy { $0 == .own })
     }
+
+    @Test func `a title over very many lines is added up without an overflow`() throws {
+        var (market, step, _, _) = try TitleTests.resale()
+        let all = wholeNumberMax
+        for name in ["bob", "judge"] { market.network.disconnect("alice", name) }
+        let topic = ForkTests.alliance(market)
+        let pub = LogID.publicLog(author: market.did("carol"), alliance: topic)
+        var kept = market.network.stores["carol"]?.entries(of: pub) ?? []
+        var first: LogID?
+        for number in 0..<1_030 {
+            let terms = LineTerms(
+                resource: try Resource("made/up/\(number)"),
+                window: try Window(
+                    start: market.at(days: 10), end: market.at(days: 17), offsetMinutes: 0),
+                unit: Market.piece)
+            let opening = try market.entry(
+                by: "carol", kind: Kind.lineOpening.rawValue,
+                body: LineOpening(terms: terms, source: nil).wire, in: pub, topic: topic,
+                after: kept)
+            kept.append(opening)
+            let log = LogID.line(author: market.did("carol"), terms)
+            first = first ?? log
+            let declare = try market.entry(
+                by: "carol", kind: Kind.declare.rawValue,
+                body: Declare(total: all, remaining: all).wire, in: log, topic: topic, after: [])
+            let grant = try market.entry(
+                by: "carol", kind: Kind.grant.rawValue,
+                body: Grant(
+                    units: all, until: market.at(days: 90),
+                    releaseKey: SigningKey(seed: SecretBytes(SHA256.hash([1]).bytes))!.publicKey,
+                    tag: SHA256.hash([2]), remaining: 0, title: step
+                ).wire, in: log,
+                topic: topic, after: [declare])
+            for entry in [opening, declare, grant] {
+                market.push(entry, from: "carol", to: "alice")
+            }
+        }
+        market.settle()
+        let titles = market.network["alice"].titles(of: try #require(first))
+        #expect(titles.count == 1)
+    }
 }

@@ -9,7 +9,7 @@ import Testing
 
 /// Two key entries from one code, where the second was signed before anybody told of the first: they are one.
 @Suite struct TwoRecoveriesTests {
-    private static func recover(_ market: inout Market, _ name: String, found by: String) throws {
+    static func recover(_ market: inout Market, _ name: String, found by: String) throws {
         let code = try #require(market.network.recoveryCode(name))
         market.network.stop(name)
         let peer = market.network[by]

@@ -148,9 +148,22 @@ final class Runtime: Service {
                     }
                 }
                 node.foresee(verdicts)
-                decide(now, &node, &turn)
+                var rest = now[...]
+                while goesOn {
+                    decide(&rest, &node, &turn, whole: !areFrames)
+                    guard !rest.isEmpty else { break }
+                    // Whoever writes is not to wait for the rest.
+                    if let written = writer.take() { goesOn = end(written, &node, &turn) }
+                    if goesOn, !writer.isBusy, !turn.isYoung {
+                        goesOn = write(&turn, &node, more: true)
+                    }
+                }
                 node.foresee(SignatureVerdicts())
-                if !areFrames { goesOn = writeNow(&turn, &node) }
+                if goesOn, !areFrames { goesOn = writeNow(&turn, &node) }
+                guard goesOn else {
+                    taken = rest + (batch ?? [])
+                    break loop
+                }
                 verdicts = await ahead
                 // What came meanwhile shares the commit.
                 guard batch == nil else { continue }
@@ -173,12 +186,17 @@ final class Runtime: Service {
         return claims.count < Self.claimsMin ? [] : claims
     }
 
-    private func decide(_ batch: Inbox.Batch, _ node: inout Node, _ turn: inout Turn) {
+    /// All of them, or as many as about a commit takes.
+    private func decide(
+        _ rest: inout Inbox.Batch.SubSequence, _ node: inout Node, _ turn: inout Turn, whole: Bool
+    ) {
         let began = Clock.uptime()
         func collect() {
             turn.add(node.takeChanges(), node.takeDirectives())
         }
-        for (input, claim) in batch {
+        while whole || Clock.uptime() - began < Turn.youngNanoseconds,
+            let (input, claim) = rest.popFirst()
+        {
             // Only commands read the overview, which each collecting brings up to date.
             if claim == nil { collect() }
             node.begin(at: Clock.now(), seed: Entropy.seed())

@@ -26,7 +26,7 @@ struct Turn: Sendable {
     /// Few changes are sooner written than handed over.
     static let asideMin = 64
     /// About what a commit takes.
-    private static let youngNanoseconds: UInt64 = 1_000_000
+    static let youngNanoseconds: UInt64 = 1_000_000
 
     var isEmpty: Bool { changes.isEmpty && directives.isEmpty && answers.isEmpty && frames == 0 }
     /// What comes next may still share its commit, and be done no later than with one of its own.

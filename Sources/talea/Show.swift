@@ -171,7 +171,7 @@ enum Show {
     static func cell(_ json: JSON?) -> String {
         switch json {
         case .string(let text):
-            text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : text
+            text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : text.oneLine
         case .number(let number): "\(number)"
         case .bool(let truth): truth ? "✓" : ""
         case .array(let items): items.map { cell($0) }.joined(separator: ", ")

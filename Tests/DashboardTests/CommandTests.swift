@@ -21,8 +21,8 @@ func refusal(_ result: Result<JSON, DoorRefusal>) -> DoorRefusal? {
 }
 
 /// Alice's line of 300 and her offer on 200 of it.
-func offered() async throws -> (World, offer: String) {
-    let world = try World(["alice", "bob", "carol"], templates: [studioHours])
+func offered(_ template: String = studioHours) async throws -> (World, offer: String) {
+    let world = try World(["alice", "bob", "carol"], templates: [template])
     _ = try await ask(
         world, "alice", "line declare",
         [
@@ -43,8 +43,8 @@ func offered() async throws -> (World, offer: String) {
 }
 
 /// In force: the premium is due.
-func inForce() async throws -> (World, contract: String) {
-    let (world, offer) = try await offered()
+func inForce(_ template: String = studioHours) async throws -> (World, contract: String) {
+    let (world, offer) = try await offered(template)
     let proposed = try await ask(
         world, "bob", "hours buy", ["offer": [offer], "units": ["100"], "arbiter": ["carol"]]
     ).get()
@@ -287,6 +287,25 @@ func inForce() async throws -> (World, contract: String) {
                 "abc[2J (\(short))", short, "zhi (\(short))", "\u{2068}אבג\u{2069} (\(short))",
                 "\u{2068}אבג\u{2069} (\(short))", short, "张 三 (\(short))",
             ])
+    }
+
+    @Test func `what a partner writes makes no line of its own on a terminal`() async throws {
+        let (world, contract) = try await inForce()
+        _ = try await ask(
+            world, "bob", "pay state",
+            [
+                "contract": [contract], "channel": ["bank"],
+                "reference": [
+                    "A1\n  9 2026-11-21 09:00:00 +00:00 alice: pay_receive\u{2028}Claims"
+                ],
+            ]
+        ).get()
+        let shown = try await ask(world, "alice", "contract show", ["contract": [contract]]).get()
+        let lines = Show.text(shown, verb: "contract show", .en).split(whereSeparator: \.isNewline)
+        #expect(lines.contains { $0.contains("A1   9 2026") }, "\(lines)")
+        #expect(!lines.contains { $0.hasPrefix("  9 ") || $0 == "Claims" }, "\(lines)")
+        #expect(
+            Table.text(["a"], [["x\ny\u{2028}z"]]).split(whereSeparator: \.isNewline).count == 2)
     }
 
     /// The shipped option, where its file stands beside this package.

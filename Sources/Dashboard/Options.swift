@@ -13,7 +13,7 @@ struct Options: Sendable {
     /// The moment that `+5d` counts from.
     let now: Instant
     /// Nothing is kept: the owner wants to see what it would do.
-    let isTrial: Bool
+    var isTrial: Bool
 
     init(_ given: [String: [String]], now: Instant, isTrial: Bool = false) {
         var all: [String: [String]] = [:]

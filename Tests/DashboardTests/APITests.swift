@@ -19,15 +19,15 @@ import Testing
         var json: JSON { (try? JSON(reading: Array(body.utf8))) ?? .null }
     }
 
-    /// Alice's door, a line and an offer of hers behind it, while `body` runs.
+    /// Alice's door, a line and an offer of hers behind it, while `body` runs; or another's.
     static func serving(
-        untold: [DoorStatus.Untold] = [],
+        untold: [DoorStatus.Untold] = [], _ other: (World, name: String)? = nil,
         _ body: @escaping @Sendable (Int, World) async throws -> Void
     ) async throws {
-        let (world, _) = try await offered()
+        let (world, name) =
+            if let other { other } else { (try await offered().0, name: "alice") }
         let server = DoorServer(
-            Door(world: world, name: "alice", untold: untold), port: 0, token: token, reader: reader
-        )
+            Door(world: world, name: name, untold: untold), port: 0, token: token, reader: reader)
         let (ports, running) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -55,6 +55,39 @@ func inForce(_ template: String = studioHours) async throws -> (World, contract:
     return (world, contract)
 }
 
+/// Hours that their giver may show once more, with other evidence.
+let correctedHours = studioHours.replacing(
+    "  confirm:\n",
+    with: """
+          correct:
+            at: main.shown
+            by: issuer
+            verb: hours correct
+            args: {evidence: hash}
+            to: shown
+            says: {en: See this instead., zh: 请以此为准。}
+          confirm:
+
+        """)
+
+/// Alice has shown bob's hours, and bob has only to confirm.
+func shownHours() async throws -> (World, contract: String) {
+    let (world, contract) = try await inForce(correctedHours)
+    for (who, verb, more) in [
+        ("bob", "pay state", ["channel": ["bank"], "reference": ["1"]]),
+        ("alice", "pay receive", [:]),
+        (
+            "alice", "hours show",
+            ["units": ["100"], "evidence": [String(repeating: "a", count: 64)]]
+        ),
+    ] {
+        _ = try await ask(
+            world, who, verb, ["contract": [contract]].merging(more) { one, _ in one }
+        ).get()
+    }
+    return (world, contract)
+}
+
 @Suite struct CommandTests {
     @Test func `a declared line is shown with what is left of it`() async throws {
         let (world, _) = try await offered()
@@ -287,6 +320,37 @@ func inForce(_ template: String = studioHours) async throws -> (World, contract:
                 "abc[2J (\(short))", short, "zhi (\(short))", "\u{2068}אבג\u{2069} (\(short))",
                 "\u{2068}אבג\u{2069} (\(short))", short, "张 三 (\(short))",
             ])
+    }
+
+    @Test func `what changed since its preview is not signed, and nothing else hinders it`()
+        async throws
+    {
+        let (world, contract) = try await shownHours()
+        func preview() async throws -> CommandRequest {
+            let told = try await ask(
+                world, "bob", "hours confirm", ["contract": [contract]], dryRun: true
+            ).get()
+            var request = CommandRequest(
+                verb: "hours confirm", options: ["contract": [contract]])
+            request.basis = try #require(told["basis"]?.string)
+            return request
+        }
+        let first = try await preview()
+        #expect(CommandRequest(first.json) == first)
+        _ = try await ask(
+            world, "alice", "hours correct",
+            ["contract": [contract], "evidence": [String(repeating: "b", count: 64)]]
+        ).get()
+        let refused = refusal(await world.commands("bob").run(first))
+        #expect(refused?.code == "changed_since_shown")
+        let state = try await ask(world, "bob", "contract show", ["contract": [contract]]).get()
+        #expect(state["records"]?.array.first?["state"]?.string == "shown")
+        // Time alone changes nothing of it.
+        let second = try await preview()
+        await world.pass(3_600_000)
+        _ = try await world.commands("bob").run(second).get()
+        let after = try await ask(world, "bob", "contract show", ["contract": [contract]]).get()
+        #expect(after["records"]?.array.first?["state"]?.string == "used")
     }
 
     @Test func `what a partner writes makes no line of its own on a terminal`() async throws {

@@ -176,6 +176,28 @@ import Testing
         }
     }
 
+    @Test func `a place in a list that no list has is refused or empty, and the node stands`()
+        async throws
+    {
+        try await Self.serving { port, _ in
+            let reader = ["Authorization: Bearer \(Self.reader)"]
+            let (cookie, _) = try await Self.enter(port, reader: true)
+            for number in ["\(Int.max)", "\(Int.max - 1)", "9007199254740991"] {
+                for verb in Manual.paged.sorted() {
+                    let path = "/api/v1/" + verb.split(separator: " ").joined(separator: "/")
+                    let reply = try await Self.ask(
+                        port, "GET", path + "?limit=1000&after=\(number).x", reader)
+                    #expect([200, 422].contains(reply.status), "\(path) \(number): \(reply)")
+                }
+                for room in ["capacity", "contracts", "ledger", "partners"] {
+                    let page = try await Self.ask(
+                        port, "GET", "/\(room)?after=\(number)", ["Cookie: \(cookie)"])
+                    #expect(page.status == 200, "\(room) \(number)")
+                }
+            }
+        }
+    }
+
     @Test
     func `a page shows so many rows and leads to the rest, nothing twice and nothing left out`()
         async throws

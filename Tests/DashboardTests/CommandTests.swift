@@ -372,6 +372,35 @@ func shownHours() async throws -> (World, contract: String) {
             Table.text(["a"], [["x\ny\u{2028}z"]]).split(whereSeparator: \.isNewline).count == 2)
     }
 
+    @Test func `whoever calls himself like another's short did is not taken for him`() async throws
+    {
+        let world = try World(["alice", "bob", "carol"], templates: [])
+        let carol = await world.did("carol")
+        for name in [carol.shortDID, String(carol.shortDID.dropFirst())] {
+            _ = try await world.perform("bob", dryRun: false) {
+                try $0.publish(Profile(name: name))
+            }
+            for typed in [carol.shortDID, String(carol.shortDID.dropFirst())] {
+                let answer = await ask(
+                    world, "alice", "name", ["did": [typed], "name": ["my judge"]], dryRun: true)
+                let said = "\(name) \(typed): \(answer)"
+                // Carol, or a question back; never bob.
+                guard case .success = answer else {
+                    #expect(refusal(answer)?.code == "name_ambiguous", "\(said)")
+                    continue
+                }
+                let who = try await world.read("alice") { try $0.party(typed, field: "did") }
+                #expect(who == carol, "\(said)")
+            }
+        }
+        // A petname is the reader's own word.
+        let bob = await world.did("bob")
+        _ = try await ask(
+            world, "alice", "name", ["did": [bob.did], "name": [carol.shortDID]]
+        ).get()
+        #expect(try await world.read("alice") { try $0.party(carol.shortDID, field: "did") } == bob)
+    }
+
     /// The shipped option, where its file stands beside this package.
     @Test(.enabled(if: shipped("capacity-option") != nil))
     func `a part of an option is passed on and both parts are exercised`() async throws {

@@ -3,6 +3,7 @@ import Contracts
 import Entries
 import FoundationEssentials
 import Identity
+import Market
 import NodeCore
 import Testing
 
@@ -370,6 +371,26 @@ func shownHours() async throws -> (World, contract: String) {
         #expect(!lines.contains { $0.hasPrefix("  9 ") || $0 == "Claims" }, "\(lines)")
         #expect(
             Table.text(["a"], [["x\ny\u{2028}z"]]).split(whereSeparator: \.isNewline).count == 2)
+    }
+
+    @Test func `whoever changes the key is told that invitations not shown yet end`() async throws {
+        let world = try World(["alice"], templates: [])
+        let code = try #require(RecoveryCode(entropy: [UInt8](repeating: 1, count: 20)))
+        let told = try await world.perform("alice", dryRun: true) { node in
+            try [false, true].map { invites in
+                if invites {
+                    _ = try node.found("guild", admission: .invitation, stewards: [], limits: [:])
+                }
+                var (copy, options) = (node, Options(["code": [code.text]], now: node.now))
+                return try Commands.rotateKey(&copy, &options)
+            }
+        }.value
+        // Whose alliances anybody may enter has none that could end.
+        #expect(told[0].says?.en.contains("invit") == false)
+        #expect(told[1].says?.en.contains("talea alliance invite") == true)
+        #expect(told[1].says?.zh.contains("邀请") == true)
+        let shown = Show.text(told[1].value, verb: "key rotate", .zh)
+        #expect(shown.contains("邀请") && shown.contains("did:key:"))
     }
 
     @Test func `whoever calls himself like another's short did is not taken for him`() async throws

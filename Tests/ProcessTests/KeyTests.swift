@@ -115,6 +115,35 @@ extension ProcessTests {
             for studio in [anna, ben] { #expect(try await studio.stop() == 0) }
         }
 
+        @Test func `a key change that a kill cut short leaves a key that opens`() async throws {
+            let strace = try #require(Programs.find("strace"), "apt-get install strace")
+            let folder = try Folder()
+            let (call, names) = ("rename,renameat,renameat2", ["key", "key.next"])
+            // As the new key is to take its place; and as the old one is to be erased.
+            for (index, calls) in [call, "pwrite64"].enumerated() {
+                let anna = Studio("anna\(index)", in: folder)
+                let word = try folder.write("word", "correct horse\n")
+                try await anna.make(flags: ["--passphrase-file", word])
+                let code = try folder.write("code", anna.recoveryCode + "\n")
+                try await anna.start(
+                    ["--passphrase-file", word],
+                    under: [strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(calls)"]
+                        + ["-e", "inject=\(calls):signal=KILL:when=1"]
+                        + names.map { "-P\(anna.home)/\($0)" })
+                let cut = try await anna.run("key rotate", ["code-file": code], ["--yes"])
+                #expect(cut.status != 0)
+                _ = try await anna.stop(SIGKILL)
+                // Whatever asks for the passphrase looks into this file.
+                let text = try String(contentsOfFile: anna.home + "/key", encoding: .utf8)
+                #expect(text.hasPrefix("talea key file 1\n"), "\(calls)")
+                try await anna.start(["--passphrase-file", word])
+                #expect(try await anna("key show")["keys"].items.count == 2)
+                #expect(!FileManager.default.fileExists(atPath: anna.home + "/key.next"))
+                try await anna("line declare", HomeTests.window("print/a"))
+                #expect(try await anna.stop() == 0)
+            }
+        }
+
         @Test func `a recovery that was cut off is done again, and its key is on the disk`()
             async throws
         {

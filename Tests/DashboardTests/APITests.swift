@@ -1,3 +1,5 @@
+import Foundation
+import Glibc
 import Identity
 import Logging
 import NIOCore
@@ -291,6 +293,54 @@ import Testing
             #expect(foreign.status == 403)
             #expect(try await Self.ask(port, "GET", "/api/v1/id", []).status == 401)
         }
+    }
+
+    /// Every user of a machine sees in its list of processes what a browser is told to open.
+    @Test(
+        .enabled(if: geteuid() == 0 && FileManager.default.fileExists(atPath: "/usr/bin/setpriv")))
+    func `a link opens for no other user of this machine, and stays good for the owner`()
+        async throws
+    {
+        try await Self.serving { port, _ in
+            let made = try await Self.ask(port, "POST", "/v1/link", body: #"{"reader":false}"#)
+            let link = try #require(made.json["ok"]?["path"]?.string)
+            let thief = Process()
+            thief.executableURL = URL(filePath: "/usr/bin/setpriv")
+            thief.arguments =
+                ["--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-qsi"]
+                + ["http://127.0.0.1:\(port)\(link)"]
+            let said = Pipe()
+            thief.standardOutput = said
+            try thief.run()
+            let text = await withCheckedContinuation { continuation in
+                DispatchQueue.global().async {
+                    let answer = try? said.fileHandleForReading.readToEnd()
+                    continuation.resume(
+                        returning: String(decoding: answer ?? Data(), as: UTF8.self))
+                }
+            }
+            #expect(text.contains("401"), "\(text)")
+            #expect(!text.lowercased().contains("set-cookie"), "\(text)")
+            let owner = try await Self.ask(port, "GET", link, [])
+            #expect(owner.status == 200)
+            #expect(owner.headers.lowercased().contains("set-cookie"))
+        }
+    }
+
+    @Test func `the kernel's table tells whose the other end is`() {
+        let table = """
+              sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+               0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 11 1
+               1: 0100007F:C350 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000        0 12 1
+               2: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000    33        0 13 1
+               3: 0000000000000000FFFF00000100007F:C351 0000000000000000FFFF00000100007F:1F90 01 0:0 0:0 0  33 0 14
+               4: 0A00000A:C350 0B00000A:1F90 01 00000000:00000000 00:00000000 00000000    34        0 15 1
+               x
+            """
+        #expect(Neighbour.users(at: 50_000, of: 8080, in: table) == [1000])
+        #expect(Neighbour.users(at: 50_001, of: 8080, in: table) == [33])
+        #expect(Neighbour.users(at: 50_002, of: 8080, in: table).isEmpty)
+        #expect(Neighbour.isOurs(at: nil, of: 8080))
     }
 
     @Test func `sessions end by themselves, and the oldest makes room`() {

@@ -193,6 +193,17 @@ def main():
             state, said = checked(f"file://{folder}/steps.html")
             hold(state == wanted, f"a photo: {said}")
             hold("NOT VALID: this is not the photo" in said if wanted == "invalid" else "that was signed" in said, said)
+        # Words that somebody signed stand in their own place, and turn nothing; sums have the digits that were signed.
+        act = {"transition": "pay_state", "record": 1, "arguments": [
+            {"name": "amount", "value": {"money": {"minor": 700, "currency": "RWF"}}},
+            {"name": "other", "value": {"money": {"minor": 2**53 - 1, "currency": "CNY"}}},
+            {"name": "reference", "value": {"text": "A, amount = \u00a59,000.00\u202e\n\u200b"}}]}
+        state, said = checked(f"file://{page}", changed(PROOFS[2], with_photo))
+        names, values = (driver.execute_script("return [...document.querySelectorAll('dd ' + arguments[0])].map(e => e.innerText)", tag)
+                         for tag in ("dt", "dd"))
+        hold(state == "valid" and names == ["amount", "other", "reference"], f"three fields and no more: {names} {said}")
+        hold(values[0].endswith("700") and values[1].endswith("90,071,992,547,409.91"), f"sums as they were signed: {values}")
+        hold(values[2].strip() == "A, amount = \u00a59,000.00", f"words as they are seen: {values[2]!r}")
         asked = driver.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
         hold(not [name for name in asked if not name.startswith("data:")], f"the page asked for {asked}")
         complaints = [line for line in driver.get_log("browser") if line["level"] == "SEVERE"]

@@ -115,13 +115,13 @@ private func judge(_ request: Request) async {
     guard let world = try? World(["alice"], templates: []) else { return }
     let door = Door(world: world, name: "alice")
     let gate = Gate(commands: Commands(door: door), token: token, reader: nil)
-    gate.port.withLock { $0 = 7_000 }
+    gate.site.withLock { $0 = .loopback(7_000) }
     let before = await heads(world)
     let source = ApplicationRequestContextSource(
         channel: EmbeddedChannel(), logger: Logger(label: "fuzz"))
     guard
         let response = try? await gate.respond(
-            to: request, context: BasicRequestContext(source: source))
+            to: request, context: Gate.Context(source: source))
     else { return law(false, "no answer") }
     let isOwner = request.headers.contains {
         $0.name.canonicalName == "authorization" && $0.value == "Bearer \(token)"

@@ -1,5 +1,6 @@
 internal import Capacity
 internal import Identity
+internal import Ledger
 
 /// Values as people read them. Nothing is ever decided on these texts.
 struct Display {
@@ -38,7 +39,7 @@ struct Display {
     func text(_ datum: Datum, _ kind: ValueKind) -> String {
         switch (kind, datum) {
         case (.money, .number(let number)), (.price, .number(let number)):
-            let decimals = Literal.decimals(currency)
+            let decimals = currency.fractionDigits
             return Self.decimal(number, decimals: decimals, grouped: true) + " " + currency.code
         case (.quantity(let line), .number(let number)):
             return "\(number) " + unit(line)

@@ -61,15 +61,6 @@ enum Literal {
         return decimal(digits, decimals: 2)
     }
 
-    /// Minor digits of a currency (ISO 4217): those without are few, all others have two.
-    static func decimals(_ currency: Currency) -> Int {
-        switch currency.code {
-        case "JPY", "KRW", "VND", "CLP", "ISK", "PYG", "UGX", "XAF", "XOF", "XPF": 0
-        case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND": 3
-        default: 2
-        }
-    }
-
     static func items(_ text: String) -> [String]? {
         guard text.hasPrefix("["), text.hasSuffix("]") else { return nil }
         return text.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false)

@@ -1,6 +1,7 @@
 public import Capacity
 public import Entries
 internal import Identity
+internal import Ledger
 
 /// One value that a proposal, or a step, must carry: name, kind, bounds.
 public struct Parameter: Hashable, Sendable {
@@ -64,7 +65,7 @@ public struct Parameter: Hashable, Sendable {
             else { return nil }
             return .quantity(quantity)
         case .money, .price:
-            let minor = Literal.decimal(text, decimals: Literal.decimals(currency))
+            let minor = Literal.decimal(text, decimals: currency.fractionDigits)
             guard let minor, let money = try? Money(minor: minor, currency) else { return nil }
             return .money(money)
         case .bp:

@@ -62,7 +62,7 @@ struct API: Sendable {
         return response
     }
 
-    /// `{"option": "text" | number | true | [ … ], "dry_run": true}`
+    /// `{"option": "text" | number | true | [ … ], "dry_run": true, "basis": "…"}`
     static func request(_ verb: String, _ body: JSON) -> CommandRequest? {
         guard case .object(let fields) = body else { return nil }
         var request = CommandRequest(verb: verb)
@@ -70,6 +70,11 @@ struct API: Sendable {
             if field.name == "dry_run" {
                 guard let truth = field.value.bool else { return nil }
                 request.dryRun = truth
+                continue
+            }
+            if field.name == "basis" {
+                guard let text = field.value.string else { return nil }
+                request.basis = text
                 continue
             }
             switch field.value {

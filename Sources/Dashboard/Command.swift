@@ -1,11 +1,13 @@
 public import Contracts
 
-/// One command as it travels: `{"verb","options","dry_run"}`.
+/// One command as it travels: `{"verb","options","dry_run","basis"}`.
 public struct CommandRequest: Hashable, Sendable {
     /// `line declare`, or a template's own words.
     public var verb: String
     public var options: [String: [String]]
     public var dryRun: Bool
+    /// What its preview was worked out from, where one was shown: refused where that is not so any more.
+    public var basis: String?
 
     public init(verb: String, options: [String: [String]] = [:], dryRun: Bool = false) {
         self.verb = verb
@@ -13,10 +15,10 @@ public struct CommandRequest: Hashable, Sendable {
         self.dryRun = dryRun
     }
 
-    /// `nil` unless exactly of this shape; `options` and `dry_run` may be left out.
+    /// `nil` unless exactly of this shape; all but the verb may be left out.
     public init?(_ json: JSON) {
         guard case .object(let fields) = json, let verb = json["verb"]?.string,
-            fields.allSatisfy({ ["verb", "options", "dry_run"].contains($0.name) })
+            fields.allSatisfy({ ["verb", "options", "dry_run", "basis"].contains($0.name) })
         else { return nil }
         self.verb = verb
         options = [:]
@@ -34,13 +36,20 @@ public struct CommandRequest: Hashable, Sendable {
             guard let truth = given.bool else { return nil }
             dryRun = truth
         }
+        if let given = json["basis"] {
+            guard let text = given.string else { return nil }
+            basis = text
+        }
     }
 
     public var json: JSON {
         let fields = options.sorted { $0.key < $1.key }.map {
             JSON.Field($0.key, .array($0.value.map { .string($0) }))
         }
-        return ["verb": .string(verb), "options": .object(fields), "dry_run": .bool(dryRun)]
+        let command: JSON = [
+            "verb": .string(verb), "options": .object(fields), "dry_run": .bool(dryRun),
+        ]
+        return basis.map { command.merging([.init("basis", .string($0))]) } ?? command
     }
 }
 

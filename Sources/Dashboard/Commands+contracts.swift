@@ -406,6 +406,9 @@ extension Commands {
         done.worst = view.worst(held, fold)
         done.mayLose = view.mayLose(held, fold)
         done.deadlines = view.deadlines(after(outcome, fold.state))
+        let version = fold.state.record(act.record)?.version ?? 0
+        done.basis = SHA256.hash(
+            Array("\(held.id.hex) \(act.record) \(version) \(done.moves.text())".utf8))
         return done
     }
 

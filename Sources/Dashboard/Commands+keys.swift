@@ -26,8 +26,21 @@ extension Commands {
                     "the recovery code is mistyped: wanted the nine groups of four letters from paper",
                 zh: "恢复码有误：应为纸上的九组、每组四个字符")
         }
+        // Of an alliance that anybody may enter the code is no promise of ours, and stays good.
+        let invites = node.alliances.contains { $0.rules.admission != .anyone }
         try node.rotate(with: code, reason: reason)
-        return Done(value: View(node: node, now: node.now).keys(of: node.own.did))
+        let says = Localized(
+            en:
+                "I sign with my next key; the one before is out of force as soon as others hear of it."
+                + (invites
+                    ? " My invitations that nobody has shown yet end: I make them anew (talea alliance invite)."
+                    : ""),
+            zh: "我改用下一把密钥签署；他人得知后，旧密钥即告失效。"
+                + (invites ? "尚未有人出示的邀请随之失效，需重新生成（talea alliance invite）。" : ""))
+        return Done(
+            value: View(node: node, now: node.now).keys(of: node.own.did).merging([
+                .init("says", says.json)
+            ]), says: says)
     }
 }
 

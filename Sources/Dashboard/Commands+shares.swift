@@ -45,6 +45,7 @@ extension Commands {
         var (all, rest) = (Done(value: .null), options)
         var (asked, said, worst): ([JSON], [Localized], [Localized]) = ([], [], [])
         var losses: [String: Int64] = [:]
+        var bases: [Hash32] = []
         for (one, share) in zip(held, try Shares.split(units, held.map(\.units))) where share > 0 {
             var its = options
             its.give("contract", one.id.hex)
@@ -54,6 +55,7 @@ extension Commands {
             asked.append(done.value.merging([.init("units", .number(share))]))
             all.moves = .array(all.moves.array + done.moves.array)
             all.deadlines = .array(all.deadlines.array + done.deadlines.array)
+            if let basis = done.basis { bases.append(basis) }
             if let says = done.says { said.append(says) }
             if let at = done.worst["en"]?.string, let zh = done.worst["zh"]?.string {
                 let words = Localized(en: at, zh: zh)
@@ -68,6 +70,7 @@ extension Commands {
                 en: all.map(\.en).joined(separator: between),
                 zh: all.map(\.zh).joined(separator: between))
         }
+        all.basis = bases.isEmpty ? nil : SHA256.hash(bases.flatMap(\.bytes))
         all.says = said.isEmpty ? nil : joined(said, "\n")
         all.worst = worst.isEmpty ? .null : joined(worst, " ").json
         all.mayLose =

@@ -174,6 +174,8 @@ public struct Commands: Sendable {
         /// The same was asked for before, and is not answered yet.
         var again: Localized?
         var follow: Follow?
+        /// Names what a trial was worked out from: what it would move, and the records it is about.
+        var basis: Hash32?
     }
 
     /// A request whose answer the owner wants to see, for so long.
@@ -209,7 +211,7 @@ public struct Commands: Sendable {
             "says": done.says?.json ?? .null, "about": .array(done.about.map(\.json)),
             "worst": done.worst,
             "may_lose": done.mayLose, "deadlines": done.deadlines,
-            "again": done.again?.json ?? .null,
+            "again": done.again?.json ?? .null, "basis": .text(done.basis?.hex),
         ]
     }
 
@@ -222,6 +224,12 @@ public struct Commands: Sendable {
         try await door.perform(dryRun: request.dryRun) { node in
             var options = Options(request.options, now: node.now, isTrial: request.dryRun)
             do {
+                if let shown = request.basis, !request.dryRun {
+                    var (trial, asked) = (node, options)
+                    asked.isTrial = true
+                    let basis = try body(&trial, &asked).basis
+                    guard basis?.hex == shown else { throw Self.changedSinceShown }
+                }
                 var done = try body(&node, &options)
                 guard request.dryRun, let (id, number) = done.record, let held = node.contracts[id]
                 else { return done }
@@ -236,6 +244,11 @@ public struct Commands: Sendable {
             }
         }.value
     }
+
+    private static let changedSinceShown = DoorRefusal(
+        "changed_since_shown",
+        en: "this changed since it was shown, and nothing was signed; look at it again",
+        zh: "内容在展示之后已有变化，没有签署；请重新查看")
 
     // MARK: - Who and where
 

@@ -50,6 +50,7 @@ extension Desk {
                 return await refused(visit, refusal, back: back, again: (verb, form))
             }
         }
+        if !one("basis").isEmpty { request.basis = one("basis") }
         let key = one("key").isEmpty ? Entropy.bytes(16).hex : String(one("key").prefix(64))
         let done = await repeats.once(visit.session.id.hex + " " + key, request) {
             await commands.run($0)
@@ -58,6 +59,14 @@ extension Desk {
         case nil:
             return await refused(
                 visit, Self.words("idempotency_key_reused", "stale_form"), back: back, again: nil)
+        case .failure(let refusal) where refusal.code == "changed_since_shown":
+            (request.dryRun, request.basis) = (true, nil)
+            switch await commands.run(request) {
+            case .success(let answer):
+                return await preview(visit, form, verb, back, answer, hasChanged: true)
+            case .failure(let refusal):
+                return await refused(visit, refusal, back: back, again: (verb, form))
+            }
         case .failure(let refusal):
             return await refused(visit, refusal, back: back, again: (verb, form))
         case .success(let answer):
@@ -115,7 +124,8 @@ extension Desk {
     }
 
     func preview(
-        _ visit: Visit, _ form: [(String, String)], _ verb: String, _ back: String, _ answer: JSON
+        _ visit: Visit, _ form: [(String, String)], _ verb: String, _ back: String, _ answer: JSON,
+        hasChanged: Bool = false
     ) async -> Response {
         let language = visit.language.rawValue
         let figures = Figures(visit.language, now: commands.clock())
@@ -160,6 +170,7 @@ extension Desk {
             return figures.money(Int128(minor), currency)
         }
         let data: JSON = [
+            "changed": .bool(hasChanged), "basis": answer["basis"] ?? .null,
             "says": .string(says(answer["says"])),
             "about": .array((answer["about"]?.array ?? []).map { .string(says($0)) }),
             "cast": .string(cast),

@@ -10,11 +10,14 @@ import NodeCore
 extension Desk {
     // MARK: - Coming in and going out
 
-    /// The page behind a link: it sets the cookie and goes on by itself, from our own origin.
-    static func open(_ code: String, _ sessions: Sessions, _ site: Site, _ language: Language)
-        -> Response
-    {
-        guard let secret = sessions.open(code) else { return alone(language, site) }
+    /// The page behind a link: it sets the cookie and goes on by itself, from our own origin. Another user's
+    /// program, at `port` of this machine, finds it closed, and it stays good for the owner.
+    static func open(
+        _ code: String, _ sessions: Sessions, _ site: Site, _ language: Language, from port: Int?
+    ) -> Response {
+        guard site.isPhone || Neighbour.isOurs(at: port, of: site.port),
+            let secret = sessions.open(code)
+        else { return alone(language, site) }
         var response = standing(
             language, "welcome", paragraphs: [], forward: true, command: "", status: .ok)
         response.headers[.setCookie] =

@@ -424,6 +424,10 @@ enum DeskWords {
         ("choice_european", "only in the last days before it expires", "仅在到期前的最后几天"),
         ("moves_none", "No money and no capacity.", "不移动款项或产能。"),
         ("moves_nothing", "Nothing yet: it takes effect once everyone has signed.", "暂无：各方签署后生效。"),
+        (
+            "changed_since", "This changed while you read it. Nothing was signed: look again.",
+            "内容在您阅读期间已有变化。尚未签署，请重新查看。"
+        ),
         ("then", "What then waits", "之后等待"),
         ("sign", "Sign", "签署"),
         ("not_now", "Not now", "暂不"),

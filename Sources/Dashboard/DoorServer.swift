@@ -71,7 +71,7 @@ public struct DoorServer: Sendable {
     }
 
     static func serve(
-        _ responder: some HTTPResponder<BasicRequestContext>, port: Int, logger: Logger,
+        _ responder: some HTTPResponder<DoorContext>, port: Int, logger: Logger,
         idle: TimeAmount = .seconds(idleSeconds),
         onRunning: @escaping @Sendable (Int) async -> Void
     ) async throws {

@@ -12,7 +12,7 @@ import Synchronization
 /// program, which comes with no Origin; or a browser's session, whose acts come with exactly our Origin
 /// and the token of its forms. Nothing else sees more than a style sheet and the way in.
 final class Gate: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = DoorContext
 
     private let commands: Commands
     private let api: API
@@ -61,7 +61,7 @@ final class Gate: HTTPResponder {
         }
     }
 
-    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, context: DoorContext) async throws -> Response {
         let site = site.withLock { $0 }
         let language = Self.language(of: request, site)
         func no(_ status: HTTPResponse.Status, _ code: String) -> Response {
@@ -85,7 +85,8 @@ final class Gate: HTTPResponder {
             if let asset = Desk.asset(path) { return asset }
             if path.hasPrefix(Desk.openPrefix) {
                 return Desk.open(
-                    String(path.dropFirst(Desk.openPrefix.count)), sessions, site, language)
+                    String(path.dropFirst(Desk.openPrefix.count)), sessions, site, language,
+                    from: context.port)
             }
         }
         if let session = Self.session(request, sessions, site) {

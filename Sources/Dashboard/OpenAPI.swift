@@ -144,6 +144,13 @@ enum OpenAPI {
             .init(
                 "dry_run",
                 ["type": "boolean", "description": "say what it would move; sign nothing"]))
+        properties.append(
+            .init(
+                "basis",
+                [
+                    "type": "string",
+                    "description": "as a dry run told it: refused where what that told has changed",
+                ]))
         var whole: [JSON.Field] = [
             .init("type", "object"), .init("properties", .object(properties)),
         ]

@@ -13,7 +13,7 @@ struct Options: Sendable {
     /// The moment that `+5d` counts from.
     let now: Instant
     /// Nothing is kept: the owner wants to see what it would do.
-    let isTrial: Bool
+    var isTrial: Bool
 
     init(_ given: [String: [String]], now: Instant, isTrial: Bool = false) {
         var all: [String: [String]] = [:]
@@ -251,8 +251,10 @@ extension Node {
         let petnamed = petnames.filter { $0.value == text }.keys.sorted()
         let everyone = Set(book.authors + petnames.keys.sorted())
         let profiled = everyone.filter { book[$0]?.profile?.name == text }.sorted()
-        let short = everyone.filter { $0.shortDID == text || $0.shortDID == "…" + text }.sorted()
-        for found in [petnamed, profiled, short] where !found.isEmpty {
+        let short = everyone.filter { $0.shortDID == text || $0.shortDID == "…" + text }
+        // Anybody may call himself like the end of another's did.
+        let named = Set(profiled).union(short).sorted()
+        for found in [petnamed, named] where !found.isEmpty {
             guard found.count == 1, let did = found.first else {
                 let list = found.map(\.shortDID).joined(separator: ", ")
                 throw DoorRefusal(

@@ -1,3 +1,5 @@
+import Capacity
+
 /// A part of a list: `--limit` items after the cursor of the part before.
 ///
 /// The cursor names the last item that was shown, so that nothing is shown twice or left out while the
@@ -9,6 +11,7 @@ struct Page: Sendable {
 
     static let limitDefault = 100
     static let limitMax: Int64 = 1000
+    static let placeMax = Int(wholeNumberMax)
 
     /// The items of this part, and the cursor of the next; `null` where nothing follows.
     func cut<Item>(_ all: [Item], id: (Item) -> String) -> (shown: [Item], next: JSON) {
@@ -50,7 +53,9 @@ extension Options {
             return Page(limit: limit.map(Int.init), place: 0, id: "")
         }
         let parts = cursor.split(separator: ".", maxSplits: 1)
-        guard parts.count == 2, let place = Int(parts[0]), place > 0 else {
+        // No list is longer; what is added to a place must not run over.
+        guard parts.count == 2, let place = Int(parts[0]), (1...Page.placeMax).contains(place)
+        else {
             throw Self.wrong(
                 "after", cursor, "what an answer calls “next”", "上一次回答中的 next")
         }

@@ -35,6 +35,11 @@ extension String {
         return String(text)
     }
 
+    /// On one line, whatever breaks lines in it, and `straight`.
+    public var oneLine: String {
+        split(whereSeparator: \.isNewline).joined(separator: " ").straight
+    }
+
     /// With no mark of HTML inside a larger character: the template library escapes characters whole, and
     /// would not see it there; and with nothing that turns the line.
     var parted: String {

@@ -3,7 +3,7 @@ struct Site: Hashable, Sendable {
     private let scheme: String
     /// Host and port, exactly.
     private let hosts: [String]
-    private let port: Int
+    let port: Int
     /// Nothing of `Manual.atTheComputer` is done here, no backup is taken and no phone paired.
     let isPhone: Bool
 

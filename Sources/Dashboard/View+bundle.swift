@@ -108,7 +108,8 @@ extension Value {
         case .quantity(let quantity): "\(quantity.units) \(quantity.unit.code)"
         case .instant(let instant): "\(instant)"
         case .hash(let hash): hash.hex
-        case .text(let text): "“\(text)”"
+        // No mark inside ends it.
+        case .text(let text): "“\(text.oneLine.writing(["“": "\"", "”": "\""]))”"
         case .identity(let did): did.did
         case .list(let values): "[" + values.map(\.digits).joined(separator: ", ") + "]"
         }

@@ -52,7 +52,7 @@ struct View: Sendable {
         case .quantity(let quantity): return "\(quantity.units) \(quantity.unit.code)"
         case .instant(let instant): return instant.iso
         case .hash(let hash): return hash.short + "…"
-        case .text(let text): return text
+        case .text(let text): return text.oneLine
         case .identity(let did): return name(did)
         case .list(let values):
             var inner: ValueKind?

@@ -99,7 +99,7 @@ public final class Welcome: Sendable {
 
     // MARK: - Answers
 
-    fileprivate func respond(to request: Request, context: BasicRequestContext) async throws
+    fileprivate func respond(to request: Request, context: DoorContext) async throws
         -> Response
     {
         if let gate = gate.withLock({ $0 }) {
@@ -115,7 +115,8 @@ public final class Welcome: Sendable {
             if let asset = Desk.asset(path) { return asset }
             if path.hasPrefix(Desk.openPrefix) {
                 return Desk.open(
-                    String(path.dropFirst(Desk.openPrefix.count)), sessions, site, language)
+                    String(path.dropFirst(Desk.openPrefix.count)), sessions, site, language,
+                    from: context.port)
             }
         }
         guard let session = Gate.session(request, sessions, site) else {
@@ -209,7 +210,7 @@ public final class Welcome: Sendable {
 private struct Answering: HTTPResponder {
     let welcome: Welcome
 
-    func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+    func respond(to request: Request, context: DoorContext) async throws -> Response {
         try await welcome.respond(to: request, context: context)
     }
 }

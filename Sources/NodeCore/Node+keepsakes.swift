@@ -129,10 +129,6 @@ extension Node {
             // Whoever shares the topic brings the keys of those named.
             namedIn[key.topic] = proposal.participants + proposal.witnesses.identities
         }
-        for peer in keepsake.peers {
-            addPeer(PeerAddress(host: peer.host, port: Int(peer.port), did: peer.did))
-        }
-        for one in keepsake.names where petnames[one.did] == nil { name(one.did, one.name) }
         for one in keepsake.alliances {
             guard let alliance = try? Alliance(foundingBody: one.foundingBody),
                 memberships[alliance.topic] == nil
@@ -140,6 +136,13 @@ extension Node {
             isNew = true
             noticeOldCopy(.homeLost)
             enter(alliance)
+        }
+        // Of these nothing tells whether they are newer than what its owner did since: a whole home has its own.
+        if recovery.reason != nil {
+            for peer in keepsake.peers {
+                addPeer(PeerAddress(host: peer.host, port: Int(peer.port), did: peer.did))
+            }
+            for one in keepsake.names where petnames[one.did] == nil { name(one.did, one.name) }
         }
         guard isNew else { return }
         takeReturned()

@@ -9,9 +9,11 @@ enum DurableFile {
         try write([Data(bytes)], to: path)
     }
 
-    /// The parts one after another.
-    static func write(_ parts: [Data], to path: String) throws(Home.Refusal) {
-        let draft = path + ".draft"
+    /// The parts one after another; by way of `draft`, which nobody else may call his own.
+    static func write(_ parts: [Data], to path: String, by draft: String? = nil)
+        throws(Home.Refusal)
+    {
+        let draft = draft ?? path + ".draft"
         unlink(draft)
         let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .unwritable(path) }

@@ -54,7 +54,8 @@ extension Home {
         _ = try needsPassphrase
         let made = Clock.now()
         let place = Home(file).path
-        let draft = Self.isFolder(place) ? place + "/.talea-ledger" : place + ".ledger"
+        let draft =
+            Self.isFolder(place) ? place + "/.talea-ledger" : Self.beside(place, "ledger")
         try Self.makeDraft(draft)
         defer { try? FileManager.default.removeItem(atPath: draft) }
         let keys = try copyLedger(to: draft + "/" + Backup.ledger)
@@ -73,7 +74,9 @@ extension Home {
             did: copy.did, made: made, schema: copy.schema, entries: copy.entries,
             heads: copy.heads,
             files: contents.map { .init(name: $0.0, hash: $0.1.sha256, bytes: $0.1.count) })
-        try DurableFile.write([Data(backup.text.utf8)] + contents.map(\.1), to: target)
+        try DurableFile.write(
+            [Data(backup.text.utf8)] + contents.map(\.1), to: target,
+            by: Self.beside(target, "draft"))
         // Read again from the disk: a backup that nobody looked at is a hope.
         let written = try Backup.read(target)
         _ = try written.backup.contents(target, written.data, from: written.start)
@@ -188,6 +191,13 @@ extension Home {
         var isFolder: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             && isFolder.boolValue
+    }
+
+    /// A name for a while that is plainly ours: what else lies in an owner's folder is left alone.
+    private static func beside(_ path: String, _ what: String) -> String {
+        let folder = DurableFile.folder(of: path)
+        return
+            "\(folder)/.\(path.dropFirst(folder == "/" ? 1 : folder.utf8.count + 1)).talea-\(what)"
     }
 
     private static func makeDraft(_ path: String) throws {

@@ -24,11 +24,14 @@ extension Home {
         try syncNames()
     }
 
-    /// The prepared key takes the place of the old one, which is overwritten first.
+    /// The prepared key takes the place of the old one, which is overwritten then: at no moment is there a
+    /// key file that does not open, so that whoever asks for its passphrase can be answered.
     func adoptPreparedKey() throws {
-        erase(keyFile)
+        let old = Glibc.open(keyFile, O_WRONLY | O_CLOEXEC)
+        defer { if old >= 0 { Glibc.close(old) } }
         guard rename(nextKeyFile, keyFile) == 0 else { throw Refusal.unwritable(keyFile) }
         try syncNames()
+        if old >= 0 { erase(old) }
     }
 
     /// The secrets of this home, whichever file holds the key in force. A rotation that a crash cut short
@@ -44,7 +47,11 @@ extension Home {
             let current = try unlock(passphrase: passphrase)
             // Only now: a passphrase mistyped above must not cost the key.
             guard current.key.publicKey == inForce else { throw Refusal.keyNotInForce(path) }
-            erase(nextKeyFile)
+            let forgotten = Glibc.open(nextKeyFile, O_WRONLY | O_CLOEXEC)
+            if forgotten >= 0 {
+                erase(forgotten)
+                Glibc.close(forgotten)
+            }
             unlink(nextKeyFile)
             return current
         }
@@ -54,10 +61,7 @@ extension Home {
     }
 
     /// What is overwritten may survive in a copy of the disk; the rotation is what ends its worth.
-    private func erase(_ file: String) {
-        let descriptor = Glibc.open(file, O_WRONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
-        defer { Glibc.close(descriptor) }
+    private func erase(_ descriptor: Int32) {
         var found = stat()
         guard fstat(descriptor, &found) == 0 else { return }
         let zeros = [UInt8](repeating: 0, count: Int(found.st_size))

@@ -28,48 +28,26 @@ extension Home {
     ) async throws -> Recovered {
         guard Sodium.start() else { throw Refusal.unwritable("libsodium") }
         let home = Home(path)
-        let files = FileManager.default
-        guard !files.fileExists(atPath: home.keyFile) else { throw Refusal.exists(home.path) }
+        guard !home.isInhabited else { throw Refusal.exists(home.path) }
         guard let alliance = try? Alliance(foundingBody: invitation) else {
             throw Refusal.invitation(invitation.hex)
         }
         let templates = try Templates.shipped(folder)
         let keyLog = try await Guest(alliance: alliance).keyLog(of: code, from: peers)
         let genesis = try Genesis(recovering: keyLog, with: code, joining: alliance)
-        do {
-            try files.createDirectory(
-                atPath: home.path, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
-            try files.createDirectory(atPath: home.templates, withIntermediateDirectories: true)
-        } catch {
-            throw Refusal.unwritable(home.path)
+        try home.clear()
+        // Whom it asked was told nothing of the new key: what is cut off here is nobody's, too.
+        try home.make(
+            genesis, nodeSecret: code.nodeSecret, passphrase: passphrase, templates: templates
+        ) {
+            let database = try Database.open(at: home.path)
+            defer { database.close() }
+            try database.commit(
+                [.recovery(.began(.homeLost, at: Clock.now()))]
+                    + peers.map {
+                        .peer(PeerAddress(host: $0.host, port: $0.port, did: nil), added: true)
+                    })
         }
-        let text: String
-        do {
-            text = try KeyFile(key: genesis.own.key, nodeSecret: code.nodeSecret).text(
-                passphrase: passphrase, salt: Entropy.bytes(Argon2id.saltBytes),
-                nonce: Entropy.bytes(XChaCha20Poly1305.nonceBytes))
-        } catch {
-            throw Refusal.keyFile(error)
-        }
-        try Database.create(at: home.path, genesis: genesis, templates: templates.map(\.bytes))
-        let database = try Database.open(at: home.path)
-        defer { database.close() }
-        try database.commit(
-            [.recovery(.began(.homeLost, at: Clock.now()))]
-                + peers.map {
-                    .peer(PeerAddress(host: $0.host, port: $0.port, did: nil), added: true)
-                })
-        for template in templates {
-            try Data(template.bytes).write(
-                to: URL(filePath: home.templates + "/" + template.name))
-        }
-        // The key file comes last: with it the home exists.
-        guard
-            files.createFile(
-                atPath: home.keyFile, contents: Data(text.utf8),
-                attributes: [.posixPermissions: 0o600])
-        else { throw Refusal.unwritable(home.keyFile) }
         return Recovered(did: genesis.own.did, rotations: keyLog.count - 1)
     }
 }

@@ -65,18 +65,7 @@ public struct Home: Sendable {
         if let fault = templates.lazy.compactMap(Templates.fault).first {
             throw Refusal.templateBroken(fault)
         }
-        do {
-            try files.createDirectory(
-                atPath: home.path, withIntermediateDirectories: true,
-                attributes: [.posixPermissions: 0o700])
-            try files.createDirectory(
-                atPath: home.templates, withIntermediateDirectories: true)
-        } catch {
-            throw Refusal.unwritable(home.path)
-        }
-        if files.fileExists(atPath: home.begunKeyFile) { try Database.discard(at: home.path) }
-        // Before the key is begun: what lies beside a begun key may be thrown away.
-        try Database.requireNone(at: home.path)
+        try home.clear()
         guard let code = code ?? RecoveryCode(entropy: Entropy.bytes(RecoveryCode.entropyBytes)),
             let key = SigningKey(seed: SecretBytes(Entropy.bytes(32)))
         else { throw Refusal.unwritable(home.path) }
@@ -85,27 +74,55 @@ public struct Home: Sendable {
             profile: Profile(name: name, role: role, place: place), joining: joined,
             founding: alliance,
             at: Clock.now(), seed: Entropy.seed())
+        try home.make(
+            genesis, nodeSecret: code.nodeSecret, passphrase: passphrase, templates: templates
+        ) {
+            if let invitation { try ask(invitation, at: home.path, genesis) }
+        }
+        return Made(
+            did: genesis.own.did, recoveryCode: code.text,
+            foundingBody: genesis.alliance.foundingBody)
+    }
+
+    /// Room for a home: what an attempt left that was cut off goes, of which nobody was told; a ledger that
+    /// somebody may still have a key for stays, and is refused.
+    func clear() throws {
+        let files = FileManager.default
+        do {
+            try files.createDirectory(
+                atPath: path, withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+            try files.createDirectory(atPath: templates, withIntermediateDirectories: true)
+        } catch {
+            throw Refusal.unwritable(path)
+        }
+        if files.fileExists(atPath: begunKeyFile) { try Database.discard(at: path) }
+        // Before the key is begun: what lies beside a begun key may be thrown away.
+        try Database.requireNone(at: path)
+    }
+
+    /// The key comes first, under another name, and takes its own last: with it the home exists. A power cut on
+    /// the way leaves what the next attempt knows to be nobody's. `beside` writes what else is to be in the ledger.
+    func make(
+        _ genesis: Genesis, nodeSecret: SecretBytes, passphrase: String?,
+        templates files: [Templates.File], beside: () throws -> Void
+    ) throws {
         let text: String
         do {
-            text = try KeyFile(key: key, nodeSecret: code.nodeSecret).text(
+            text = try KeyFile(key: genesis.own.key, nodeSecret: nodeSecret).text(
                 passphrase: passphrase, salt: Entropy.bytes(Argon2id.saltBytes),
                 nonce: Entropy.bytes(XChaCha20Poly1305.nonceBytes))
         } catch {
             throw Refusal.keyFile(error)
         }
-        // The key comes first, under another name, and takes its own last: with it the home exists.
-        // A power cut on the way leaves what the next attempt knows to be nobody's.
-        try DurableFile.write(Array(text.utf8), to: home.begunKeyFile)
-        try Database.create(at: home.path, genesis: genesis, templates: templates.map(\.bytes))
-        if let invitation { try ask(invitation, at: home.path, genesis) }
-        for template in templates {
-            try DurableFile.write(template.bytes, to: home.templates + "/" + template.name)
+        try DurableFile.write(Array(text.utf8), to: begunKeyFile)
+        try Database.create(at: path, genesis: genesis, templates: files.map(\.bytes))
+        try beside()
+        for template in files {
+            try DurableFile.write(template.bytes, to: templates + "/" + template.name)
         }
-        try DurableFile.syncNames(of: DurableFile.folder(of: home.path))
-        try DurableFile.rename(home.begunKeyFile, to: home.keyFile)
-        return Made(
-            did: genesis.own.did, recoveryCode: code.text,
-            foundingBody: genesis.alliance.foundingBody)
+        try DurableFile.syncNames(of: DurableFile.folder(of: path))
+        try DurableFile.rename(begunKeyFile, to: keyFile)
     }
 
     /// Where the inviter listens, and the word to it that waits in the outbox until the node runs.

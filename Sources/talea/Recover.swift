@@ -81,7 +81,8 @@ struct Recover: ParsableCommand {
             """
             Your identity is back   \(did)
             Its home                \(line.home)
-            Its key was changed: the lost one is out of force as soon as your peers hear of it.
+            Its key was changed: the lost one is out of force as soon as your peers hear of it, and with it end
+            invitations that nobody has shown yet.
 
             Start the node          talea run --home \(line.home)
             It takes over what your partners hold, and signs in each log once everyone bound by it was heard:
@@ -91,7 +92,7 @@ struct Recover: ParsableCommand {
             """
             身份已找回   \(did)
             主目录       \(line.home)
-            密钥已更换：伙伴得知后，丢失的旧密钥即告失效。
+            密钥已更换：伙伴得知后，丢失的旧密钥即告失效；尚未有人出示的邀请随之失效。
 
             启动节点     talea run --home \(line.home)
             节点会接收伙伴持有的内容；每份日志在相关各方都答复之后才恢复签署：

@@ -50,7 +50,7 @@ struct Remote {
                     "“\(verb)”: a command is one or two words, everything else stands behind --option",
                 zh: "“\(verb)”：命令为一到两个词，其余请写成 --选项")
         }
-        let request = CommandRequest(
+        var request = CommandRequest(
             verb: verb, options: try options(), dryRun: line.has("dry-run"))
         var trial = request
         trial.dryRun = true
@@ -68,6 +68,7 @@ struct Remote {
         if signs, !request.dryRun, !line.has("yes") {
             let preview = try await ask(trial)
             Terminal.tell(Show.preview(preview, language))
+            request.basis = preview["basis"]?.string
             guard Terminal.confirms(language == .en ? "Sign this?" : "签署吗？") else {
                 Terminal.tell(language == .en ? "Nothing was signed." : "没有签署。")
                 return Main.Exit.refused

@@ -83,12 +83,14 @@ enum Show {
                 ? "Claimed. The ruling follows as soon as enough witnesses have said how far the log came."
                 : "已声明接管。待足够见证说明日志到达何处后，裁定自动作出。"
         case "key show", "key rotate":
-            return table(
+            let keys = table(
                 json["keys"]?.array ?? [],
                 [
                     ("", "number"), (en ? "key" : "密钥", "key"), (en ? "since" : "自", "since"),
                     (en ? "in force" : "现行", "in_force"), (en ? "reason" : "原因", "reason"),
                 ], en)
+            let says = words(json["says"], language)
+            return says.isEmpty ? keys : says + "\n" + keys
         case "name list":
             return table(
                 json["names"]?.array ?? [],
@@ -171,7 +173,7 @@ enum Show {
     static func cell(_ json: JSON?) -> String {
         switch json {
         case .string(let text):
-            text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : text
+            text.utf8.count == 64 && isHex(text) ? String(text.prefix(8)) : text.oneLine
         case .number(let number): "\(number)"
         case .bool(let truth): truth ? "✓" : ""
         case .array(let items): items.map { cell($0) }.joined(separator: ", ")

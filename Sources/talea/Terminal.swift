@@ -55,7 +55,8 @@ enum Terminal {
 /// Columns that line up, Chinese letters counted as two.
 enum Table {
     static func text(_ head: [String], _ rows: [[String]], rightAligned: Set<Int> = []) -> String {
-        let all = [head] + rows
+        // What others wrote makes no line of its own.
+        let all = ([head] + rows).map { $0.map(\.oneLine) }
         let widths = head.indices.map { column in
             all.map { $0.indices.contains(column) ? width($0[column]) : 0 }.max() ?? 0
         }

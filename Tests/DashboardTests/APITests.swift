@@ -1,3 +1,5 @@
+import Foundation
+import Glibc
 import Identity
 import Logging
 import NIOCore
@@ -19,15 +21,15 @@ import Testing
         var json: JSON { (try? JSON(reading: Array(body.utf8))) ?? .null }
     }
 
-    /// Alice's door, a line and an offer of hers behind it, while `body` runs.
+    /// Alice's door, a line and an offer of hers behind it, while `body` runs; or another's.
     static func serving(
-        untold: [DoorStatus.Untold] = [],
+        untold: [DoorStatus.Untold] = [], _ other: (World, name: String)? = nil,
         _ body: @escaping @Sendable (Int, World) async throws -> Void
     ) async throws {
-        let (world, _) = try await offered()
+        let (world, name) =
+            if let other { other } else { (try await offered().0, name: "alice") }
         let server = DoorServer(
-            Door(world: world, name: "alice", untold: untold), port: 0, token: token, reader: reader
-        )
+            Door(world: world, name: name, untold: untold), port: 0, token: token, reader: reader)
         let (ports, running) = AsyncStream<Int>.makeStream()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -176,6 +178,28 @@ import Testing
         }
     }
 
+    @Test func `a place in a list that no list has is refused or empty, and the node stands`()
+        async throws
+    {
+        try await Self.serving { port, _ in
+            let reader = ["Authorization: Bearer \(Self.reader)"]
+            let (cookie, _) = try await Self.enter(port, reader: true)
+            for number in ["\(Int.max)", "\(Int.max - 1)", "9007199254740991"] {
+                for verb in Manual.paged.sorted() {
+                    let path = "/api/v1/" + verb.split(separator: " ").joined(separator: "/")
+                    let reply = try await Self.ask(
+                        port, "GET", path + "?limit=1000&after=\(number).x", reader)
+                    #expect([200, 422].contains(reply.status), "\(path) \(number): \(reply)")
+                }
+                for room in ["capacity", "contracts", "ledger", "partners"] {
+                    let page = try await Self.ask(
+                        port, "GET", "/\(room)?after=\(number)", ["Cookie: \(cookie)"])
+                    #expect(page.status == 200, "\(room) \(number)")
+                }
+            }
+        }
+    }
+
     @Test
     func `a page shows so many rows and leads to the rest, nothing twice and nothing left out`()
         async throws
@@ -269,6 +293,54 @@ import Testing
             #expect(foreign.status == 403)
             #expect(try await Self.ask(port, "GET", "/api/v1/id", []).status == 401)
         }
+    }
+
+    /// Every user of a machine sees in its list of processes what a browser is told to open.
+    @Test(
+        .enabled(if: geteuid() == 0 && FileManager.default.fileExists(atPath: "/usr/bin/setpriv")))
+    func `a link opens for no other user of this machine, and stays good for the owner`()
+        async throws
+    {
+        try await Self.serving { port, _ in
+            let made = try await Self.ask(port, "POST", "/v1/link", body: #"{"reader":false}"#)
+            let link = try #require(made.json["ok"]?["path"]?.string)
+            let thief = Process()
+            thief.executableURL = URL(filePath: "/usr/bin/setpriv")
+            thief.arguments =
+                ["--reuid=65534", "--regid=65534", "--clear-groups", "curl", "-qsi"]
+                + ["http://127.0.0.1:\(port)\(link)"]
+            let said = Pipe()
+            thief.standardOutput = said
+            try thief.run()
+            let text = await withCheckedContinuation { continuation in
+                DispatchQueue.global().async {
+                    let answer = try? said.fileHandleForReading.readToEnd()
+                    continuation.resume(
+                        returning: String(decoding: answer ?? Data(), as: UTF8.self))
+                }
+            }
+            #expect(text.contains("401"), "\(text)")
+            #expect(!text.lowercased().contains("set-cookie"), "\(text)")
+            let owner = try await Self.ask(port, "GET", link, [])
+            #expect(owner.status == 200)
+            #expect(owner.headers.lowercased().contains("set-cookie"))
+        }
+    }
+
+    @Test func `the kernel's table tells whose the other end is`() {
+        let table = """
+              sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+               0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 11 1
+               1: 0100007F:C350 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000        0 12 1
+               2: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000    33        0 13 1
+               3: 0000000000000000FFFF00000100007F:C351 0000000000000000FFFF00000100007F:1F90 01 0:0 0:0 0  33 0 14
+               4: 0A00000A:C350 0B00000A:1F90 01 00000000:00000000 00:00000000 00000000    34        0 15 1
+               x
+            """
+        #expect(Neighbour.users(at: 50_000, of: 8080, in: table) == [1000])
+        #expect(Neighbour.users(at: 50_001, of: 8080, in: table) == [33])
+        #expect(Neighbour.users(at: 50_002, of: 8080, in: table).isEmpty)
+        #expect(Neighbour.isOurs(at: nil, of: 8080))
     }
 
     @Test func `sessions end by themselves, and the oldest makes room`() {

@@ -3,6 +3,7 @@ import Contracts
 import Entries
 import FoundationEssentials
 import Identity
+import Market
 import NodeCore
 import Testing
 
@@ -21,8 +22,8 @@ func refusal(_ result: Result<JSON, DoorRefusal>) -> DoorRefusal? {
 }
 
 /// Alice's line of 300 and her offer on 200 of it.
-func offered() async throws -> (World, offer: String) {
-    let world = try World(["alice", "bob", "carol"], templates: [studioHours])
+func offered(_ template: String = studioHours) async throws -> (World, offer: String) {
+    let world = try World(["alice", "bob", "carol"], templates: [template])
     _ = try await ask(
         world, "alice", "line declare",
         [
@@ -43,14 +44,47 @@ func offered() async throws -> (World, offer: String) {
 }
 
 /// In force: the premium is due.
-func inForce() async throws -> (World, contract: String) {
-    let (world, offer) = try await offered()
+func inForce(_ template: String = studioHours) async throws -> (World, contract: String) {
+    let (world, offer) = try await offered(template)
     let proposed = try await ask(
         world, "bob", "hours buy", ["offer": [offer], "units": ["100"], "arbiter": ["carol"]]
     ).get()
     let contract = try #require(proposed["id"]?.string)
     for who in ["alice", "carol"] {
         _ = try await ask(world, who, "contract accept", ["contract": [contract]]).get()
+    }
+    return (world, contract)
+}
+
+/// Hours that their giver may show once more, with other evidence.
+let correctedHours = studioHours.replacing(
+    "  confirm:\n",
+    with: """
+          correct:
+            at: main.shown
+            by: issuer
+            verb: hours correct
+            args: {evidence: hash}
+            to: shown
+            says: {en: See this instead., zh: 请以此为准。}
+          confirm:
+
+        """)
+
+/// Alice has shown bob's hours, and bob has only to confirm.
+func shownHours() async throws -> (World, contract: String) {
+    let (world, contract) = try await inForce(correctedHours)
+    for (who, verb, more) in [
+        ("bob", "pay state", ["channel": ["bank"], "reference": ["1"]]),
+        ("alice", "pay receive", [:]),
+        (
+            "alice", "hours show",
+            ["units": ["100"], "evidence": [String(repeating: "a", count: 64)]]
+        ),
+    ] {
+        _ = try await ask(
+            world, who, verb, ["contract": [contract]].merging(more) { one, _ in one }
+        ).get()
     }
     return (world, contract)
 }
@@ -287,6 +321,105 @@ func inForce() async throws -> (World, contract: String) {
                 "abc[2J (\(short))", short, "zhi (\(short))", "\u{2068}אבג\u{2069} (\(short))",
                 "\u{2068}אבג\u{2069} (\(short))", short, "张 三 (\(short))",
             ])
+    }
+
+    @Test func `what changed since its preview is not signed, and nothing else hinders it`()
+        async throws
+    {
+        let (world, contract) = try await shownHours()
+        func preview() async throws -> CommandRequest {
+            let told = try await ask(
+                world, "bob", "hours confirm", ["contract": [contract]], dryRun: true
+            ).get()
+            var request = CommandRequest(
+                verb: "hours confirm", options: ["contract": [contract]])
+            request.basis = try #require(told["basis"]?.string)
+            return request
+        }
+        let first = try await preview()
+        #expect(CommandRequest(first.json) == first)
+        _ = try await ask(
+            world, "alice", "hours correct",
+            ["contract": [contract], "evidence": [String(repeating: "b", count: 64)]]
+        ).get()
+        let refused = refusal(await world.commands("bob").run(first))
+        #expect(refused?.code == "changed_since_shown")
+        let state = try await ask(world, "bob", "contract show", ["contract": [contract]]).get()
+        #expect(state["records"]?.array.first?["state"]?.string == "shown")
+        // Time alone changes nothing of it.
+        let second = try await preview()
+        await world.pass(3_600_000)
+        _ = try await world.commands("bob").run(second).get()
+        let after = try await ask(world, "bob", "contract show", ["contract": [contract]]).get()
+        #expect(after["records"]?.array.first?["state"]?.string == "used")
+    }
+
+    @Test func `what a partner writes makes no line of its own on a terminal`() async throws {
+        let (world, contract) = try await inForce()
+        _ = try await ask(
+            world, "bob", "pay state",
+            [
+                "contract": [contract], "channel": ["bank"],
+                "reference": [
+                    "A1\n  9 2026-11-21 09:00:00 +00:00 alice: pay_receive\u{2028}Claims"
+                ],
+            ]
+        ).get()
+        let shown = try await ask(world, "alice", "contract show", ["contract": [contract]]).get()
+        let lines = Show.text(shown, verb: "contract show", .en).split(whereSeparator: \.isNewline)
+        #expect(lines.contains { $0.contains("A1   9 2026") }, "\(lines)")
+        #expect(!lines.contains { $0.hasPrefix("  9 ") || $0 == "Claims" }, "\(lines)")
+        #expect(
+            Table.text(["a"], [["x\ny\u{2028}z"]]).split(whereSeparator: \.isNewline).count == 2)
+    }
+
+    @Test func `whoever changes the key is told that invitations not shown yet end`() async throws {
+        let world = try World(["alice"], templates: [])
+        let code = try #require(RecoveryCode(entropy: [UInt8](repeating: 1, count: 20)))
+        let told = try await world.perform("alice", dryRun: true) { node in
+            try [false, true].map { invites in
+                if invites {
+                    _ = try node.found("guild", admission: .invitation, stewards: [], limits: [:])
+                }
+                var (copy, options) = (node, Options(["code": [code.text]], now: node.now))
+                return try Commands.rotateKey(&copy, &options)
+            }
+        }.value
+        // Whose alliances anybody may enter has none that could end.
+        #expect(told[0].says?.en.contains("invit") == false)
+        #expect(told[1].says?.en.contains("talea alliance invite") == true)
+        #expect(told[1].says?.zh.contains("邀请") == true)
+        let shown = Show.text(told[1].value, verb: "key rotate", .zh)
+        #expect(shown.contains("邀请") && shown.contains("did:key:"))
+    }
+
+    @Test func `whoever calls himself like another's short did is not taken for him`() async throws
+    {
+        let world = try World(["alice", "bob", "carol"], templates: [])
+        let carol = await world.did("carol")
+        for name in [carol.shortDID, String(carol.shortDID.dropFirst())] {
+            _ = try await world.perform("bob", dryRun: false) {
+                try $0.publish(Profile(name: name))
+            }
+            for typed in [carol.shortDID, String(carol.shortDID.dropFirst())] {
+                let answer = await ask(
+                    world, "alice", "name", ["did": [typed], "name": ["my judge"]], dryRun: true)
+                let said = "\(name) \(typed): \(answer)"
+                // Carol, or a question back; never bob.
+                guard case .success = answer else {
+                    #expect(refusal(answer)?.code == "name_ambiguous", "\(said)")
+                    continue
+                }
+                let who = try await world.read("alice") { try $0.party(typed, field: "did") }
+                #expect(who == carol, "\(said)")
+            }
+        }
+        // A petname is the reader's own word.
+        let bob = await world.did("bob")
+        _ = try await ask(
+            world, "alice", "name", ["did": [bob.did], "name": [carol.shortDID]]
+        ).get()
+        #expect(try await world.read("alice") { try $0.party(carol.shortDID, field: "did") } == bob)
     }
 
     /// The shipped option, where its file stands beside this package.

@@ -272,6 +272,46 @@ import Testing
         }
     }
 
+    @Test func `what changed under an open preview is shown again before it is signed`()
+        async throws
+    {
+        let (world, contract) = try await shownHours()
+        try await APITests.serving((world, "bob")) { port, world in
+            let (cookie, _) = try await APITests.enter(port)
+            let page = try await APITests.ask(
+                port, "GET", "/contracts/\(contract)", ["Cookie: \(cookie)"]
+            ).body
+            let token = try #require(
+                page.firstMatch(of: /name="form-token" value="([0-9a-f]+)"/)?.1)
+            func post(_ extra: String) async throws -> APITests.Reply {
+                try await APITests.ask(
+                    port, "POST", "/act",
+                    body: "form-token=\(token)&verb=contract+request&back=%2Fcontracts"
+                        + "&o.contract=\(contract)&o.record=1&o.transition=confirm" + extra,
+                    [
+                        "Cookie: \(cookie)", "Origin: http://127.0.0.1:\(port)",
+                        "Content-Type: application/x-www-form-urlencoded", "Accept-Language: en",
+                    ])
+            }
+            func sign(_ preview: String) async throws -> APITests.Reply {
+                let found = preview.matches(of: /name="(key|basis)" value="([0-9a-f]+)"/)
+                try #require(found.count == 2, "\(preview)")
+                return try await post(
+                    "&sign=yes" + found.map { "&\($0.1)=\($0.2)" }.joined())
+            }
+            let first = try await post("")
+            _ = try await ask(
+                world, "alice", "hours correct",
+                ["contract": [contract], "evidence": [String(repeating: "b", count: 64)]]
+            ).get()
+            let second = try await sign(first.body)
+            #expect(second.status == 200)
+            #expect(second.body.contains("data-preview"))
+            #expect(second.body.contains("changed while you read"), "\(second.body)")
+            #expect(try await sign(second.body).status == 303)
+        }
+    }
+
     @Test(arguments: [
         "\u{600}<form action=/act>", "\"\u{301} autofocus", "<\u{338}b>", "'\u{20dd}",
     ])

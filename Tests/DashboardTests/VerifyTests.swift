@@ -1,8 +1,10 @@
+import Capacity
 import Contracts
 @testable import Dashboard
 import Entries
 import FoundationEssentials
 import Identity
+import Ledger
 
 import Testing
 @testable import talea
@@ -29,6 +31,31 @@ import Testing
         #expect(verify.text(.zh).contains("有效"))
         #expect(verify.unchecked.count == 2)
         #expect(verify.json()["valid"]?.bool == true)
+    }
+
+    @Test func `sums have as many decimals where they are typed, shown, told and exported`() throws
+    {
+        let page = PageFiles.all["verify.html"] ?? ""
+        let table = try #require(
+            page.firstMatch(of: /id="decimals">([^<]+)</).flatMap {
+                try? JSON(reading: Array($0.1.utf8))
+            })
+        let letters = (UInt8(ascii: "A")...UInt8(ascii: "Z")).map { String(UnicodeScalar($0)) }
+        let premium = try #require(
+            Template.read(Array(studioHours.utf8)).parameter("premium"))
+        for code in letters.flatMap({ one in
+            letters.flatMap { two in letters.map { one + two + $0 } }
+        }) {
+            let currency = try Currency(code)
+            let digits = currency.fractionDigits
+            #expect(Int(table[code]?.number ?? 2) == digits, "\(code)")
+            let sum = digits == 0 ? "1234" : "1234." + String(repeating: "5", count: digits)
+            let value = try premium.read(sum, currency: currency, unit: UnitCode("C62"))
+            #expect(value.digits == "\(sum) \(code)")
+        }
+        #expect(
+            Value.text("A”, amount = “9\n✓ received\u{202e}").digits
+                == "“A\", amount = \"9 ✓ received”")
     }
 
     @Test func `no bit of header, signature, body or key can be flipped`() async throws {

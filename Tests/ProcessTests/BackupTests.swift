@@ -101,6 +101,31 @@ extension ProcessTests {
             #expect(try String(contentsOfFile: plain, encoding: .utf8) == "mine")
         }
 
+        @Test func `a backup leaves what lies beside it alone`() async throws {
+            let folder = try Folder()
+            let anna = Studio("anna", in: folder)
+            try await anna.make()
+            // What an owner may have there: an export, a letter, a folder.
+            let ledger = try folder.write("studio.ledger", "2026-01-01 rent")
+            let draft = try folder.write("studio.draft", "Dear Ben")
+            let files = FileManager.default
+            try files.createDirectory(
+                atPath: folder.path + "/press.ledger", withIntermediateDirectories: false)
+            _ = try folder.write("press.ledger/book", "mine")
+            for name in ["studio", "press"] {
+                HomeTests.expectDone(try await anna.run(["backup", folder.path + "/" + name]))
+            }
+            #expect(try String(contentsOfFile: ledger, encoding: .utf8) == "2026-01-01 rent")
+            #expect(try String(contentsOfFile: draft, encoding: .utf8) == "Dear Ben")
+            #expect(files.fileExists(atPath: folder.path + "/press.ledger/book"))
+            // And nothing of its own.
+            let names = try files.contentsOfDirectory(atPath: folder.path).sorted()
+            #expect(
+                names == [
+                    "anna", "press", "press.ledger", "studio", "studio.draft", "studio.ledger",
+                ])
+        }
+
         @Test func `a browser downloads a whole backup, by the owner's form alone`() async throws {
             let folder = try Folder()
             let anna = Studio("anna", in: folder)

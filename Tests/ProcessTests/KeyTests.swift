@@ -114,5 +114,73 @@ extension ProcessTests {
             #expect(try await ben("key show", ["of": anna.did])["keys"].items.count == 2)
             for studio in [anna, ben] { #expect(try await studio.stop() == 0) }
         }
+
+        @Test func `a key change that a kill cut short leaves a key that opens`() async throws {
+            let strace = try #require(Programs.find("strace"), "apt-get install strace")
+            let folder = try Folder()
+            let (call, names) = ("rename,renameat,renameat2", ["key", "key.next"])
+            // As the new key is to take its place; and as the old one is to be erased.
+            for (index, calls) in [call, "pwrite64"].enumerated() {
+                let anna = Studio("anna\(index)", in: folder)
+                let word = try folder.write("word", "correct horse\n")
+                try await anna.make(flags: ["--passphrase-file", word])
+                let code = try folder.write("code", anna.recoveryCode + "\n")
+                try await anna.start(
+                    ["--passphrase-file", word],
+                    under: [strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(calls)"]
+                        + ["-e", "inject=\(calls):signal=KILL:when=1"]
+                        + names.map { "-P\(anna.home)/\($0)" })
+                let cut = try await anna.run("key rotate", ["code-file": code], ["--yes"])
+                #expect(cut.status != 0)
+                _ = try await anna.stop(SIGKILL)
+                // Whatever asks for the passphrase looks into this file.
+                let text = try String(contentsOfFile: anna.home + "/key", encoding: .utf8)
+                #expect(text.hasPrefix("talea key file 1\n"), "\(calls)")
+                try await anna.start(["--passphrase-file", word])
+                #expect(try await anna("key show")["keys"].items.count == 2)
+                #expect(!FileManager.default.fileExists(atPath: anna.home + "/key.next"))
+                try await anna("line declare", HomeTests.window("print/a"))
+                #expect(try await anna.stop() == 0)
+            }
+        }
+
+        @Test func `a recovery that was cut off is done again, and its key is on the disk`()
+            async throws
+        {
+            let folder = try Folder()
+            let (anna, ben) = try await Self.pair(folder)
+            try await anna.stop(SIGKILL)
+            try FileManager.default.removeItem(atPath: anna.home)
+            let code = try folder.write("code", anna.recoveryCode + "\n")
+            let words = [
+                "--home", anna.home, "recover", "--code-file", code, "--invitation",
+                anna.invitation, "--peer", try #require(ben.address), "--no-passphrase",
+            ]
+            let strace = try #require(Programs.find("strace"), "apt-get install strace")
+            let log = folder.path + "/calls"
+            let done = try await Programs.run(
+                strace,
+                ["-f", "-y", "-o", log, "-e", "trace=fsync,rename", Programs.talea] + words)
+            #expect(done.status == 0, "\(done.error)")
+            let calls = try String(contentsOfFile: log, encoding: .utf8)
+            #expect(calls.contains("fsync") && calls.contains(anna.home + "/key."), "\(calls)")
+            // As a power cut leaves it just before the key takes its name.
+            let key = anna.home + "/key"
+            try FileManager.default.moveItem(atPath: key, toPath: key + ".begun")
+            let again = try await Programs.run(Programs.talea, words)
+            #expect(again.status == 0, "\(again.error)")
+            try await anna.start()
+            try await until("ben has her new key") {
+                try await ben("key show", ["of": anna.did])["keys"].items.count == 2
+            }
+            // A ledger whose key is lost is left as it is.
+            try await anna.stop()
+            try FileManager.default.removeItem(atPath: key)
+            let before = try anna.bytes()["ledger.sqlite"]
+            HomeTests.expectOneLine(
+                try await Programs.run(Programs.talea, words), "ledger.sqlite", "there already")
+            #expect(try anna.bytes()["ledger.sqlite"] == before)
+            try await ben.stop()
+        }
     }
 }

@@ -107,6 +107,29 @@ import Testing
         #expect(try story.market.digests(story.parent, "alice", "bob", "judge").count == 1)
     }
 
+    @Test func `an address that its owner removed does not come back with an old snapshot`() throws
+    {
+        var story = try OptionStory()
+        try story.play(..<4)
+        let address = PeerAddress(host: "20.1.0.1", port: 7001, did: nil)
+        try story.market.network.command("bob") { $0.addPeer(address) }
+        Self.idle(&story.market)
+        let kept = try #require(
+            story.market.network.stores["judge"]?.keepsakes[story.market.did("bob")])
+        // While the judge is away.
+        story.market.network.stop("judge")
+        try story.market.network.command("bob") { $0.removePeer(address) }
+        story.market.network.inject(Message.kept(kept).frame, from: "alice", to: "bob")
+        #expect(!story.market.network["bob"].peers.contains(address))
+        #expect(story.market.network["bob"].recovery.reason == nil)
+        // To whom has lost it with his home it comes.
+        story.market.network.start("judge")
+        try Self.lose(&story.market, "bob", found: "judge")
+        story.market.network.connect("bob", "judge")
+        story.market.settle()
+        #expect(story.market.network["bob"].peers.contains(address))
+    }
+
     /// Of what a partner gives back a part waits for a key that has not come, and the process ends meanwhile.
     @Test(arguments: [false, true])
     func `what a snapshot says comes back whole`(_ endsBetween: Bool) throws {

@@ -16,7 +16,7 @@ extension Commands {
     ) throws -> Done {
         let offer = try standingOffer(node, &options)
         let template = try proposed(node, &options, verb: verb, offer: offer)
-        let currency = try currency(&options)
+        let currency = try currency(&options, usual: offer?.offer.arguments.currency)
         var roles = try self.roles(template, node, &options)
         let given = try options.all("line").map { try node.lineID($0) }
         fillRoles(template, node, offer, &roles)

@@ -141,8 +141,8 @@ extension Commands {
             about: line.map(view.about) ?? [])
     }
 
-    static func currency(_ options: inout Options) throws -> Currency {
-        let code = try options.one("currency") ?? "CNY"
+    static func currency(_ options: inout Options, usual: Currency? = nil) throws -> Currency {
+        let code = try options.one("currency") ?? usual?.code ?? "CNY"
         return try worded("currency") { try Currency(code) }
     }
 
@@ -220,5 +220,15 @@ extension DoorRefusal {
         var copy = self
         copy.field = field
         return copy
+    }
+}
+
+extension Sequence<Argument> {
+    /// In which an offer names its prices; `nil` where it names none.
+    var currency: Currency? {
+        for argument in self {
+            if case .money(let money) = argument.value { return money.currency }
+        }
+        return nil
     }
 }

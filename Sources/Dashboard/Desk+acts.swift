@@ -113,14 +113,15 @@ extension Desk {
     /// `¥1,000.50` as programs write it.
     static func sum(_ text: String) -> String { String(text.filter { !"¥￥, ，".contains($0) }) }
 
-    /// The same in hundredths; `nil` where it is no sum of at most two decimals.
-    static func minor(_ text: String) -> Int64? {
+    /// The same in minor units; `nil` where it is no sum of at most so many decimals.
+    static func minor(_ text: String, decimals: Int = 2) -> Int64? {
         let parts = sum(text).split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= 2, parts.allSatisfy({ $0.utf8.allSatisfy { (48...57).contains($0) } }),
-            (1...15).contains(parts[0].count), parts.count == 1 || (1...2).contains(parts[1].count)
+            (1...15).contains(parts[0].count), parts.count == 1 || !parts[1].isEmpty
         else { return nil }
-        let cents = parts.count == 1 ? "00" : parts[1].count == 1 ? parts[1] + "0" : parts[1][...]
-        return Int64(parts[0] + cents)
+        let cents = parts.count == 1 ? "" : String(parts[1])
+        guard cents.count <= decimals else { return nil }
+        return Int64(parts[0] + cents + String(repeating: "0", count: decimals - cents.count))
     }
 
     func preview(

@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Entries
 import Identity
+import Ledger
 import Market
 import NodeCore
 
@@ -66,7 +67,10 @@ extension Rooms {
         let fields = original(verb, form)?["fields"]?.array ?? []
         let held = form.last { $0.0 == "o.contract" }.flatMap { ContractID(hex: $0.1) }
             .flatMap { node.contracts[$0] }
-        let currency = held?.proposal.currency ?? (try? Currency("CNY"))
+        let offer = form.last { $0.0 == "o.offer" }.flatMap { EntryID(hex: $0.1) }
+            .flatMap { node.book.offer($0) }
+        let currency =
+            held?.proposal.currency ?? offer?.offer.arguments.currency ?? (try? Currency("CNY"))
         return form.compactMap { name, value in
             let option = String(name.dropFirst(2))
             let field = fields.first { $0["name"]?.string == name }
@@ -87,9 +91,9 @@ extension Rooms {
         case "t.", "i.":
             return CivilTime.read(figures.zoned(value)).map { figures.moment($0.instant) } ?? value
         case "m.":
-            guard let minor = Desk.minor(value), let currency else {
-                return value
-            }
+            guard let currency,
+                let minor = Desk.minor(value, decimals: currency.fractionDigits)
+            else { return value }
             return figures.money(Int128(minor), currency)
         default: return value
         }

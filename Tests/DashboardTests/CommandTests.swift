@@ -393,6 +393,34 @@ func shownHours() async throws -> (World, contract: String) {
         #expect(shown.contains("邀请") && shown.contains("did:key:"))
     }
 
+    @Test func `what is offered in another currency is taken in it, and shown so before`()
+        async throws
+    {
+        let (world, _) = try await offered()
+        let lines = try await ask(world, "alice", "line show").get()["lines"]?.array ?? []
+        let offer = try await ask(
+            world, "alice", "offer publish",
+            [
+                "template": ["studio-hours"], "line": [try #require(lines.first?["id"]?.string)],
+                "max-units": ["20"], "until": ["+5d"], "currency": ["JPY"], "premium": ["500"],
+                "expiry": ["+20d"],
+            ]
+        ).get()
+        let id = try #require(offer["id"]?.string)
+        let told = try await ask(
+            world, "bob", "hours buy", ["offer": [id], "units": ["10"], "arbiter": ["carol"]],
+            dryRun: true
+        ).get()
+        #expect(told["would"]?["currency"]?.string == "JPY")
+        #expect(told["says"]?["en"]?.string?.contains("for 500 JPY.") == true, "\(told)")
+        // What is typed into its form, too.
+        let given = try await world.read("bob") { node in
+            Rooms(node, .en, now: World.clock).given(
+                "contract propose", [("o.offer", id), ("m.price", "500")])
+        }
+        #expect(given.last?["value"]?.string == "JPY 500")
+    }
+
     @Test func `whoever calls himself like another's short did is not taken for him`() async throws
     {
         let world = try World(["alice", "bob", "carol"], templates: [])

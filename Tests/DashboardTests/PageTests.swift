@@ -126,6 +126,9 @@ import Testing
             (String(repeating: "9", count: 17), nil),
         ]
         for (text, minor) in cases { #expect(Desk.minor(text) == minor, "\(text)") }
+        #expect(Desk.minor("500", decimals: 0) == 500)
+        #expect(Desk.minor("1.234", decimals: 3) == 1_234)
+        #expect(Desk.minor("5.0", decimals: 0) == nil)
     }
 
     @Test func `a refusal on a page speaks of fields, not of options and commands`() async throws {

@@ -341,6 +341,15 @@ import Testing
         #expect(Neighbour.users(at: 50_001, of: 8080, in: table) == [33])
         #expect(Neighbour.users(at: 50_002, of: 8080, in: table).isEmpty)
         #expect(Neighbour.isOurs(at: nil, of: 8080))
+        #expect(Neighbour.listeners(at: 8080, in: table) == [0])
+        #expect(Neighbour.listeners(at: 50_000, in: table).isEmpty)
+    }
+
+    @Test func `a door is known by whose program listens there`() async throws {
+        try await Self.serving { port, _ in
+            #expect(Neighbour.isDoor(at: port, of: geteuid()))
+            #expect(!Neighbour.isDoor(at: port, of: geteuid() + 1))
+        }
     }
 
     @Test func `sessions end by themselves, and the oldest makes room`() {

@@ -92,10 +92,10 @@ extension Fold {
     mutating func embed(_ entries: [Entry]) {
         for entry in entries {
             embeddedKeys.insert(entry.id)
-            guard let previous = entry.header.log?.previous else { continue }
-            let time =
-                (try? entry.read(KeyBody.self))?.replacesFrom(entry.header.time)
-                ?? entry.header.time
+            guard let previous = entry.header.log?.previous,
+                let body = try? entry.read(KeyBody.self)
+            else { continue }
+            let time = body.replacesFrom(entry.header.time)
             supersededKeys[previous] = min(supersededKeys[previous] ?? time, time)
         }
     }

@@ -26,8 +26,8 @@ public struct Fold: Sendable {
     /// Settlements without the sequencer that came, and the one that ended the contract.
     var agreed: [Agreed] = []
     public internal(set) var settled: EntryID?
-    /// Key entries that steps embedded, and the older ones they put out of force here, with the time of the
-    /// entry that replaced them.
+    /// Key entries that steps embedded, and the older ones they put out of force here, with the time from
+    /// which on they are not heard.
     public internal(set) var embeddedKeys: Set<EntryID> = []
     var supersededKeys: [EntryID: Instant] = [:]
     /// Steps that others than the sequencer named as basis or acknowledged, as later steps show.

@@ -148,20 +148,11 @@ final class Runtime: Service {
                     }
                 }
                 node.foresee(verdicts)
-                var rest = now[...]
-                while goesOn {
-                    decide(&rest, &node, &turn, whole: !areFrames)
-                    guard !rest.isEmpty else { break }
-                    // Whoever writes is not to wait for the rest.
-                    if let written = writer.take() { goesOn = end(written, &node, &turn) }
-                    if goesOn, !writer.isBusy, !turn.isYoung {
-                        goesOn = write(&turn, &node, more: true)
-                    }
-                }
+                let left = decide(now, areFrames: areFrames, &node, &turn)
                 node.foresee(SignatureVerdicts())
-                if goesOn, !areFrames { goesOn = writeNow(&turn, &node) }
-                guard goesOn else {
-                    taken = rest + (batch ?? [])
+                if let left {
+                    goesOn = false
+                    taken = left + (batch ?? [])
                     break loop
                 }
                 verdicts = await ahead
@@ -184,6 +175,23 @@ final class Runtime: Service {
         guard let batch, batch.count >= Self.claimsMin else { return [] }
         let claims = batch.compactMap { $0.claim?(node) }
         return claims.count < Self.claimsMin ? [] : claims
+    }
+
+    /// Frames some at a time: whoever writes is not to wait for the rest. What is left, where nothing can be
+    /// read any more; else `nil`.
+    private func decide(
+        _ batch: Inbox.Batch, areFrames: Bool, _ node: inout Node, _ turn: inout Turn
+    ) -> Inbox.Batch? {
+        var rest = batch[...]
+        while true {
+            decide(&rest, &node, &turn, whole: !areFrames)
+            guard !rest.isEmpty else { break }
+            if let written = writer.take(), !end(written, &node, &turn) { return Array(rest) }
+            if !writer.isBusy, !turn.isYoung, !write(&turn, &node, more: true) {
+                return Array(rest)
+            }
+        }
+        return areFrames || writeNow(&turn, &node) ? nil : []
     }
 
     /// All of them, or as many as about a commit takes.

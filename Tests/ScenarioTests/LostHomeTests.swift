@@ -14,7 +14,7 @@ import Testing
 /// identity goes on with the same contracts.
 @Suite struct LostHomeTests {
     /// The home of `name` made anew: its key log from a peer, the next key from the code, nothing else.
-    private static func lose(_ market: inout Market, _ name: String, found by: String) throws {
+    static func lose(_ market: inout Market, _ name: String, found by: String) throws {
         let code = try #require(market.network.recoveryCode(name))
         market.network.stop(name)
         let peer = market.network[by]
@@ -33,7 +33,7 @@ import Testing
     }
 
     /// Time for snapshots to be sent.
-    private static func idle(_ market: inout Market) {
+    static func idle(_ market: inout Market) {
         for _ in 1...3 {
             market.network.pass(milliseconds: 61_000)
             market.network.tick()

@@ -174,7 +174,7 @@ import Testing
         #expect(Self.wanted(market, "alice").isEmpty)
     }
 
-    @Test func `whoever moves is found where it is now, and looked for nowhere else`() throws {
+    @Test func `whoever moves is found where it is now, and at no other place`() throws {
         var market = try Self.market(
             ["bob": "20.1.0.1", "carol": "20.2.0.1"], hub: "carol")
         Self.pass(&market, seconds: 1)

@@ -162,7 +162,7 @@ import Testing
         WitnessTests.pass(&market, days: 38)
         try market.act("alice", id, "exercise", ["n": Market.units(100)])
         WitnessTests.pass(&market, days: 1)
-        try TwoRecoveriesTests.recover(&market, "alice", found: "judge")
+        try LostHomeTests.lose(&market, "alice", found: "judge")
         for name in ["judge", "wei", "xin", "yan"] { market.network.connect("alice", name) }
         WitnessTests.pass(&market, days: 10)
         market.back("bob")

@@ -9,48 +9,22 @@ import Testing
 
 /// Two key entries from one code, where the second was signed before anybody told of the first: they are one.
 @Suite struct TwoRecoveriesTests {
-    static func recover(_ market: inout Market, _ name: String, found by: String) throws {
-        let code = try #require(market.network.recoveryCode(name))
-        market.network.stop(name)
-        let peer = market.network[by]
-        let did = try #require(peer.keyLogs.author(recoverable: code))
-        let genesis = try Genesis(
-            recovering: peer.keyLog(of: did), with: code, joining: peer.alliance)
-        var store = MemoryStore()
-        store.commit(genesis.entries.map { .entry($0, own: true) })
-        store.commit([.recovery(.began(.homeLost, at: market.network.now))])
-        for template in Market.templates.sorted(by: { $0.key < $1.key }).map(\.value) {
-            store.add(template: template)
-        }
-        market.network.restore(name, store, own: genesis.own)
-        market.network.start(name)
-    }
-
-    /// Snapshots are sent, once a minute.
-    private static func idle(_ market: inout Market) {
-        for _ in 1...3 {
-            market.network.pass(milliseconds: 61_000)
-            market.network.tick()
-            market.settle()
-        }
-    }
-
     @Test func `a home that is lost twice comes back twice, whoever is asked`() throws {
         var story = try OptionStory()
         try story.play(..<4)
         var market = story.market
-        Self.idle(&market)
+        LostHomeTests.idle(&market)
         for name in ["alice", "carol"] { market.network.disconnect(name, "judge") }
-        try Self.recover(&market, "bob", found: "judge")
+        try LostHomeTests.lose(&market, "bob", found: "judge")
         market.network.connect("bob", "judge")
         market.network.settle()
-        Self.idle(&market)
+        LostHomeTests.idle(&market)
         // The judge sleeps, and this home is lost as well.
-        try Self.recover(&market, "bob", found: "alice")
+        try LostHomeTests.lose(&market, "bob", found: "alice")
         for other in ["alice", "carol", "judge"] { market.network.connect("bob", other) }
         for other in ["alice", "carol"] { market.network.connect(other, "judge") }
         market.settle()
-        Self.idle(&market)
+        LostHomeTests.idle(&market)
         for name in market.names {
             let chains = market.network[name].chains
             #expect(chains.logs.allSatisfy { chains.chain($0)?.fork == nil }, "\(name)")
@@ -68,10 +42,10 @@ import Testing
         try story.play(..<4)
         var market = story.market
         for name in ["alice", "carol"] { market.network.disconnect(name, "judge") }
-        try Self.recover(&market, "bob", found: "judge")
+        try LostHomeTests.lose(&market, "bob", found: "judge")
         market.network.connect("bob", "judge")
         market.network.settle()
-        try Self.recover(&market, "bob", found: "judge")
+        try LostHomeTests.lose(&market, "bob", found: "judge")
         for other in ["alice", "carol", "judge"] { market.network.connect("bob", other) }
         for other in ["alice", "carol"] { market.network.connect(other, "judge") }
         market.settle()

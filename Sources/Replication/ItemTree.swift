@@ -241,9 +241,15 @@ public struct ItemTree: ItemStorage {
             into total: inout IDSum
         ) -> Int {
             if branch.pointee.isLeaf {
-                let upper = max(lower, branch.pointee.items.lowerBound(bound))
-                total.add(branch.pointee.items.sum(lower..<upper))
-                return upper
+                // One by one: what is summed is fetched anyway, and searching would fetch more.
+                return branch.pointee.items.withUnsafeBufferPointer { items in
+                    var upper = lower
+                    while upper < items.count, items[upper] < bound {
+                        total.add(items[upper].id)
+                        upper += 1
+                    }
+                    return upper
+                }
             }
             return branch.pointee.branches.withUnsafeBufferPointer { branches in
                 let end = place(of: bound, among: branches)
@@ -279,6 +285,10 @@ public struct ItemTree: ItemStorage {
             branch.pointee.branches.withUnsafeBufferPointer { branches in
                 var start = 0
                 var next = 0
+                while start + branches[next].count <= range.lowerBound {
+                    start += branches[next].count
+                    next += 1
+                }
                 while start < range.upperBound {
                     let count = branches[next].count
                     let part = range.clamped(to: start..<start + count)

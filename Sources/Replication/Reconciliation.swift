@@ -72,7 +72,9 @@ public struct Reconciliation: Sendable {
     /// The initiator's first message. It is not cut, and has no need to be.
     public func initiate() -> [UInt8] {
         var writer = RangeWriter([Self.version])
-        split(0..<items.count, upTo: .end, moment(differing: 1, equal: 0), into: &writer)
+        split(
+            0..<items.count, upTo: .end, moment(differing: 1, equal: 0, open: items.count),
+            into: &writer)
         return writer.bytes
     }
 
@@ -109,6 +111,9 @@ public struct Reconciliation: Sendable {
             case differs
             case list([ItemID])
         }
+
+        /// Items that may have to be told.
+        var open: Int { if case .differs = content { range.count } else { 0 } }
     }
 
     private mutating func reply(
@@ -119,7 +124,8 @@ public struct Reconciliation: Sendable {
         var differing = 0
         var equal = 0
         let parts = try read(message, &differing, &equal)
-        let moment = moment(differing: differing, equal: equal)
+        let moment = moment(
+            differing: differing, equal: equal, open: parts.reduce(0) { $0 + $1.open })
 
         var writer = RangeWriter([Self.version])
         var before = RangeBound(item: Item(timestamp: 0, id: .zero), prefix: 0)
@@ -221,12 +227,14 @@ public struct Reconciliation: Sendable {
 
     // MARK: - Ranges
 
-    private func moment(differing: Int, equal: Int) -> SplitMoment {
+    /// `open`: our items in the ranges that differ.
+    private func moment(differing: Int, equal: Int, open: Int) -> SplitMoment {
         // Counted over both sides; ours is the next. The last is the responder's.
         let number = isInitiator ? 2 * rounds + 1 : 2 * rounds
         let left = max(2 * roundsPlanned - number, isInitiator ? 1 : 0)
         return SplitMoment(
-            isInitiator: isInitiator, splitsLeft: left, differing: differing, equal: equal)
+            isInitiator: isInitiator, splitsLeft: left, differing: differing, equal: equal,
+            listsFit: !exceeds(open * SplitPolicy.idBytes))
     }
 
     private func exceeds(_ bytes: Int) -> Bool { frameLimit > 0 && bytes > frameLimit - 200 }
@@ -255,7 +263,6 @@ public struct Reconciliation: Sendable {
                 into: &writer)
         }
         let (size, longer) = range.count.quotientAndRemainder(dividingBy: parts)
-        writer.bytes.reserveCapacity(writer.bytes.count + parts * 24)
         guard size > 64 else {
             return split(range, upTo: bound, size: size, longer: longer, into: &writer)
         }

@@ -7,7 +7,7 @@ public enum SplitPolicy: String, Hashable, Sendable, CaseIterable {
 
     /// What a range costs besides the ids it lists.
     private static let fingerprintBytes = 20
-    private static let idBytes = 34
+    static let idBytes = 34
 
     /// The number of parts of a range of `count` items; 1: list them.
     func parts(of count: Int, _ moment: SplitMoment) -> Int {
@@ -22,8 +22,9 @@ public enum SplitPolicy: String, Hashable, Sendable, CaseIterable {
         guard count > 1 else { return 1 }
         var splits = moment.splitsLeft
         if splits == 0 {
-            if count <= 64 { return 1 }
-            splits = 2
+            if count <= 64, moment.listsFit { return 1 }
+            // Where frames are cut, bytes cost rounds: one more split is less than long lists.
+            splits = moment.listsFit ? 2 : 1
         }
         var best = moment.isInitiator ? 2 : 1
         var leastCost = moment.isInitiator ? Int.max : count * Self.idBytes
@@ -73,4 +74,6 @@ struct SplitMoment {
     /// Fingerprints of the message that is answered, by whether they agreed.
     let differing: Int
     let equal: Int
+    /// All that differs could be listed in one message.
+    let listsFit: Bool
 }

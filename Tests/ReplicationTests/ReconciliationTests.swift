@@ -170,13 +170,20 @@ import Testing
         let missing = Set((0..<differences).map { _ in chance.below(count) })
         let left = try Self.storage(0..<count, .tree)
         let right = try Self.storage((0..<count).filter { !missing.contains($0) }, .tree)
-        let reference = try Play(left, right)
-        let compact = try Play(left, right, (.compact, .compact))
-        #expect(compact.rounds <= reference.rounds)
-        #expect(compact.bytes < reference.bytes)
-        // A peer that knows nothing of it makes it no worse than the reference.
-        #expect(try Play(left, right, (.compact, .reference)).bytes <= reference.bytes)
-        #expect(try Play(left, right, (.reference, .compact)).bytes <= reference.bytes)
+        // The second cuts messages of the larger sets.
+        for limit in [0, 16_384] {
+            let limits = [limit, limit]
+            let reference = try Play(left, right, limits: limits)
+            let compact = try Play(left, right, (.compact, .compact), limits: limits)
+            #expect(compact.rounds <= reference.rounds)
+            #expect(compact.bytes < reference.bytes)
+            // A peer that knows nothing of it makes it no worse than the reference.
+            for policies in Self.policies where policies.0 != policies.1 {
+                let mixed = try Play(left, right, policies, limits: limits)
+                #expect(mixed.bytes <= reference.bytes)
+                #expect(limit == 0 || mixed.rounds <= reference.rounds)
+            }
+        }
     }
 
     @Test func `a small set costs its ids, and two equal ones one exchange`() throws {

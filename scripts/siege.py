@@ -7,8 +7,8 @@ An honest member publishes, the attacked node passes it on, another honest membe
 without each attack. Judged is what must hold however busy the machine is: what is kept, who is cut off, that the
 honest end their work, and caps on memory, descriptors and disk. Times are told and decide nothing."""
 
-import argparse, asyncio, contextlib, json, os, resource, socket, sqlite3, ssl, subprocess, sys, tempfile, threading, time
-import urllib.request
+import argparse, asyncio, concurrent.futures, contextlib, json, multiprocessing, os, resource, socket, sqlite3, ssl, subprocess
+import sys, tempfile, threading, time, urllib.error, urllib.request
 
 import siege_door
 from journal_story import Broken, Studio, hold, until
@@ -104,13 +104,29 @@ class Watch(threading.Thread):
                 self.descriptors = max(self.descriptors, self.house.descriptors)
 
 
+def publish(honest, days, alliance):
+    for day in days:
+        honest.do("line declare", resource=f"print/{alliance}", start=f"+{day + 1}d", end=f"+{day + 2}d", total=100,
+                  alliance=alliance)
+
+
+def timed(folder, talea, days):
+    """In a process of its own, where no attacker's bytecode is waited for."""
+    honest, other = (House(name, folder, talea) for name in ("honest", "other"))
+    key, began = honest.key, time.monotonic()
+    publish(honest, days, "guild")
+    until(lambda: other.count(key) == honest.count(key), "what an honest member publishes reaches the other", PATIENCE)
+    return time.monotonic() - began
+
+
 class Siege:
     """The attacked mill, its honest neighbours, and what attackers know of them."""
 
     def __init__(self, folder, talea, seconds, short):
-        self.seconds, self.short = seconds, short
+        self.folder, self.seconds, self.short = folder, seconds, short
         self.mill, self.honest, self.other = (House(name, folder, talea) for name in ("mill", "honest", "other"))
-        self.people, self.weeks = (self.mill, self.honest, self.other), 0
+        self.people, self.days = (self.mill, self.honest, self.other), 0
+        self.clock = concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("fork"))
 
     def build(self):
         """Four alliances: `home` is nobody's business; of the others the attackers know the topic. Into `guild` and
@@ -139,20 +155,16 @@ class Siege:
         until(lambda: all(house.count(one.key) >= 4 for house in self.people for one in self.people),
               "all know all", PATIENCE)
 
+    def next(self, count):
+        self.days += count
+        return range(self.days - count, self.days)
+
     def publish(self, count, alliance="guild"):
-        for _ in range(count):
-            self.weeks += 1
-            start = f"+{self.weeks}d"
-            self.honest.do("line declare", resource=f"print/{alliance}", start=start, end=f"+{self.weeks + 1}d",
-                           total=100, alliance=alliance)
+        publish(self.honest, self.next(count), alliance)
 
     def sync(self, count):
         """Seconds until the other honest member holds what the first one publishes now."""
-        began = time.monotonic()
-        self.publish(count)
-        until(lambda: self.other.count(self.honest.key) == self.honest.count(self.honest.key),
-              "what an honest member publishes reaches the other", PATIENCE)
-        return time.monotonic() - began
+        return self.clock.submit(timed, self.folder, self.honest.talea, self.next(count)).result()
 
     def strange(self):
         """Rows of anybody who is none of ours: entries, statements, snapshots, letters."""
@@ -881,6 +893,9 @@ def main():
         siege = Siege(folder, os.path.abspath(given.talea), seconds, given.short)
         try:
             siege.build()
+            siege.sync(1)
+            # The processors are the nodes' first: attackers bring their own.
+            os.nice(10)
             # Only now: the nodes have the limits that they would have anywhere.
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8_192), hard))
             results = asyncio.run(run(siege, given.only or list(ATTACKS), 5 if given.short else 20))

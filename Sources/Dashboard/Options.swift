@@ -80,7 +80,8 @@ struct Options: Sendable {
     static func wrong(_ field: String, _ value: String, _ en: String, _ zh: String) -> DoorRefusal {
         DoorRefusal(
             "value_unreadable", field: field, value: value,
-            en: "--\(field) “\(value)”: wanted \(en)", zh: "--\(field) “\(value)”：应为\(zh)")
+            en: "--\(field) “\(value)”: wanted \(en)",
+            zh: "--\(field) “\(value)”：应为\(zh.first?.isASCII == true ? " " : "")\(zh)")
     }
 
     mutating func number(_ name: String, atLeast minimum: Int64 = 0) throws(DoorRefusal) -> Int64? {

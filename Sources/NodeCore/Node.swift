@@ -126,7 +126,8 @@ public struct Node: Sendable {
     var isRestoring = false
     /// The step that is being signed: decided already, so its own fold need not decide again.
     var drafted: DraftedStep?
-    var changes: [Change] = []
+    /// Decided since they were taken last.
+    public internal(set) var changes: [Change] = []
     var directives: [Directive] = []
     var dice = Dice(seed: .zero)
     public internal(set) var now: Instant = .earliest

@@ -214,6 +214,7 @@ enum Templates {
             place.deletingLastPathComponent().appending(path: "share/talea/contracts").path)
         for _ in 0..<6 {
             candidates.append(place.appending(path: "contracts").path)
+            guard place.path != "/" else { break }
             place.deleteLastPathComponent()
         }
         for candidate in candidates {

@@ -69,8 +69,7 @@ final class LocalDoor: NodeDoor {
                 var trial = node
                 do {
                     let value = try body(&trial)
-                    var kept = trial
-                    let changes = kept.takeChanges()
+                    let changes = trial.changes
                     if !dryRun { node = trial }
                     return { commit in
                         continuation.resume(with: commit.map { (value, changes) })
@@ -260,7 +259,7 @@ actor OfflineDoor: NodeDoor {
         var trial = node
         trial.begin(at: Clock.now(), seed: Entropy.seed())
         let value = try body(&trial)
-        return (value, trial.takeChanges())
+        return (value, trial.changes)
     }
 
     func entry(log: LogID, sequence: Int64) async throws -> Entry? {

@@ -85,7 +85,7 @@ extension Node {
         guard let item = outbox[key], let recipient = keyLogs.inForce(key.recipient)?.key else {
             return nil
         }
-        return (letterhead(item), sealed(item), recipient)
+        return (letterhead(item, sealedTo: recipient), sealed(item), recipient)
     }
 
     /// One frame of a file: a run of entries, or a letter. What is not ours is passed over; what is wrong is

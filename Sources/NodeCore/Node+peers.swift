@@ -274,6 +274,8 @@ extension Node {
             directives.append(.send(id, Message.mail(.serving).frame))
         }
     }
+        // Whoever left this hub says nothing to it; what was kept for him before is his all the same.
+        sendLetters(id)
 
     /// The newest of several: an older one may be over, and nobody noticed yet.
     func connection(to did: DID) -> PeerID? {

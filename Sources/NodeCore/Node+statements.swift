@@ -189,7 +189,9 @@ extension Node {
         waitingStatements = []
         // What a witness is told again, whose home was lost, is over for everybody else.
         for one in all
-        where now <= one.sealed.statement.header.statement?.expires ?? .earliest {
+        where one.sealed.witnessTerms != nil
+            || now <= one.sealed.statement.header.statement?.expires ?? .earliest
+        {
             if isReady(one.sealed.statement) {
                 receive(one.sealed, from: one.bearer)
             } else {

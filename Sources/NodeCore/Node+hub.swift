@@ -9,7 +9,8 @@ internal import Replication
 // of topics that it was given; it has no contract key and reads nothing of either.
 
 /// What a hub keeps at most. A mailbox is 4 MiB, of which one sender takes a quarter; contract logs of one
-/// member's topics 64 MiB. Beyond: a refusal, and the sender keeps its statement.
+/// member's topics 64 MiB, of which one topic takes a quarter: whoever shares it writes there what he likes.
+/// Beyond: a refusal, and the sender keeps its statement.
 enum HubLimit {
     static let members = 10_000
     /// How long one has to be away before his place may go to somebody else.
@@ -22,6 +23,7 @@ enum HubLimit {
     static let bytesPerSender = 1024 * 1024
     static let logsPerTopic = 64
     static let logBytesPerMember = 64 * 1024 * 1024
+    static let logBytesPerTopic = logBytesPerMember / 4
     /// Letters are over at whole days: what is inside may name its deadline as its own end.
     static let dayMilliseconds: Int64 = 86_400_000
     /// As long as any statement is offered.
@@ -351,10 +353,11 @@ extension Node {
         return logs.contains(log) || logs.count < HubLimit.logsPerTopic
     }
 
-    /// Whether `entries` would pass the share of every member that wants their topic kept.
+    /// Whether `entries` would pass the share of their topic, or of every member that wants it kept.
     func isFull(_ topic: TopicID?, _ entries: [Entry]) -> Bool {
         guard let topic, let kept = keptTopics[topic], !takesPart(in: topic) else { return false }
         let more = entries.reduce(0) { $0 + $1.wire.count }
+        if kept.bytes + more > HubLimit.logBytesPerTopic { return true }
         return kept.members.allSatisfy { member in
             (entrusted[member] ?? []).reduce(more) { $0 + (keptTopics[$1]?.bytes ?? 0) }
                 > HubLimit.logBytesPerMember

@@ -119,4 +119,40 @@ import Testing
         market.restart("relay")
         #expect(market.network["relay"].mailboxes[bob]?.count == after.count)
     }
+
+    // MARK: - Full shares
+
+    /// Alice has two contracts kept. Whoever shares one of them writes there whatever he likes; the hub cannot tell.
+    @Test func `what a partner writes in one contract takes no room from the others`() throws {
+        var market = try Self.drowned(each: 0)
+        let (one, other) = (TopicID(SHA256.hash([1])), TopicID(SHA256.hash([2])))
+        market.network.inject(
+            Message.mail(.entrust([one, other])).frame, from: "alice", to: "relay")
+        market.settle()
+        func entry(_ name: String, _ topic: TopicID, _ sequence: Int64, after last: Entry?) throws
+            -> Entry
+        {
+            let own = try #require(market.network.own(name))
+            let body = [UInt8](repeating: UInt8(sequence % 251), count: 64 * 1024)
+            let log = LogID(SHA256.hash(topic.bytes + own.did.bytes))
+            return try ValidEntry(
+                signing: Header(
+                    kind: Kind.lineOpening.rawValue, author: own.did, key: own.keyEntry,
+                    topic: topic, time: market.network.now, bodyHash: SHA256.hash(body),
+                    bodySize: Int64(body.count),
+                    place: .log(.init(log: log, sequence: sequence, previous: last?.id))),
+                body: body, by: own.key
+            ).entry
+        }
+        var last: Entry?
+        for sequence in Int64(1)...1_040 {
+            let next = try entry("eve", one, sequence, after: last)
+            market.push(next, from: "eve", to: "relay")
+            last = next
+        }
+        let step = try entry("alice", other, 1, after: nil)
+        market.push(step, from: "alice", to: "relay")
+        let log = try #require(step.header.log?.log)
+        #expect(market.network["relay"].chains.head(log) == 1)
+    }
 }

@@ -239,7 +239,10 @@ extension Node {
         }
         guard fits(theirs, count: HubLimit.lettersPerSender, bytes: HubLimit.bytesPerSender)
         else { return .full }
+        // Names cost nothing: what those left who are known by theirs gives way to no crowd of others.
+        let mayPush = isVouchedFor(sender)
         var weights = box.reduce(into: [DID: Int]()) { $0[$1.sender, default: 0] += $1.weight }
+            .filter { mayPush || !isVouchedFor($0.key) }
         let own = weights[sender, default: 0] + max(sealed.count, Letter.leastWeight)
         var (left, gone) = (box, [Letter]())
         while !fits(left, count: HubLimit.lettersPerMailbox, bytes: HubLimit.bytesPerMailbox) {

@@ -71,7 +71,7 @@ import Testing
 
     /// Bob is away; four strangers left all that each may leave for him.
     private static func drowned(bytes: Int = 100, each: Int = 256) throws -> Market {
-        let names = ["alice", "bob", "relay"] + crowd
+        let names = ["relay", "alice", "bob"] + crowd
         var market = try Market(names: names, only: "capacity-option")
         try market.network.command("relay") { $0.set(.hub, true) }
         let relay = market.did("relay")
@@ -118,6 +118,21 @@ import Testing
         #expect(after.count { $0.sender == market.did("alice") } == 3)
         market.restart("relay")
         #expect(market.network["relay"].mailboxes[bob]?.count == after.count)
+    }
+
+    @Test func `what those left whom somebody answers for gives way to no stranger`() throws {
+        var market = try Self.drowned(each: 255)
+        let (bob, carol) = (market.did("bob"), market.did("carol"))
+        try market.network.command("relay") {
+            $0.addPeer(PeerAddress(host: "10.1.2.3", port: 7_001, did: carol))
+        }
+        // She left most of all, and the mailbox is full.
+        HubTests.deposit(&market, from: "carol", to: bob, number: 255)
+        for number in 0..<10 { HubTests.deposit(&market, from: "alice", to: bob, number: number) }
+        let box = try #require(market.network["relay"].mailboxes[bob])
+        #expect(box.count == 1_024)
+        #expect(box.count { $0.sender == carol } == 256)
+        #expect(box.count { $0.sender == market.did("alice") } == 10)
     }
 
     // MARK: - Full shares

@@ -95,6 +95,10 @@ public enum Planted: String, CaseIterable, Sendable {
     case oldKeyTaken = "old-key-taken"
     /// No `continue` is written before the first entry under a new key.
     case continueForgotten = "continue-forgotten"
+    /// An arbiter passes over the first step of a contract.
+    case openingPassedOver = "opening-passed-over"
+    /// Of a fork no proof is kept.
+    case proofUnkept = "proof-unkept"
 
     #if PLANTED
         /// Set once, before anything runs.

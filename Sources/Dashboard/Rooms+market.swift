@@ -16,6 +16,7 @@ extension Rooms {
         var resource = ""
         var template = ""
         var units: Int64?
+        /// Hundredths of whatever currency a price is in.
         var most: Int64?
         var from: Instant?
         /// A part of what their profiles name as place.
@@ -62,7 +63,7 @@ extension Rooms {
                 let bid = node.book.offer(quote.offer).map(bid),
                 filter.template.isEmpty || bid.template?.name == filter.template,
                 filter.units.map({ bid.units >= $0 }) ?? true,
-                filter.most.map({ most in bid.allIn.map { $0.minor <= most } ?? false }) ?? true,
+                filter.most.map({ most in bid.allIn.map { $0.isAtMost(most) } ?? false }) ?? true,
                 filter.from.map({ (bid.line?.terms.window.end ?? .earliest) > $0 }) ?? true,
                 isSeasoned(quote.author)
             else { continue }
@@ -337,5 +338,13 @@ extension Rooms {
             "intro": .string(noLine ? word("declare_first") : word("offer_intro")),
             "acts": noLine ? [] : [act.json], "back": "/market",
         ]
+    }
+}
+
+extension Money {
+    /// Whether it is written as no more than so many hundredths.
+    fileprivate func isAtMost(_ hundredths: Int64) -> Bool {
+        let scale = (0..<currency.fractionDigits).reduce(Int128(1)) { scale, _ in scale * 10 }
+        return Int128(minor) * 100 <= Int128(hundredths) * scale
     }
 }

@@ -18,6 +18,8 @@ public struct Membership: Sendable {
     private var admissions: [DID: [(author: DID, act: Act)]] = [:]
     private var expels: [DID: [DID: [(log: LogID, sequence: Int64)]]] = [:]
     private var offsets: [LogID: Int64] = [:]
+    /// At which number each log ends that another goes on after.
+    private var ends: [LogID: Int64] = [:]
     private var members: Set<DID> = []
     private var cuts: [DID: Int64] = [:]
 
@@ -102,10 +104,21 @@ public struct Membership: Sendable {
 
     // MARK: - Acts
 
-    /// `log` goes on where `cut` closed the log before it.
-    public mutating func goOn(_ log: LogID, after cut: Cut) {
-        offsets[log] = (offsets[cut.log] ?? 0) + cut.sequence
-        if !expels.isEmpty { recount() }
+    /// `log` goes on where `cut` closed the log before it. Those whose standing is another now.
+    @discardableResult
+    public mutating func goOn(_ log: LogID, after cut: Cut) -> Set<DID> {
+        let end = (offsets[cut.log] ?? 0) + cut.sequence
+        offsets[log] = end
+        ends[cut.log] = min(ends[cut.log] ?? end, end)
+        guard !expels.isEmpty else { return [] }
+        let before = self
+        recount()
+        return changed(since: before, Set(expels.keys))
+    }
+
+    /// Whether somebody who may says where `log` of `did` ends.
+    public func isNamed(_ log: LogID, of did: DID) -> Bool {
+        expels[did]?.values.contains { $0.contains { $0.log == log } } ?? false
     }
 
     /// Takes an `admit` or `expel`; other entries say nothing here. Those whose standing is another now.
@@ -130,10 +143,14 @@ public struct Membership: Sendable {
             expels[expel.member, default: [:]][author, default: []]
                 .append((expel.log, expel.sequence))
             recount()
-            let all = before.members.symmetricDifference(members).union([expel.member])
-            return all.filter { before.standing(of: $0) != standing(of: $0) }
+            return changed(since: before, [expel.member])
         default: return []
         }
+    }
+
+    private func changed(since before: Membership, _ people: Set<DID>) -> Set<DID> {
+        let all = before.members.symmetricDifference(members).union(people)
+        return all.filter { before.standing(of: $0) != standing(of: $0) }
     }
 
     private func counts(_ act: Act, by author: DID) -> Bool {
@@ -168,9 +185,15 @@ public struct Membership: Sendable {
         spread(from: rules.stewards)
     }
 
+    /// Whoever is expelled could else make his log part below, cut it there and say as much again in the log
+    /// that goes on.
     private func last(of member: DID, _ cut: (log: LogID, sequence: Int64)) -> Int64 {
-        if cut.log == .publicLog(author: member, alliance: topic) { return cut.sequence }
-        // A log that is not known here: what is known stands below it.
-        return offsets[cut.log].map { $0 + cut.sequence } ?? .max
+        let first = LogID.publicLog(author: member, alliance: topic)
+        guard cut.log == first || offsets[cut.log] != nil else {
+            // A log that is not known here. It came after the first, and another that did is not it.
+            return ends[first] ?? .max
+        }
+        let (last, isOver) = (offsets[cut.log] ?? 0).addingReportingOverflow(cut.sequence)
+        return min(isOver ? .max : last, ends[cut.log] ?? .max)
     }
 }

@@ -89,6 +89,10 @@ public struct Letter: Hashable, Sendable {
     public let expires: Instant
     public let size: Int
 
+    /// What it takes of a mailbox, where places are as few as bytes.
+    var weight: Int { max(size, Self.leastWeight) }
+    static let leastWeight = HubLimit.bytesPerMailbox / HubLimit.lettersPerMailbox
+
     public init(
         number: UInt64, recipient: DID, sender: DID, tag: Hash32, expires: Instant, size: Int
     ) {

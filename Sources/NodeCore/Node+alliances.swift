@@ -121,7 +121,11 @@ extension Node {
         }
         var log = start.log
         var below: Int64 = 0
-        if let cut = lawfulCut(first) { (log, below) = (cut.log, cut.sequence) }
+        if let cut = lawfulCut(first) {
+            // An expulsion that names it stands below it, and tells where it ends once it is here.
+            if membership.isNamed(start.log, of: author) { return entries }
+            (log, below) = (cut.log, cut.sequence)
+        }
         let base = base(of: log)
         guard isPublic(base, of: author, topic) else { return entries }
         let standing = entries.prefix { entry in

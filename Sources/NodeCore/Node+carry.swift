@@ -31,7 +31,8 @@ public struct Cargo: Hashable, Comparable, Sendable {
 }
 
 extension Node {
-    /// All that may be carried: logs of our alliances and contracts, and what waits for its recipients. With
+    /// All that may be carried: logs of our alliances, and of contracts that we are named in or witness, and what
+    /// waits for its recipients. With
     /// `people`, only what is theirs: alliances that they take part in, contracts that name them, their mail.
     public func cargo(for people: Set<DID>) -> [Cargo] {
         func isWanted(_ some: [DID]) -> Bool {
@@ -51,12 +52,15 @@ extension Node {
                 all.append(Cargo(rank: isOpen ? 1 : 2, content: .log(log)))
             }
         }
-        for held in contracts.values {
-            let named = held.participants + held.witnesses
-            guard isWanted(named) else { continue }
+        let bound =
+            contracts.values.map { ($0.key.topic, $0.named) }
+            + witnessing.values.map {
+                ($0.topic, $0.terms.participants + $0.terms.witnesses.identities)
+            }
+        for (topic, named) in bound where isWanted(named) {
             keys.formUnion(named)
-            forked.formUnion(forks(in: held.key.topic).map(\.log))
-            for log in logsOfTopic[held.key.topic] ?? [] {
+            forked.formUnion(forks(in: topic).map(\.log))
+            for log in logsOfTopic[topic] ?? [] {
                 all.append(Cargo(rank: 4, content: .log(log)))
             }
         }
@@ -85,7 +89,7 @@ extension Node {
         guard let item = outbox[key], let recipient = keyLogs.inForce(key.recipient)?.key else {
             return nil
         }
-        return (letterhead(item), sealed(item), recipient)
+        return (letterhead(item, sealedTo: recipient), sealed(item), recipient)
     }
 
     /// One frame of a file: a run of entries, or a letter. What is not ours is passed over; what is wrong is

@@ -40,6 +40,9 @@ extension Node {
             contracts[id]?.unfolded.append(entry)
             return
         }
+        if planted(.openingPassedOver), before == 0, contracts[id]?.fold?.arbiter == own.did {
+            return
+        }
         var events: [TransferEvent] = []
         if let drafted, drafted.contract == id {
             let words = try? contracts[id]?.fold?.words(

@@ -41,7 +41,9 @@ extension Node {
         successors[cut.log] = place.log
         baseOf[place.log] = base
         if let topic = entry.header.topic, isPublic(base, of: entry.header.author, topic) {
-            memberships[topic]?.goOn(place.log, after: cut)
+            let people = memberships[topic]?.goOn(place.log, after: cut) ?? []
+            // What was read of it, or of those whom it let in, may count no more, or count now.
+            if !people.isEmpty, !isRestoring { readAnew() }
         }
         guard lines[base] != nil else { return }
         lines[base]?.part(at: cut.sequence + 1, in: cut.log)

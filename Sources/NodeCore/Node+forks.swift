@@ -227,6 +227,7 @@ extension Node {
     private mutating func note(_ proof: ForkProof) {
         let known = forkedAt[proof.log] ?? .max
         forkedAt[proof.log] = min(known, proof.sequence)
+        if planted(.proofUnkept) { return }
         if (proofs[proof.log]?.sequence ?? .max) > proof.sequence { proofs[proof.log] = proof }
     }
 

@@ -9,7 +9,8 @@ internal import Replication
 // of topics that it was given; it has no contract key and reads nothing of either.
 
 /// What a hub keeps at most. A mailbox is 4 MiB, of which one sender takes a quarter; contract logs of one
-/// member's topics 64 MiB. Beyond: a refusal, and the sender keeps its statement.
+/// member's topics 64 MiB, of which one topic takes a quarter: whoever shares it writes there what he likes.
+/// Beyond: a refusal, and the sender keeps its statement.
 enum HubLimit {
     static let members = 10_000
     /// How long one has to be away before his place may go to somebody else.
@@ -22,6 +23,7 @@ enum HubLimit {
     static let bytesPerSender = 1024 * 1024
     static let logsPerTopic = 64
     static let logBytesPerMember = 64 * 1024 * 1024
+    static let logBytesPerTopic = logBytesPerMember / 4
     /// Letters are over at whole days: what is inside may name its deadline as its own end.
     static let dayMilliseconds: Int64 = 86_400_000
     /// As long as any statement is offered.
@@ -113,10 +115,11 @@ extension Node {
     }
 
     /// Once for each connection to a hub, and again over the next: it may have lost it. What it turned away
-    /// is offered again after a pause: the recipient may have come to it since, or its mailbox be emptier.
+    /// is offered again after a pause: the recipient may have come to it since, or its mailbox be emptier. Once
+    /// the recipient has another key it is another letter: nobody opens the one before any more.
     mutating func deposit(_ item: OutboxItem) {
         guard let key = keyLogs.inForce(item.recipient)?.key, now <= item.expires else { return }
-        let head = letterhead(item)
+        let head = letterhead(item, sealedTo: key)
         for id in ourHubs where connections[id]?.did != item.recipient {
             var deposit = connections[id]?.deposits[head.tag] ?? Deposit(key: item.key)
             guard deposit.isDue(at: now), mayHand(item, to: id) else { continue }
@@ -126,20 +129,20 @@ extension Node {
         }
     }
 
-    func letterhead(_ item: OutboxItem) -> Letterhead {
+    func letterhead(_ item: OutboxItem, sealedTo key: PublicKey) -> Letterhead {
         let rest = item.expires.milliseconds % HubLimit.dayMilliseconds
         return Letterhead(
             recipient: item.recipient,
             tag: SHA256.hash(
-                tag: "talea.letter.v1", item.statement.id.bytes, item.recipient.bytes),
+                tag: "talea.letter.v2", item.statement.id.bytes, item.recipient.bytes, key.bytes),
             expires: min(
                 item.expires.advanced(by: rest == 0 ? 0 : HubLimit.dayMilliseconds - rest),
                 now.advanced(by: HubLimit.lifeMilliseconds)))
     }
 
-    /// Whatever is inside came from anyone: junk is thrown away, and says nothing against the hub.
+    /// Whatever is inside came from anyone: junk is thrown away, and says nothing against the hub. A hub that
+    /// we left may have kept something before, and whoever left it there believes that it reaches us.
     private mutating func open(letter number: UInt64, _ bytes: [UInt8], from id: PeerID) {
-        guard connections[id]?.isOurHub == true else { return }
         var isKept = true
         if let plain = own.key.open(bytes), let sealed = try? Sealed(strict: plain) {
             // What still waits for a key or a contract is in memory alone, or found no room there.
@@ -234,10 +237,23 @@ extension Node {
             letters.count < count
                 && letters.reduce(sealed.count) { $0 + $1.size } <= bytes
         }
-        guard
-            fits(box, count: HubLimit.lettersPerMailbox, bytes: HubLimit.bytesPerMailbox),
-            fits(theirs, count: HubLimit.lettersPerSender, bytes: HubLimit.bytesPerSender)
+        guard fits(theirs, count: HubLimit.lettersPerSender, bytes: HubLimit.bytesPerSender)
         else { return .full }
+        // Names cost nothing: what those left who are known by theirs gives way to no crowd of others.
+        let mayPush = isVouchedFor(sender)
+        var weights = box.reduce(into: [DID: Int]()) { $0[$1.sender, default: 0] += $1.weight }
+            .filter { mayPush || !isVouchedFor($0.key) }
+        let own = weights[sender, default: 0] + max(sealed.count, Letter.leastWeight)
+        var (left, gone) = (box, [Letter]())
+        while !fits(left, count: HubLimit.lettersPerMailbox, bytes: HubLimit.bytesPerMailbox) {
+            guard let most = weights.max(by: { ($0.value, $0.key) < ($1.value, $1.key) }),
+                most.value > own, let last = left.lastIndex(where: { $0.sender == most.key })
+            else { return .full }
+            let letter = left.remove(at: last)
+            weights[most.key] = most.value - letter.weight
+            gone.append(letter)
+        }
+        for letter in gone { giveBack(letter) }
         lastLetter += 1
         let letter = Letter(
             number: lastLetter, recipient: recipient, sender: sender, tag: tag, expires: expires,
@@ -247,8 +263,23 @@ extension Node {
         return .kept
     }
 
+    /// Whoever left most in a full mailbox makes room, its newest first, and keeps what it left in its outbox:
+    /// it is told, and brings it again after a pause.
+    private mutating func giveBack(_ letter: Letter) {
+        mailboxes[letter.recipient]?.removeAll { $0.number == letter.number }
+        changes.append(.letterGone(letter.number))
+        // Nobody answers one that was on its way and not read yet.
+        for id in connections.keys where connections[id]?.did == letter.recipient {
+            connections[id]?.lettersInFlight[letter.number] = nil
+        }
+        if let peer = connection(to: letter.sender) {
+            let full = Message.mail(.deposited(tag: letter.tag, .full))
+            directives.append(.send(peer, full.frame))
+        }
+    }
+
     /// As many as may be on their way; the next follow as these are collected.
-    private mutating func sendLetters(_ id: PeerID) {
+    mutating func sendLetters(_ id: PeerID) {
         guard let connection = connections[id], connection.stands,
             entrusted[connection.did] != nil
         else { return }
@@ -325,10 +356,11 @@ extension Node {
         return logs.contains(log) || logs.count < HubLimit.logsPerTopic
     }
 
-    /// Whether `entries` would pass the share of every member that wants their topic kept.
+    /// Whether `entries` would pass the share of their topic, or of every member that wants it kept.
     func isFull(_ topic: TopicID?, _ entries: [Entry]) -> Bool {
         guard let topic, let kept = keptTopics[topic], !takesPart(in: topic) else { return false }
         let more = entries.reduce(0) { $0 + $1.wire.count }
+        if kept.bytes + more > HubLimit.logBytesPerTopic { return true }
         return kept.members.allSatisfy { member in
             (entrusted[member] ?? []).reduce(more) { $0 + (keptTopics[$1]?.bytes ?? 0) }
                 > HubLimit.logBytesPerMember

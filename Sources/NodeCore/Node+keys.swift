@@ -66,10 +66,11 @@ extension Node {
     }
 
     /// Acceptances that may still be on their way are said under the new key: whoever hears of the change first
-    /// takes none under the old one, and nobody accepts one thing twice. So is what we know of clocks that run.
+    /// takes none under the old one, and nobody accepts one thing twice. So are refusals, and what we know of
+    /// clocks that run.
     private mutating func acceptAnew() {
         let waiting = outbox.values.filter {
-            [.acceptance, .acknowledgement].contains($0.statement.kind)
+            [.acceptance, .refusal, .acknowledgement].contains($0.statement.kind)
                 && isOutOfForce($0.statement)
         }.sorted { $0.key < $1.key }
         var said: [EntryID: ValidEntry] = [:]
@@ -85,7 +86,7 @@ extension Node {
                 changes.append(.statement(fresh, contract: contract))
                 statementsSeen.insert(fresh.id)
                 if let contract {
-                    if kind == .acceptance {
+                    if kind != .acknowledgement {
                         contracts[contract]?.statementCounts[own.did, default: 0] += 1
                     }
                     keep(fresh.entry, contract: contract, key: nil)

@@ -167,6 +167,7 @@ extension Node {
         guard isNews else { return }
         link(id)
         ask(id)
+        remindOfDuty(id)
     }
 
     /// One input to one session, and what it orders. The session is moved out, so that nothing of it is
@@ -273,6 +274,8 @@ extension Node {
         if standing.contains(.hub) {
             directives.append(.send(id, Message.mail(.serving).frame))
         }
+        // Whoever left this hub says nothing to it; what was kept for him before is his all the same.
+        sendLetters(id)
     }
 
     /// The newest of several: an older one may be over, and nobody noticed yet.

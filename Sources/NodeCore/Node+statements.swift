@@ -187,8 +187,11 @@ extension Node {
     mutating func retryStatements() {
         let all = waitingStatements
         waitingStatements = []
+        // What a witness is told again, whose home was lost, is over for everybody else.
         for one in all
-        where now <= one.sealed.statement.header.statement?.expires ?? .earliest {
+        where one.sealed.witnessTerms != nil
+            || now <= one.sealed.statement.header.statement?.expires ?? .earliest
+        {
             if isReady(one.sealed.statement) {
                 receive(one.sealed, from: one.bearer)
             } else {
@@ -246,9 +249,10 @@ extension Node {
         guard let valid = try? ValidEntry(entry, byCheckedKey: key, checker: checker) else {
             return
         }
-        // Whoever still signs so after the change may have stolen the key. A request is answered.
-        if isOutOfForce(entry), entry.kind == .proposal || entry.kind == .acceptance,
-            !planted(.oldKeyTaken)
+        // Whoever still signs so after the change may have stolen the key. A request is answered; what its
+        // author meant before the change is said again under the new key.
+        if isOutOfForce(entry), !planted(.oldKeyTaken),
+            [.proposal, .acceptance, .refusal, .acknowledgement].contains(entry.kind)
         {
             return
         }
@@ -431,8 +435,11 @@ extension Node {
                 held.requests[body.statement].map({ Act($0.act).without }) != author
             {
                 let act = held.requests.removeValue(forKey: body.statement)?.act
-                held.refused.append(
-                    .init(request: body.statement, act: act, code: body.code, text: body.text))
+                // Said again after a change of key it is the same no.
+                if !held.refused.contains(where: { $0.request == body.statement }) {
+                    held.refused.append(
+                        .init(request: body.statement, act: act, code: body.code, text: body.text))
+                }
             }
             settle(OutboxKey(statement: body.statement, recipient: author))
         case .acknowledgement:

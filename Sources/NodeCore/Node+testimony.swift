@@ -4,6 +4,7 @@ internal import Contracts
 internal import Entries
 public import Identity
 internal import Logs
+internal import Replication
 
 // This node as a participant: what its witnesses say, what it asks of them, and the arbiter's takeover.
 
@@ -176,15 +177,15 @@ extension Node {
                 deadline: closing.deadline),
             about: held, to: held.witnesses,
             expires: now.advanced(by: statementLifeMilliseconds))
-        for witness in held.witnesses { remind(witness, of: held) }
+        for witness in held.witnesses { remind(witness, of: held, isAll: true) }
     }
 
     /// Says again what a witness may have receipted and then lost with its disk: until it holds all of that
     /// it closes nothing.
-    private mutating func remind(_ witness: DID, of held: HeldContract) {
+    private mutating func remind(_ witness: DID, of held: HeldContract, isAll: Bool = false) {
         guard let peer = connection(to: witness) else { return }
-        let all = held.acceptances.values + held.requests.values.map(\.entry)
-        for statement in all.sorted(by: { $0.id < $1.id }) {
+        let asked = isAll ? Array(held.requestsSeen.values) : held.requests.values.map(\.entry)
+        for statement in (held.acceptances.values + asked).sorted(by: { $0.id < $1.id }) {
             hand(
                 OutboxItem(
                     statement: statement, recipient: witness, contractKey: nil, expires: .latest),
@@ -199,6 +200,22 @@ extension Node {
                 continue
             }
             remind(did, of: held)
+        }
+    }
+
+    /// A witness that takes no part in what it took upon itself has lost its home: it is told again what that is.
+    mutating func remindOfDuty(_ peer: PeerID) {
+        guard let connection = connections[peer], connection.stands else { return }
+        for id in contracts.awake.sorted() {
+            guard let held = contracts[id], held.isWitnessed,
+                held.witnesses.contains(connection.did),
+                !connection.session.shared.contains(held.key.topic)
+            else { continue }
+            hand(
+                OutboxItem(
+                    statement: held.proposalEntry, recipient: connection.did, contractKey: nil,
+                    expires: .latest), to: peer)
+            remind(connection.did, of: held, isAll: true)
         }
     }
 

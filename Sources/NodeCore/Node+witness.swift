@@ -28,6 +28,10 @@ extension Node {
         changes.append(.witnessTerms(terms.log, kept))
         statementsSeen.insert(proposal.id)
         keepWitnessTerms(kept)
+        // So late it is told again: what this node wrote about it before its home was lost, others hold.
+        if now > proposal.header.statement?.expires ?? now {
+            recovery.unsure.insert(.witness(of: terms.log, author: own.did))
+        }
         acknowledge(proposal, to: proposal.header.author)
         topicsChanged()
         if standing.contains(.witness) { try? acceptDuty(terms.log) }
@@ -201,6 +205,8 @@ extension Node {
         guard let duty = witnessing[log], let place = entry.header.log else { return }
         if place.log == ownLog(of: duty) {
             witnessing[log]?.said.fold(entry)
+            // Where a lost home took the word that it did.
+            witnessing[log]?.isAccepted = true
         } else if place.log == duty.takeoverLog, place.sequence == 1, entry.kind == .claim {
             witnessing[log]?.claim = entry
         }

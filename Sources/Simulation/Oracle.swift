@@ -235,7 +235,7 @@ extension World {
         guard oracle.honest.contains(author) else { return }
         if author == machines[index].did {
             oracle.signed.insert(valid.id)
-        } else if [.proposal, .acceptance].contains(valid.entry.kind),
+        } else if [.proposal, .acceptance, .refusal, .acknowledgement].contains(valid.entry.kind),
             isKeyReplaced(valid.entry, at: index), !machines[index].isOld
         {
             // An old copy takes back from its own snapshot what it took once.

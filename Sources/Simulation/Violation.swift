@@ -13,6 +13,8 @@ public enum Check: String, CaseIterable, Sendable, Hashable {
     case altered
     /// S5: a fork is shown only of someone who forked.
     case forkOfHonest = "fork-of-honest"
+    /// S5: of whoever forked there is proof that a stranger can check.
+    case unproven
     /// S1: a line gives away no more than was declared.
     case overGranted = "over-granted"
     /// S1: valid lines of one issuer do not overlap.

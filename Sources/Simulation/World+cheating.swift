@@ -104,11 +104,20 @@ extension World {
             let stolen = machines[victim].stolen
         else { return }
         var entry: Entry?
-        if let fold = held.fold, fold.isSequenced {
+        if let fold = held.fold, fold.isSequenced, let head = fold.head.id,
+            fold.head.sequence % 4 == 3
+        {
+            let knows = Acknowledgement(salt: malice.hash(), entry: head, purpose: .delivered)
+            entry = statement(knows, about: held, by: index, under: stolen)
+        } else if let fold = held.fold, fold.isSequenced {
             let choices = fold.state.choices(
                 for: stolen.did, at: clock(index), includeDefaults: true)
             guard let act = malice.pick(choices.filter(\.arguments.isEmpty))?.act else { return }
             entry = request(act, held, fold, by: index, under: stolen)
+        } else if held.id.bytes[0] % 2 == 0 {
+            let no = Refusal(
+                salt: malice.hash(), statement: held.proposalEntry.id, code: .declined)
+            entry = statement(no, about: held, by: index, under: stolen)
         } else {
             let acceptance = Acceptance(
                 salt: malice.hash(), statement: held.proposalEntry.id,

@@ -148,6 +148,7 @@ extension World {
             }
         }
         compareContracts(core)
+        checkProofs(core)
     }
 
     private func compareContracts(_ core: [Int]) {
@@ -169,6 +170,35 @@ extension World {
                     }
                 } else {
                     known[id] = (index, text)
+                }
+            }
+        }
+        // Who signed what was opened knows that it was.
+        for (id, _) in known.sorted(by: { $0.key < $1.key }) {
+            for index in core where oracle.participants[id]?.contains(machines[index].did) == true {
+                if machines[index].node?.contracts[id]?.fold?.isSequenced == true { continue }
+                fail(.diverged, index, "\(id.short) is not opened")
+            }
+        }
+    }
+
+    /// Whoever knows that a log parts can show it to a stranger.
+    private func checkProofs(_ core: [Int]) {
+        for (index, stranger) in zip(core, core.dropFirst() + core.prefix(1)) {
+            guard let node = machines[index].node, let other = machines[stranger].node else {
+                continue
+            }
+            // A `continue` beside what somebody relied on has no proof that travels.
+            for (log, _, sequence) in node.forks
+            where node.chains.chain(log)?.keys.count ?? 1 == 1 {
+                guard
+                    case .proof(let wire)? = try? node.proof(carried: log).first.map(Message.init),
+                    let proof = try? ForkProof(strict: wire), proof.log == log,
+                    proof.sequence == sequence,
+                    (try? proof.check(keys: other.keyLogs, checker: SignatureChecker())) != nil
+                else {
+                    fail(.unproven, index, log.short, found: sequence)
+                    continue
                 }
             }
         }

@@ -263,6 +263,7 @@ extension Check {
         case .forged: Localized(en: "in an honest name, never signed by it", zh: "冒名条目被接受")
         case .altered: Localized(en: "kept otherwise than signed", zh: "保存内容与签名不符")
         case .forkOfHonest: Localized(en: "a fork shown of an honest node", zh: "诚实节点被指分叉")
+        case .unproven: Localized(en: "a fork that nobody can be shown", zh: "分叉无可出示的证明")
         case .overGranted: Localized(en: "a line does not add up", zh: "产能线不平")
         case .overlap: Localized(en: "own lines overlap", zh: "自有产能线重叠")
         case .oversold: Localized(en: "contracts hold more than was granted", zh: "合同占用超过授予")

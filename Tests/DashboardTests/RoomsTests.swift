@@ -75,6 +75,40 @@ import Testing
         #expect(calendar.contains(">1.9k</text>"))
     }
 
+    @Test(.enabled(if: shipped("capacity-option") != nil))
+    func `a price is sought as it is written, in whichever currency`() async throws {
+        let file = try #require(shipped("capacity-option"))
+        let world = try World(["alice", "bob"], templates: [file])
+        for (number, currency, strike) in [
+            (1, "CNY", "50.00"), (2, "JPY", "5000"), (3, "KWD", "5.000"),
+        ] {
+            let line = try await ask(
+                world, "alice", "line declare",
+                [
+                    "resource": ["print/number\(number)"], "start": ["2026-12-07T00:00+08:00"],
+                    "end": ["2026-12-14T00:00+08:00"], "total": ["100"],
+                ]
+            ).get()
+            _ = try await ask(
+                world, "alice", "offer publish",
+                [
+                    "template": ["capacity-option"], "line": [line["id"]?.string ?? ""],
+                    "max-units": ["100"], "lot": ["10"], "until": ["+3d"],
+                    "currency": [currency], "premium": ["0"], "strike": [strike],
+                    "remedy": [strike], "expiry": ["+60d"], "deliver-by": ["+70d"],
+                ]
+            ).get()
+        }
+        for (most, found) in [(nil, 3), (60_00, 2), (10_00, 1), (4_00, 0)] as [(Int64?, Int)] {
+            let rows = try await world.read("alice") { node in
+                var filter = Rooms.MarketFilter()
+                filter.most = most
+                return Rooms(node, .en, now: World.clock).market(filter)["rows"]?.array ?? []
+            }
+            #expect(rows.count == found, "\(most.map(String.init) ?? "any")")
+        }
+    }
+
     @Test func `what does not fit a cell is written short and never as more than there is`() {
         let cases: [(Int64, String)] = [
             (0, "0"), (999, "999"), (1_000, "1k"), (1_999, "1.9k"), (9_999, "9.9k"),

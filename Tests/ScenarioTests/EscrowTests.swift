@@ -2,6 +2,7 @@ import Capacity
 import Contracts
 import Entries
 import Identity
+import Logs
 import Ledger
 import NodeCore
 import Simulation
@@ -9,7 +10,8 @@ import Testing
 
 /// Whose deposit a payout is made of, where several deposited with one custodian.
 @Suite struct EscrowTests {
-    @Test func `who is silent has its own deposit back, whatever others were delivered`() throws {
+    /// Both paid in, lead first; what member ordered was delivered and paid out of the deposits.
+    private static func delivered() throws -> (Market, ContractID) {
         var market = try Market(
             "lead", "member", "maker", "keeper", "judge", only: "joint-purchase")
         let line = try market.declare("maker", "sticker/set", 100)
@@ -33,6 +35,26 @@ import Testing
         try market.act("maker", id, "deliver", record: 3, ["evidence": StoryTests.evidence])
         try market.act("member", id, "accept", record: 3)
         try market.pay("keeper", "maker", id, record: 3)
+        return (market, id)
+    }
+
+    @Test func `whose deposit is left stands in the books as in the contract`() throws {
+        let (market, id) = try Self.delivered()
+        for name in ["lead", "member", "keeper"] {
+            let deposits = try market.state(name, id).deposits
+            #expect(deposits.map(\.depositor) == [market.did("lead")], "\(name)")
+            let escrow = market.network[name].ledger.positions(of: market.did("keeper"))
+                .filter { $0.kind == .escrow }
+            #expect(escrow.map(\.amount).reduce(0, +).magnitude == 40_000, "\(name)")
+            // A row does not say what it is for, so the oldest deposit goes first there.
+            withKnownIssue {
+                #expect(escrow.map(\.counterparty) == [market.did("lead")], "\(name)")
+            }
+        }
+    }
+
+    @Test func `who is silent has its own deposit back, whatever others were delivered`() throws {
+        var (market, id) = try Self.delivered()
         // The lead, who sequences, deposited first, and is gone; what it was to have is never delivered.
         market.network.stop("lead")
         WitnessTests.pass(&market, days: 90)

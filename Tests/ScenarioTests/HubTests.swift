@@ -234,7 +234,7 @@ import Testing
     // MARK: - Hostile guests
 
     /// What the hub answered to deposits of `name`.
-    private static func outcomes(_ market: Market, to name: String) -> [Mail.Outcome] {
+    static func outcomes(_ market: Market, to name: String) -> [Mail.Outcome] {
         market.network.recorded.compactMap { flight in
             guard flight.from == "relay", flight.to == name,
                 case .mail(.deposited(_, let outcome)) = try? Message(flight.frame)
@@ -243,7 +243,7 @@ import Testing
         }
     }
 
-    private static func deposit(
+    static func deposit(
         _ market: inout Market, from name: String, to recipient: DID, number: Int, bytes: Int = 100,
         expires: Instant? = nil
     ) {

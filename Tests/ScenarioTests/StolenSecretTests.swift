@@ -137,4 +137,83 @@ import Testing
         #expect(market.network["bob"].contracts.isEmpty)
         #expect(market.network["alice"].lines[log]?.line.remaining == 300)
     }
+
+    // MARK: - Statements
+
+    @Test func `a no that a thief of the key says after the change declines nothing`() throws {
+        var market = try Market("alice", "bob", "judge", only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let draft = try HubTests.draft(market, line)
+        let id = try market.network.command("alice") { try $0.propose(draft) }
+        market.settle()
+        let held = try market.held("bob", id)
+        let no = try market.statement(
+            by: "bob",
+            Refusal(salt: market.salt, statement: held.proposalEntry.id, code: .declined),
+            about: held)
+        try Self.rotate(&market, "bob")
+        for name in ["alice", "judge"] {
+            market.network.inject(no, from: name == "judge" ? "alice" : "judge", to: name)
+        }
+        market.settle()
+        for name in ["bob", "judge"] {
+            try market.network.command(name) { try $0.accept(id) }
+            market.settle()
+        }
+        for name in market.names {
+            #expect(try market.held(name, id).grade == .sequenced, "\(name)")
+        }
+    }
+
+    @Test func `a no that was said before the change counts after it`() throws {
+        var market = try Market("alice", "bob", "judge", only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let draft = try HubTests.draft(market, line)
+        let id = try market.network.command("alice") { try $0.propose(draft) }
+        market.settle()
+        for name in ["alice", "judge"] { market.network.disconnect("bob", name) }
+        try market.network.command("bob") { try $0.decline(id) }
+        try Self.rotate(&market, "bob")
+        // The change is known before the word comes.
+        market.network.connect("bob", "judge")
+        market.network.connect("bob", "alice")
+        market.settle()
+        for name in market.names {
+            #expect(try market.held(name, id).outcome == .declined, "\(name)")
+            #expect(market.network[name].undelivered.isEmpty, "\(name)")
+        }
+    }
+
+    /// Without witnesses silence counts against alice once she said that she knows of the step. She did not, for she
+    /// was away; her key was stolen meanwhile, and she changed it.
+    @Test func `a thief of the key says for nobody that he knows of a step`() throws {
+        var (story, record) = try ClockTests.delivered(heard: false)
+        let step = try #require(try story.market.held("bob", story.parent).fold?.head.id)
+        let held = try story.market.held("bob", story.parent)
+        let stolen = try story.market.statement(
+            by: "alice", Acknowledgement(salt: story.market.salt, entry: step, purpose: .delivered),
+            about: held)
+        story.market.network.start("alice")
+        story.market.network.connect("alice", "judge")
+        story.market.settle()
+        story.market.network.pass(milliseconds: 10_000)
+        story.market.network.tick()
+        story.market.settle()
+        try Self.rotate(&story.market, "alice")
+        #expect(
+            story.market.network["bob"].keyLogs.entries(of: story.market.did("alice")).count == 2)
+        story.market.network.inject(stolen, from: "carol", to: "bob")
+        story.market.settle()
+        #expect {
+            try story.market.act("bob", story.parent, "accept_silent", record: record)
+        } throws: { error in
+            guard case NodeRefusal.fold(.clockUnacknowledged) = error else { return false }
+            return true
+        }
+        for name in ["bob", "judge"] {
+            #expect(
+                try story.market.state(name, story.parent).record(record)?.state == "stated",
+                "\(name)")
+        }
+    }
 }

@@ -26,8 +26,8 @@ extension Node {
             guard let did = connections[id]?.did else { return false }
             return keepsakesSent[did] == nil && contracts.isPartner(did)
         }
-        let pause = keepsakeMade...keepsakeMade.advanced(by: keepsakeEveryMilliseconds)
-        guard !waited.isEmpty, isWanted || !pause.contains(now) else { return }
+        let isPausing = keepsakeMade.isRecent(at: now, keepsakeEveryMilliseconds)
+        guard !waited.isEmpty, isWanted || !isPausing else { return }
         var current = keepsakeNow ?? KeepsakeNow(partners: partners)
         defer { keepsakeNow = current }
         func lacksIt(_ id: PeerID) -> Bool {
@@ -57,9 +57,8 @@ extension Node {
     /// Whether a connection was not sent one within the last minute.
     private func hasWaited(_ id: PeerID) -> Bool {
         guard let connection = connections[id], connection.stands else { return false }
-        return keepsakesSent[connection.did].map {
-            $0.at.advanced(by: keepsakeEveryMilliseconds) <= now
-        } ?? true
+        return keepsakesSent[connection.did]
+            .map { !$0.at.isRecent(at: now, keepsakeEveryMilliseconds) } ?? true
     }
 
     /// Everyone named in a contract that is not over.
@@ -205,9 +204,8 @@ extension Node {
     mutating func keep(sealed: [UInt8], from id: PeerID) {
         guard let did = connections[id]?.did, connections[id]?.isProven == true,
             contracts.values.contains(where: { $0.participants.contains(did) }),
-            keepsakesTaken[did].map({
-                $0.advanced(by: keepsakeTakenEveryMilliseconds) <= now
-            }) ?? true
+            keepsakesTaken[did].map({ !$0.isRecent(at: now, keepsakeTakenEveryMilliseconds) })
+                ?? true
         else { return }
         keepsakesTaken[did] = now
         changes.append(.keepsake(of: did, sealed))

@@ -130,6 +130,8 @@ public struct Node: Sendable {
     var directives: [Directive] = []
     var dice = Dice(seed: .zero)
     public internal(set) var now: Instant = .earliest
+    /// By the clock of the last tick.
+    var ticked: Instant = .earliest
 
     struct PendingTransfer: Sendable {
         let parent: ContractID
@@ -256,19 +258,17 @@ public struct Node: Sendable {
         for id in connections.keys.sorted() {
             converse(id) { $0.tick(now: moment, $1) }
         }
-        for (key, _) in sorted(outbox.filter { $0.value.expires < now }) { settle(key) }
         pushLate()
+        noteJump()
+        dropWhatIsOver()
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()
         for id in connections.keys { connections[id]?.handedBytes = 0 }
         offerOutbox()
         goOnFetching()
-        dropOldLetters()
         noteServing()
         settleRecovery()
-        market.drop(before: now)
-        wanted.drop(before: now)
         contracts.wake(at: now)
         let awake = contracts.awake.sorted()
         // What ended and gave its units back moves only when somebody asks.
@@ -286,6 +286,15 @@ public struct Node: Sendable {
         lookAround()
         dialOthers()
         readAnewIfOwed()
+    }
+
+    /// A clock that is wrong for a moment, as at many a start, must not cost anybody a word.
+    private mutating func dropWhatIsOver() {
+        guard isTimeKnown else { return }
+        for (key, _) in sorted(outbox.filter { $0.value.expires < now }) { settle(key) }
+        dropOldLetters()
+        market.drop(before: now)
+        wanted.drop(before: now)
     }
 
     /// Takes a template file that came to this home.

@@ -299,7 +299,8 @@ extension Node {
         let sure = unsure.filter { !waits($0) }
         for log in sure { trust(log) }
         confirmMark()
-        if recovery.reason != nil, !recovery.marksWrongly,
+        // Whoever has not answered by then may hold what is not here as well as before.
+        if recovery.reason != nil, !recovery.marksWrongly, unsureLogs.isEmpty, isTimeKnown,
             recovery.since.advanced(by: recoveryMilliseconds) < now
         {
             recovery.reason = nil

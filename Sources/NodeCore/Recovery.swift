@@ -4,7 +4,7 @@ public import Identity
 /// What is known of our own logs since the start: whether this home holds the newest of each.
 ///
 ///     start ──▶ unsure ──one answer──▶ sure                         every start
-///     old copy noticed ──▶ recovering ──all answers──▶ whole         until 30 days are over
+///     old copy noticed ──▶ recovering ──all answers──▶ whole         until all are, and 30 days are over
 ///
 /// A log is signed in only while it is neither unsure nor recovering. The owner may take the risk instead.
 public struct Recovery: Hashable, Sendable {

@@ -91,6 +91,8 @@ let patienceMilliseconds: Int64 = 10_000
 let claimMilliseconds: Int64 = 300_000
 /// The same for whoever said so and went.
 let claimOfGoneMilliseconds: Int64 = 86_400_000
+/// How many people's answers are remembered before those count whom this node knows alone.
+let answersMax = 1_024
 /// How long an old copy waits for members that no contract it knows binds to it: a day, in which most
 /// nodes are on once.
 let memberPatienceMilliseconds: Int64 = 86_400_000

@@ -229,6 +229,13 @@ extension Node {
                     return
                 case .supersedes(let valid):
                     guard let from = valid.first?.header.log?.sequence else { return }
+                    // Another home of ours went on under a newer key. What we signed stays what we signed.
+                    if author == own.did, let mine = chains.chain(place.log)?.id(at: from) {
+                        let fork = Chains.Fork(sequence: from, held: mine, rival: valid[0].id)
+                        found(fork, valid, in: place.log, from: peer)
+                        connections[peer]?.session.gaveUp(on: place.log)
+                        return
+                    }
                     changes.append(.superseded(place.log, from: from))
                     for entry in valid { changes.append(.entry(entry, own: false)) }
                     directives.append(.reload)

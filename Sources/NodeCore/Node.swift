@@ -230,6 +230,7 @@ public struct Node: Sendable {
         topicList = listTopics()
         tellAll()
         beginUnsure(snapshot)
+        checkOwnKey()
         contracts.settle(ledger)
     }
 

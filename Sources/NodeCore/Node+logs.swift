@@ -159,7 +159,7 @@ extension Node {
                     || log == .contract(duty.terms.contract, author: author, epoch: 1)
                     || log == .witness(of: called, author: author))
         }
-        if let topic, keptTopics[topic] != nil { return mayKeep(log, in: topic) }
+        if let topic, keptTopics[topic] != nil { return mayKeep(log, of: author, in: topic) }
         guard let topic, isAlliance(topic) else { return false }
         if log == .publicLog(author: author, alliance: topic) { return true }
         // A line opened in two alliances has one log, and that is in the first.

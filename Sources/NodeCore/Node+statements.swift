@@ -113,7 +113,7 @@ extension Node {
         } else {
             repetition.wait(from: now)
         }
-        connections[peer]?.handed[item.statement.id] = repetition
+        if outbox[item.key] != nil { connections[peer]?.handed[item.statement.id] = repetition }
         let key = keyLogs.inForce(did)?.key ?? connections[peer]?.key
         guard let key else { return }
         directives.append(.deliver(peer, sealed(item), key: key))

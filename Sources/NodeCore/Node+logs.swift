@@ -15,6 +15,8 @@ let waitingMax = 1_024
 let outsidersMax = 256
 /// Proposals of one author that wait for an answer here; the next ones wait with their author.
 let proposalsMax = 256
+/// How long one that ran out counts as one that waits.
+let proposalMemoryMilliseconds = statementLifeMilliseconds
 
 extension Node {
     /// Signs and keeps the next entry of one of our own logs.

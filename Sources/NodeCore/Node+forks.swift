@@ -114,7 +114,7 @@ extension Node {
         }
         // Any one proof of the lowest sequence is enough: it is not even checked again.
         if let known = forkedAt[proof.log], known <= proof.sequence, proofs[proof.log] != nil {
-            connections[peer]?.session.told(of: proof.fork)
+            connections[peer]?.session.told(of: proof.fork, in: proof.log)
             return
         }
         guard canJudge(proof) else { return wait(for: proof, from: peer) }
@@ -129,7 +129,7 @@ extension Node {
                 return
             }
         }
-        connections[peer]?.session.told(of: proof.fork)
+        connections[peer]?.session.told(of: proof.fork, in: proof.log)
         changes.append(.proof(proof))
         learn(proof)
     }

@@ -197,6 +197,9 @@ public struct Node: Sendable {
         var handed: [EntryID: Repetition] = [:]
         /// Of statements, since the last tick.
         var handedBytes = 0
+        /// Logs that part of which it asked for the proof, and what it got of them since the last tick.
+        var showing: [Showing] = []
+        var shownBytes = 0
         /// It serves as a hub, and our owner chose it.
         var isOurHub = false
         /// It said that it serves.
@@ -265,7 +268,11 @@ public struct Node: Sendable {
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()
-        for id in connections.keys { connections[id]?.handedBytes = 0 }
+        for id in connections.keys.sorted() {
+            connections[id]?.handedBytes = 0
+            connections[id]?.shownBytes = 0
+            goOnShowing(id)
+        }
         offerOutbox()
         goOnFetching()
         noteServing()

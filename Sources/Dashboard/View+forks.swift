@@ -130,7 +130,7 @@ extension View {
         return [
             "sequence": .number(parted.sequence), "promised": .number(line.promised),
             "oversold": .number(line.oversold), "double_sale": .bool(line.oversold > 0),
-            "closed": .bool(parted.isClosed),
+            "closed": .bool(line.isClosed),
         ]
     }
 

@@ -184,7 +184,7 @@ struct View: Sendable {
             "end": instant(line.terms.window.end), "total": .number(total),
             "remaining": .number(line.line.remaining),
             "granted": .number((total ?? 0) - line.line.remaining), "grants": .array(grants),
-            "fault": fault, "forked": .bool(line.parted?.isClosed == false),
+            "fault": fault, "forked": .bool(line.parted != nil && !line.isClosed),
             "fork": fork(of: line),
             "newer_at": .number(line.newerAt),
         ]

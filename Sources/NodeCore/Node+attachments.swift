@@ -146,7 +146,7 @@ extension Node {
             else { continue }
             // Who was asked for nothing yet is not silent.
             if fetch.asked > one.held,
-                now > fetch.since.advanced(by: AttachmentLimit.patienceMilliseconds),
+                !fetch.since.isRecent(at: now, AttachmentLimit.patienceMilliseconds),
                 let silent = fetch.from.flatMap({ connections[$0]?.did })
             {
                 fetch.without.insert(silent)

@@ -24,6 +24,24 @@ extension Node {
         }
     }
 
+    /// Most of those who are here say that our clock is right, and somebody is: what is over by it can go.
+    var isTimeKnown: Bool {
+        let skews = connections.values.compactMap(\.skew)
+        let near = skews.count { $0.magnitude <= futureSkewMilliseconds.magnitude }
+        return near * 2 > skews.count
+    }
+
+    /// A clock that jumped is compared anew: until then nobody has said anything about it.
+    mutating func noteJump() {
+        defer { ticked = now }
+        let near =
+            ticked.advanced(
+                by: -futureSkewMilliseconds)...ticked.advanced(
+                by: futureSkewMilliseconds)
+        guard ticked > .earliest, !near.contains(now) else { return }
+        for id in connections.keys { connections[id]?.skew = nil }
+    }
+
     /// What this node does by itself it signs as well.
     var maySign: Bool {
         do { try checkMaySign() } catch { return false }

@@ -9,6 +9,11 @@ extension Node {
             ("waiting proofs", waitingProofs.count, waitingMax),
             ("returned contracts", returned.count, EntryLimit.listItems),
             (
+                "statements handed to one peer",
+                connections.values.map(\.handed.count).max() ?? 0,
+                statementsSeen.count + outbox.count + waitingMax
+            ),
+            (
                 "early consents",
                 contracts.values.reduce(0) {
                     $0 + $1.earlyConsents.values.reduce(0) { $0 + $1.count }

@@ -11,6 +11,18 @@ public import Replication
 /// Entries of other branches kept of one line: whoever signs more has shown enough.
 let branchEntriesMax = 1_024
 
+/// How much of what is held of forks is shown over one connection within a tick: a part of what may wait for it, or
+/// the connection would end, and the next one alike.
+let shownBytesMax = 512 * 1024
+
+/// A log that parts, on its way to a peer: the proof, then runs of its branches.
+struct Showing: Sendable {
+    let log: LogID
+    var next = 0
+    /// How many entries of branches there were.
+    var held: Int?
+}
+
 extension Node {
     /// The lowest sequence at which `log` is known to part; `nil` where it does not.
     public func forked(_ log: LogID) -> Int64? { forkedAt[log] }
@@ -57,10 +69,33 @@ extension Node {
 
     /// The proof, then of a line all that is held of its branches, lowest first.
     mutating func prove(_ log: LogID, to peer: PeerID) {
-        guard let proof = proofs[log] else { return }
-        directives.append(.send(peer, Message.proof(proof.wire).frame))
-        for run in branchRuns(of: log) {
-            directives.append(.send(peer, Message.branch(run.map(\.wire)).frame))
+        guard proofs[log] != nil, let showing = connections[peer]?.showing,
+            !showing.contains(where: { $0.log == log })
+        else { return }
+        connections[peer]?.showing.append(Showing(log: log))
+        goOnShowing(peer)
+    }
+
+    /// As much as there is room for until the next tick, then the next log's turn comes.
+    mutating func goOnShowing(_ peer: PeerID) {
+        func hasRoom() -> Bool { connections[peer]?.shownBytes ?? .max < shownBytesMax }
+        while hasRoom(), var one = connections[peer]?.showing.first {
+            connections[peer]?.showing.removeFirst()
+            guard let proof = proofs[one.log] else { continue }
+            let runs = branchRuns(of: one.log)
+            // Another branch came: its place among the others is anywhere.
+            if one.held != branches[one.log]?.count { one.next = 0 }
+            one.held = branches[one.log]?.count
+            while hasRoom(), one.next <= runs.count {
+                let message: Message =
+                    one.next == 0
+                    ? .proof(proof.wire) : .branch(runs[one.next - 1].map(\.wire))
+                let frame = message.frame
+                connections[peer]?.shownBytes += frame.length
+                directives.append(.send(peer, frame))
+                one.next += 1
+            }
+            if one.next <= runs.count { connections[peer]?.showing.append(one) }
         }
     }
 
@@ -114,7 +149,7 @@ extension Node {
         }
         // Any one proof of the lowest sequence is enough: it is not even checked again.
         if let known = forkedAt[proof.log], known <= proof.sequence, proofs[proof.log] != nil {
-            connections[peer]?.session.told(of: proof.fork)
+            connections[peer]?.session.told(of: proof.fork, in: proof.log)
             return
         }
         guard canJudge(proof) else { return wait(for: proof, from: peer) }
@@ -129,7 +164,7 @@ extension Node {
                 return
             }
         }
-        connections[peer]?.session.told(of: proof.fork)
+        connections[peer]?.session.told(of: proof.fork, in: proof.log)
         changes.append(.proof(proof))
         learn(proof)
     }

@@ -22,6 +22,8 @@ enum HubLimit {
     static let lettersPerSender = 256
     static let bytesPerSender = 1024 * 1024
     static let logsPerTopic = 64
+    /// Of one author: steps, those of a takeover, an end, and what a witness says, twice.
+    static let logsPerAuthor = 8
     static let logBytesPerMember = 64 * 1024 * 1024
     static let logBytesPerTopic = logBytesPerMember / 4
     /// Letters are over at whole days: what is inside may name its deadline as its own end.
@@ -124,7 +126,8 @@ extension Node {
             var deposit = connections[id]?.deposits[head.tag] ?? Deposit(key: item.key)
             guard deposit.isDue(at: now), mayHand(item, to: id) else { continue }
             deposit.sent()
-            connections[id]?.deposits[head.tag] = deposit
+            // What is not kept is said as often as it is asked for, and nobody waits for it.
+            if outbox[item.key] != nil { connections[id]?.deposits[head.tag] = deposit }
             directives.append(.deposit(id, head, sealed(item), key: key))
         }
     }
@@ -134,10 +137,18 @@ extension Node {
         return Letterhead(
             recipient: item.recipient,
             tag: SHA256.hash(
-                tag: "talea.letter.v2", item.statement.id.bytes, item.recipient.bytes, key.bytes),
+                tag: "talea.letter.v2", subject(of: item).bytes, item.recipient.bytes, key.bytes),
             expires: min(
                 item.expires.advanced(by: rest == 0 ? 0 : HubLimit.dayMilliseconds - rest),
                 now.advanced(by: HubLimit.lifeMilliseconds)))
+    }
+
+    /// What a letter is named by. That we hold a statement is signed anew whenever somebody shows it, the author or
+    /// not: at a hub one such word waits, and takes no room from what we have to say.
+    private func subject(of item: OutboxItem) -> EntryID {
+        guard outbox[item.key] == nil, let body = try? item.statement.read(Acknowledgement.self)
+        else { return item.statement.id }
+        return body.entry
     }
 
     /// Whatever is inside came from anyone: junk is thrown away, and says nothing against the hub. A hub that
@@ -350,10 +361,13 @@ extension Node {
         keptTopics[topic]?.bytes += entry.wire.count
     }
 
-    /// A hub cannot tell whether a log belongs to a contract: it holds so many, whoever wrote them.
-    func mayKeep(_ log: LogID, in topic: TopicID) -> Bool {
+    /// A hub cannot tell whether a log belongs to a contract: it holds so many, and of one author a few, so that
+    /// none of its people keeps the others' out.
+    func mayKeep(_ log: LogID, of author: DID, in topic: TopicID) -> Bool {
         let logs = logsOfTopic[topic] ?? []
-        return logs.contains(log) || logs.count < HubLimit.logsPerTopic
+        return logs.contains(log)
+            || logs.count < HubLimit.logsPerTopic
+                && logs.count { chains.chain($0)?.author == author } < HubLimit.logsPerAuthor
     }
 
     /// Whether `entries` would pass the share of their topic, or of every member that wants it kept.

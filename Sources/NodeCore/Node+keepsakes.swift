@@ -26,8 +26,8 @@ extension Node {
             guard let did = connections[id]?.did else { return false }
             return keepsakesSent[did] == nil && contracts.isPartner(did)
         }
-        let pause = keepsakeMade...keepsakeMade.advanced(by: keepsakeEveryMilliseconds)
-        guard !waited.isEmpty, isWanted || !pause.contains(now) else { return }
+        let isPausing = keepsakeMade.isRecent(at: now, keepsakeEveryMilliseconds)
+        guard !waited.isEmpty, isWanted || !isPausing else { return }
         var current = keepsakeNow ?? KeepsakeNow(partners: partners)
         defer { keepsakeNow = current }
         func lacksIt(_ id: PeerID) -> Bool {
@@ -57,9 +57,8 @@ extension Node {
     /// Whether a connection was not sent one within the last minute.
     private func hasWaited(_ id: PeerID) -> Bool {
         guard let connection = connections[id], connection.stands else { return false }
-        return keepsakesSent[connection.did].map {
-            $0.at.advanced(by: keepsakeEveryMilliseconds) <= now
-        } ?? true
+        return keepsakesSent[connection.did]
+            .map { !$0.at.isRecent(at: now, keepsakeEveryMilliseconds) } ?? true
     }
 
     /// Everyone named in a contract that is not over.
@@ -83,22 +82,41 @@ extension Node {
             names: sorted(petnames).prefix(256).map { .init(did: $0.0, name: $0.1) },
             alliances: alliances.prefix(64).map { Invitation(foundingBody: $0.foundingBody) })
         var size = result.wire.count
-        let held = sorted(contracts).map(\.1)
-        for held in held.filter({ !$0.isOver }) + held.filter(\.isOver) {
+        var asked: [[Entry]] = []
+        for held in worthiestFirst {
             guard result.contracts.count < EntryLimit.listItems else { break }
-            let contract = Keepsake.Contract(key: held.key.bytes, statements: loose(held))
+            let isOpened = held.fold?.isSequenced == true
+            let contract = Keepsake.Contract(
+                key: held.key.bytes,
+                statements: [held.proposalEntry]
+                    + (isOpened ? [] : sorted(held.acceptances).map(\.1)))
+            guard size + contract.bytesMost < Keepsake.wireBytesMax else { continue }
             size += contract.bytesMost
-            guard size < Keepsake.wireBytesMax else { break }
             result.contracts.append(contract)
+            let requests = sorted(held.requests).map { [$0.1.entry] + $0.1.consents }
+            asked.append(
+                (requests.filter { $0[0].header.author == own.did }
+                    + requests.filter { $0[0].header.author != own.did }).flatMap(\.self))
+        }
+        // What is asked for in one contract leaves room for the others themselves.
+        for (index, statements) in asked.enumerated() {
+            for statement in statements {
+                let bytes = Keepsake.Contract(key: [], statements: [statement]).bytesMost
+                guard size + bytes < Keepsake.wireBytesMax else { break }
+                size += bytes
+                result.contracts[index].statements.append(statement)
+            }
         }
         return result
     }
 
-    /// The proposal, and what no step holds yet.
-    private func loose(_ held: HeldContract) -> [Entry] {
-        let isOpened = held.fold?.isSequenced == true
-        return [held.proposalEntry] + (isOpened ? [] : sorted(held.acceptances).map(\.1))
-            + sorted(held.requests).flatMap { [$0.1.entry] + $0.1.consents }
+    /// Those that we signed and that go on; then what others proposed to us, which may be as much as they like;
+    /// then those that are over.
+    private var worthiestFirst: [HeldContract] {
+        let all = sorted(contracts).map(\.1)
+        let open = all.filter { !$0.isOver }
+        return open.filter { $0.hasAccepted(own.did) } + open.filter { !$0.hasAccepted(own.did) }
+            + all.filter(\.isOver)
     }
 
     /// A partner gives our own snapshot back: what is not here comes from it. One that was signed under a key
@@ -204,13 +222,19 @@ extension Node {
     /// Keeps the snapshot of a partner in place of its older one.
     mutating func keep(sealed: [UInt8], from id: PeerID) {
         guard let did = connections[id]?.did, connections[id]?.isProven == true,
-            contracts.values.contains(where: { $0.participants.contains(did) }),
-            keepsakesTaken[did].map({
-                $0.advanced(by: keepsakeTakenEveryMilliseconds) <= now
-            }) ?? true
+            contracts.values.contains(where: { isPartner(did, in: $0) }),
+            keepsakesTaken[did].map({ !$0.isRecent(at: now, keepsakeTakenEveryMilliseconds) })
+                ?? true
         else { return }
         keepsakesTaken[did] = now
         changes.append(.keepsake(of: did, sealed))
+    }
+
+    /// Named with us in what we signed, or the one who proposed it: whom else somebody names in what he would
+    /// like us to sign is no partner of ours.
+    private func isPartner(_ did: DID, in held: HeldContract) -> Bool {
+        held.participants.contains(did)
+            && (held.hasAccepted(own.did) || held.proposalEntry.header.author == did)
     }
 }
 

@@ -40,7 +40,7 @@ extension Node {
         do {
             entry = try KeyBody(publicKey: key.publicKey, nextKeyHash: .nextKey(next)).signed(
                 by: key, of: own.did, sequence: chains.head(log) + 1, after: last.id,
-                at: max(now, last.time))
+                at: max(now, last.time, requestedUntil))
         } catch {
             throw .entry(error)
         }
@@ -51,6 +51,14 @@ extension Node {
         goOnUnderNewKey(because: reason)
         acceptAnew()
         cancelUnheard()
+    }
+
+    /// After what M witnesses had of our requests: by a clock that is behind theirs it would be before.
+    private var requestedUntil: Instant {
+        contracts.values.filter { $0.isWitnessed && !$0.isOver }.flatMap { held in
+            held.requests.values.filter { $0.entry.header.author == own.did }
+                .compactMap { held.receipts(of: $0.entry.id).last?.header.time }
+        }.max()?.advanced(by: 1) ?? .earliest
     }
 
     /// What we proposed and not all have heard: who hears of the change first takes no proposal under the old

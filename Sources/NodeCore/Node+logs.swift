@@ -15,6 +15,8 @@ let waitingMax = 1_024
 let outsidersMax = 256
 /// Proposals of one author that wait for an answer here; the next ones wait with their author.
 let proposalsMax = 256
+/// How long one that ran out counts as one that waits.
+let proposalMemoryMilliseconds = statementLifeMilliseconds
 
 extension Node {
     /// Signs and keeps the next entry of one of our own logs.
@@ -159,7 +161,7 @@ extension Node {
                     || log == .contract(duty.terms.contract, author: author, epoch: 1)
                     || log == .witness(of: called, author: author))
         }
-        if let topic, keptTopics[topic] != nil { return mayKeep(log, in: topic) }
+        if let topic, keptTopics[topic] != nil { return mayKeep(log, of: author, in: topic) }
         guard let topic, isAlliance(topic) else { return false }
         if log == .publicLog(author: author, alliance: topic) { return true }
         // A line opened in two alliances has one log, and that is in the first.
@@ -229,6 +231,13 @@ extension Node {
                     return
                 case .supersedes(let valid):
                     guard let from = valid.first?.header.log?.sequence else { return }
+                    // Another home of ours went on under a newer key. What we signed stays what we signed.
+                    if author == own.did, let mine = chains.chain(place.log)?.id(at: from) {
+                        let fork = Chains.Fork(sequence: from, held: mine, rival: valid[0].id)
+                        found(fork, valid, in: place.log, from: peer)
+                        connections[peer]?.session.gaveUp(on: place.log)
+                        return
+                    }
                     changes.append(.superseded(place.log, from: from))
                     for entry in valid { changes.append(.entry(entry, own: false)) }
                     directives.append(.reload)

@@ -59,7 +59,7 @@ extension Node {
             let (tries, last) = partnerDials[did] ?? (0, .earliest)
             let wait = ReplicationLimit.redialMilliseconds << Int64(min(tries, 6))
             let open = addresses(of: did)
-            guard !open.isEmpty, last.milliseconds + wait <= moment else { continue }
+            guard !open.isEmpty, !last.isRecent(at: now, wait) else { continue }
             want(open[tries % open.count], .partner)
         }
         func mayDial(_ address: AddressBook.Address) -> Bool {
@@ -74,7 +74,7 @@ extension Node {
             want(next, .slot)
         }
         if count(.feeler) == 0,
-            lastFeeler.milliseconds + OutboundLimit.feelerMilliseconds <= moment,
+            !lastFeeler.isRecent(at: now, OutboundLimit.feelerMilliseconds),
             let next = addressBook.feeler(at: moment, using: &chance, where: mayDial)
         {
             want(next, .feeler)
@@ -193,8 +193,7 @@ extension Node {
 
     mutating func dialOthers() {
         let late = sorted(dials).map(\.1).filter {
-            $0.connection == nil
-                && $0.since.advanced(by: OutboundLimit.dialMilliseconds) <= now
+            $0.connection == nil && !$0.since.isRecent(at: now, OutboundLimit.dialMilliseconds)
         }
         for dial in late { failed(dial) }
         var chance = dice

@@ -17,8 +17,6 @@ struct LivePush: Sendable {
     var places: [ShortID: Message.RangeRequest] = [:]
     /// What is being judged as it came, and from whom.
     var arriving: (push: PushedEntry, peer: PeerID)?
-    /// By the clock of the last tick.
-    var ticked: Instant = .earliest
 
     mutating func remember(_ id: ShortID, at place: Header.LogPlace) {
         // So that of those that trees still hold at least as many again come before the next look at all.
@@ -138,8 +136,7 @@ extension Node {
     /// Once a second: announcements that waited for company, and what was announced and did not come.
     mutating func pushLate() {
         // After the clock went back nothing would be due.
-        if now < livePush.ticked { livePush.trees = [:] }
-        livePush.ticked = now
+        if now < ticked { livePush.trees = [:] }
         let topics = alliances.map(\.topic)
         livePush.trees = livePush.trees.filter { topics.contains($0.key) }
         for id in connections.keys.sorted() { link(id) }

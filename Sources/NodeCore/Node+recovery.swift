@@ -89,11 +89,12 @@ extension Node {
     }
 
     /// How far `did` said that `log` goes. Who says that there is more shows it; whoever does not could
-    /// keep us from signing for as long as it likes. In an old copy everyone is waited for anyway.
+    /// keep us from signing for as long as it likes. In an old copy who is bound by the log, or vouched for, is
+    /// waited for anyway.
     private func answer(of did: DID, _ log: LogID) -> Int64? {
         guard let answer = recovery.answers[did]?[log] else { return nil }
-        guard recovery.reason == nil, answer > chains.head(log),
-            let since = recovery.claims[did]?[log]
+        guard answer > chains.head(log), let since = recovery.claims[did]?[log],
+            recovery.reason == nil || !isAwaited(did, log)
         else { return answer }
         let isHere = connection(to: did) != nil
         let patience = isHere ? claimMilliseconds : claimOfGoneMilliseconds
@@ -255,10 +256,12 @@ extension Node {
         for head in heads
         where ownLog(head.log) != nil && connections[id]?.asked.contains(head.log) == true {
             let sequence = Int64(clamping: head.sequence)
-            recovery.answers[did, default: [:]][head.log] = sequence
+            if mayRemember(did, head.log) {
+                recovery.answers[did, default: [:]][head.log] = sequence
+            }
             let held = chains.head(head.log)
             if sequence > held {
-                if recovery.claims[did]?[head.log] == nil {
+                if recovery.answers[did] != nil, recovery.claims[did]?[head.log] == nil {
                     recovery.claims[did, default: [:]][head.log] = claimBegins(did, head.log)
                 }
                 converse(id) {
@@ -274,12 +277,22 @@ extension Node {
         settleRecovery()
     }
 
+    /// Of those without a name so many are remembered, whatever they say; what they say that there is, is asked for
+    /// all the same.
+    private func mayRemember(_ did: DID, _ log: LogID) -> Bool {
+        recovery.answers[did] != nil || recovery.answers.count < answersMax || keyLogs.knows(did)
+            || isAwaited(did, log)
+    }
+
+    /// Whose word on `log` has a name behind it.
+    private func isAwaited(_ did: DID, _ log: LogID) -> Bool {
+        isVouchedFor(did) || hubs.contains(did) || counterparties(of: log).contains(did)
+    }
+
     /// Names cost nothing: those that nobody vouches for have the time of one for all that they claim, or each
     /// could begin where the last one ended.
     private mutating func claimBegins(_ did: DID, _ log: LogID) -> Instant {
-        guard !isVouchedFor(did), !hubs.contains(did), !counterparties(of: log).contains(did) else {
-            return now
-        }
+        guard !isAwaited(did, log) else { return now }
         let begun = recovery.nameless[log] ?? now
         recovery.nameless[log] = begun
         return begun
@@ -299,7 +312,8 @@ extension Node {
         let sure = unsure.filter { !waits($0) }
         for log in sure { trust(log) }
         confirmMark()
-        if recovery.reason != nil, !recovery.marksWrongly,
+        // Whoever has not answered by then may hold what is not here as well as before.
+        if recovery.reason != nil, !recovery.marksWrongly, unsureLogs.isEmpty, isTimeKnown,
             recovery.since.advanced(by: recoveryMilliseconds) < now
         {
             recovery.reason = nil

@@ -113,7 +113,7 @@ extension Node {
         } else {
             repetition.wait(from: now)
         }
-        connections[peer]?.handed[item.statement.id] = repetition
+        if outbox[item.key] != nil { connections[peer]?.handed[item.statement.id] = repetition }
         let key = keyLogs.inForce(did)?.key ?? connections[peer]?.key
         guard let key else { return }
         directives.append(.deliver(peer, sealed(item), key: key))
@@ -274,12 +274,14 @@ extension Node {
         }
     }
 
-    /// Proposals of another that still may come into force.
+    /// Proposals of another that nobody has answered: those that still may come into force, and those whose time was
+    /// over within the last days. They stay here; whoever lets his run out at once makes no room by that.
     private func openProposals(of author: DID) -> Int {
         contracts.proposed.count { id in
             guard let held = contracts[id] else { return false }
             return held.proposalEntry.header.author == author && held.declined == nil
-                && now <= held.proposal.acceptBy
+                && !held.hasAccepted(own.did)
+                && now <= held.proposal.acceptBy.advanced(by: proposalMemoryMilliseconds)
         }
     }
 

@@ -24,6 +24,11 @@ extension Node {
             proposal.header.statement?.about == terms.log, contractOfLog[terms.log] == nil,
             witnessing[terms.log] == nil, witnessing.count < witnessingMax
         else { return }
+        // Not acknowledged it stays in its author's outbox, and comes again.
+        guard openDuties(of: proposal.header.author) < proposalsMax else {
+            unkept = valid.id
+            return
+        }
         let kept = Sealed(statement: proposal, contractKey: nil, witnessTerms: bytes).wire
         changes.append(.witnessTerms(terms.log, kept))
         statementsSeen.insert(proposal.id)
@@ -36,6 +41,16 @@ extension Node {
         topicsChanged()
         if standing.contains(.witness) { try? acceptDuty(terms.log) }
         retryStatements()
+    }
+
+    /// What one author would like to have witnessed, and nobody wrote a step of.
+    private func openDuties(of author: DID) -> Int {
+        witnessing.values.count { duty in
+            duty.proposal.header.author == author && chains.head(duty.terms.log) == 0
+                && now
+                    <= (duty.proposal.header.statement?.expires ?? .earliest)
+                    .advanced(by: proposalMemoryMilliseconds)
+        }
     }
 
     mutating func keepWitnessTerms(_ bytes: [UInt8]) {

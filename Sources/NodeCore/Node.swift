@@ -131,6 +131,8 @@ public struct Node: Sendable {
     var directives: [Directive] = []
     var dice = Dice(seed: .zero)
     public internal(set) var now: Instant = .earliest
+    /// By the clock of the last tick.
+    var ticked: Instant = .earliest
 
     struct PendingTransfer: Sendable {
         let parent: ContractID
@@ -196,6 +198,9 @@ public struct Node: Sendable {
         var handed: [EntryID: Repetition] = [:]
         /// Of statements, since the last tick.
         var handedBytes = 0
+        /// Logs that part of which it asked for the proof, and what it got of them since the last tick.
+        var showing: [Showing] = []
+        var shownBytes = 0
         /// It serves as a hub, and our owner chose it.
         var isOurHub = false
         /// It said that it serves.
@@ -229,6 +234,7 @@ public struct Node: Sendable {
         topicList = listTopics()
         tellAll()
         beginUnsure(snapshot)
+        checkOwnKey()
         contracts.settle(ledger)
     }
 
@@ -257,19 +263,21 @@ public struct Node: Sendable {
         for id in connections.keys.sorted() {
             converse(id) { $0.tick(now: moment, $1) }
         }
-        for (key, _) in sorted(outbox.filter { $0.value.expires < now }) { settle(key) }
         pushLate()
+        noteJump()
+        dropWhatIsOver()
         // What was ahead of our clock may have come into its time.
         retryWaiting(ofTimeOnly: true)
         retryStatements()
-        for id in connections.keys { connections[id]?.handedBytes = 0 }
+        for id in connections.keys.sorted() {
+            connections[id]?.handedBytes = 0
+            connections[id]?.shownBytes = 0
+            goOnShowing(id)
+        }
         offerOutbox()
         goOnFetching()
-        dropOldLetters()
         noteServing()
         settleRecovery()
-        market.drop(before: now)
-        wanted.drop(before: now)
         contracts.wake(at: now)
         let awake = contracts.awake.sorted()
         // What ended and gave its units back moves only when somebody asks.
@@ -287,6 +295,15 @@ public struct Node: Sendable {
         lookAround()
         dialOthers()
         readAnewIfOwed()
+    }
+
+    /// A clock that is wrong for a moment, as at many a start, must not cost anybody a word.
+    private mutating func dropWhatIsOver() {
+        guard isTimeKnown else { return }
+        for (key, _) in sorted(outbox.filter { $0.value.expires < now }) { settle(key) }
+        dropOldLetters()
+        market.drop(before: now)
+        wanted.drop(before: now)
     }
 
     /// Takes a template file that came to this home.

@@ -4,7 +4,7 @@ public import Identity
 /// What is known of our own logs since the start: whether this home holds the newest of each.
 ///
 ///     start ──▶ unsure ──one answer──▶ sure                         every start
-///     old copy noticed ──▶ recovering ──all answers──▶ whole         until 30 days are over
+///     old copy noticed ──▶ recovering ──all answers──▶ whole         until all are, and 30 days are over
 ///
 /// A log is signed in only while it is neither unsure nor recovering. The owner may take the risk instead.
 public struct Recovery: Hashable, Sendable {
@@ -91,6 +91,8 @@ let patienceMilliseconds: Int64 = 10_000
 let claimMilliseconds: Int64 = 300_000
 /// The same for whoever said so and went.
 let claimOfGoneMilliseconds: Int64 = 86_400_000
+/// How many people's answers are remembered before those count whom this node knows alone.
+let answersMax = 1_024
 /// How long an old copy waits for members that no contract it knows binds to it: a day, in which most
 /// nodes are on once.
 let memberPatienceMilliseconds: Int64 = 86_400_000

@@ -24,3 +24,11 @@ struct Repetition: Sendable {
         pause = min(pause * 2, Self.pauseMax)
     }
 }
+
+extension Instant {
+    /// Whether it is less than so long ago. What lies ahead, since the clock was set back, is not: to wait for it
+    /// could take years.
+    func isRecent(at now: Instant, _ milliseconds: Int64) -> Bool {
+        (self..<advanced(by: milliseconds)).contains(now)
+    }
+}

@@ -40,6 +40,7 @@ public enum Daemon {
         // The folder first: a passphrase is not even asked of a home that holds none.
         _ = try home.needsPassphrase
         let database = try Database.open(at: home.path)
+        home.clearDownloads()
         let inForce = try database.keyInForce()
         let secrets: KeyFile
         do {

@@ -44,6 +44,34 @@ enum DurableFile {
         try syncNames(of: folder(of: name))
     }
 
+    private typealias Renameat2 =
+        @convention(c) (
+            Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32
+        ) -> Int32
+
+    /// What is added to a name for a moment.
+    static let between = ".old"
+
+    /// Two folders beside each other take each other's names at once, so that there is none without. Where the
+    /// file system cannot, one after the other: then a process that is killed in between leaves both names to
+    /// be given again.
+    static func exchange(_ path: String, with other: String) throws(Home.Refusal) {
+        // <linux/fs.h> calls it RENAME_EXCHANGE.
+        let flag: UInt32 = 1 << 1
+        // glibc declares it for programs in C alone.
+        let call = dlsym(nil, "renameat2").map { unsafeBitCast($0, to: Renameat2.self) }
+        if call.map({ $0(AT_FDCWD, path, AT_FDCWD, other, flag) }) != 0 {
+            guard call == nil || [EINVAL, ENOSYS, EOPNOTSUPP].contains(errno) else {
+                throw .unwritable(other)
+            }
+            let between = path + Self.between
+            guard Glibc.rename(other, between) == 0, Glibc.rename(path, other) == 0,
+                Glibc.rename(between, path) == 0
+            else { throw .unwritable(other) }
+        }
+        try syncNames(of: folder(of: other))
+    }
+
     static func syncNames(of folder: String) throws(Home.Refusal) {
         let file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard file >= 0 else { throw .unwritable(folder) }

@@ -34,7 +34,8 @@ extension Home {
     /// it is replaced by one that holds as much or more, and by no other.
     public func backUp(to file: String) throws -> (backup: Backup, file: String) {
         let done = try take(to: file)
-        try note(backup: done.backup.made, at: done.file)
+        // Of a disk that is full a backup is worth most, and this one is whole.
+        try? note(backup: done.backup.made, at: done.file)
         return done
     }
 
@@ -135,7 +136,8 @@ extension Home {
         guard backup.files.contains(where: { $0.name == "key" }),
             backup.files.contains(where: { $0.name == Backup.ledger })
         else { throw Backup.Refusal.unreadable(source, part: "key") }
-        let draft = path + ".restoring"
+        let draft = Self.beside(path, "restoring")
+        for left in [draft, draft + DurableFile.between] { try keepAside(left) }
         try Self.makeDraft(draft)
         defer { try? FileManager.default.removeItem(atPath: draft) }
         try Self.makeFolder(draft + "/contracts")
@@ -152,14 +154,40 @@ extension Home {
         guard try isHome || isFree else { throw Backup.Refusal.occupied(path) }
         let aside = try Database.whileUnused(path) { () throws -> String? in
             try checkStanding(against: copy, backup.did)
-            guard try !isFree else { return nil }
-            let name = "\(path).before-\(Clock.now().milliseconds)"
-            try DurableFile.rename(path, to: name)
-            return name
+            guard try !isFree else {
+                try DurableFile.rename(draft, to: path)
+                return nil
+            }
+            try DurableFile.exchange(draft, with: path)
+            return try keepAside(draft)
         }
-        try DurableFile.rename(draft, to: path)
         return Restored(backup: backup, aside: aside)
     }
+
+    /// Where the home that stood here lies now; `nil` where none lies at `draft`. One that is told by its lock, which
+    /// no draft has: a process that is killed after the exchange leaves it there, and the next `restore` keeps it.
+    @discardableResult
+    private func keepAside(_ draft: String) throws -> String? {
+        guard FileManager.default.fileExists(atPath: draft + "/lock") else { return nil }
+        let name = "\(path).before-\(Clock.now().milliseconds)"
+        try DurableFile.rename(draft, to: name)
+        return name
+    }
+
+    /// Goes with a start: what a process that was killed while a browser took a copy left of it, with the key and
+    /// all else that is in it.
+    func clearDownloads() {
+        let files = FileManager.default
+        for name in (try? files.contentsOfDirectory(atPath: path)) ?? []
+        where name.hasPrefix(Self.download) || name.hasPrefix("." + Self.download) {
+            try? files.removeItem(atPath: path + "/" + name)
+        }
+    }
+
+    /// Two at once do not share one.
+    static func downloadName() -> String { "\(download)\(UUID().uuidString).backup" }
+
+    private static let download = "download-"
 
     /// No folder, or one with nothing in it but the lock that was taken on it just now.
     private var isFree: Bool {

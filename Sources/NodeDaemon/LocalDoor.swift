@@ -123,8 +123,7 @@ final class LocalDoor: NodeDoor {
 
     func backUp() async throws(DoorRefusal) -> (path: String, copy: DoorStatus.Backup) {
         let home = home
-        // Two at once must not share a file.
-        let path = home.path + "/download-\(UUID().uuidString).backup"
+        let path = home.path + "/" + Home.downloadName()
         // Long reading is no work for the threads that everything else shares.
         let done: Result<DoorStatus.Backup, any Error> = await withCheckedContinuation {
             continuation in

@@ -251,8 +251,10 @@ final class Runtime: Service {
             logger.error("commit failed: \(error)")
             for answer in turn.answers { answer(.failure(Trouble.refusal(error))) }
             since = Turn()
-            // Which key is in force, the next start finds out.
-            return newKey == nil && recover(&node, from: error)
+            guard newKey != nil else { return recover(&node, from: error) }
+            // Which key is in force, the next start finds out: whoever starts us again is to know that it is wanted.
+            trouble.withLock { $0.end = error }
+            return false
         }
         if !turn.changes.isEmpty { trouble.withLock { $0.failures = 0 } }
         if let newKey, !adopt(newKey, node.own) { return false }
@@ -289,6 +291,7 @@ final class Runtime: Service {
             return true
         } catch {
             logger.critical("the new key cannot be kept, stopping: \(error)")
+            trouble.withLock { $0.end = error }
             return false
         }
     }

@@ -115,7 +115,8 @@ public struct AddressBook: Sendable {
         guard !record.isTried else { return }
         let slot = triedSlot(of: address)
         guard let holder = triedSlots[slot] else { return move(address, to: slot) }
-        let isFresh = (records[holder]?.good ?? 0) + ReplicationLimit.freshMilliseconds > now
+        let since = records[holder]?.good ?? 0
+        let isFresh = (since..<since + ReplicationLimit.freshMilliseconds).contains(now)
         guard !isFresh, contests.count < ReplicationLimit.contests,
             !contests.contains(where: { $0.holder == holder })
         else { return }
@@ -146,7 +147,8 @@ public struct AddressBook: Sendable {
     public func isDue(_ address: Address, at now: Int64) -> Bool {
         guard let record = records[address], let dialed = record.dialed else { return true }
         let wait = ReplicationLimit.redialMilliseconds << Int64(min(record.failures, 8))
-        return dialed + wait <= now
+        // Nor does a clock that was set back keep it from being dialed.
+        return !(dialed..<dialed + wait).contains(now)
     }
 
     /// Anchors of the last run first; then, as likely, one tried or one new. Of a group that is among

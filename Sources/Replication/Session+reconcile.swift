@@ -25,7 +25,7 @@ struct Talks: Sendable {
 
     /// What was asked for has come: whether all has, the next one tells.
     mutating func lookAgain() {
-        queue += again
+        queue += again.filter { isIdle($0) }
         again = []
     }
 }
@@ -117,15 +117,21 @@ extension Session {
             let invitation = Message.Opening(topic: name, horizon: 0, isRehashed: false)
             return [.send(.reconcile(.init(number: 0, opening: invitation, bytes: [])))]
         }
+        // Who names a topic again, and again, is compared with once, and a while later once more.
+        guard talks.isIdle(topic) else {
+            carried(in: topic)
+            return []
+        }
         talks.queue.append(topic)
         return goOn(catalogue)
     }
 
     /// Begins what waits, or goes on hashing.
     mutating func goOn(_ catalogue: some Catalogue) -> [Directive] {
-        if talks.current == nil, let topic = talks.queue.first {
-            talks.queue.removeFirst()
-            guard shared.contains(topic) else { return goOn(catalogue) }
+        if talks.current == nil, let next = talks.queue.firstIndex(where: shared.contains) {
+            let topic = talks.queue[next]
+            // What is not shared any more went before it.
+            talks.queue.removeFirst(next + 1)
             talks.lastNumber += 1
             let isRehashed = talks.rehashes && talks.rehashed.insert(topic).inserted
             let opening = Message.Opening(

@@ -310,8 +310,11 @@ public struct Session: Sendable {
         shared.contains(topic) ? [.send(.branch(run))] : []
     }
 
-    /// The peer sent a proof of `fork`: it need not be told.
-    public mutating func told(of fork: EntryID) { theirForks.insert(fork) }
+    /// The peer sent a proof of `fork`: it need not be told, and there is room to ask for another.
+    public mutating func told(of fork: EntryID, in log: LogID) {
+        theirForks.insert(fork)
+        proofsAsked.remove(log)
+    }
 
     /// What was missing to judge a proof has come.
     public func askAgain(forProofOf log: LogID) -> [Directive] { [.send(.prove(log))] }

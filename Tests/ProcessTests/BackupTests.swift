@@ -126,6 +126,93 @@ extension ProcessTests {
                 ])
         }
 
+        @Test func `a restore leaves what lies beside it alone`() async throws {
+            let folder = try Folder()
+            let anna = Studio("anna", in: folder)
+            try await anna.make()
+            let file = folder.path + "/backup"
+            HomeTests.expectDone(try await anna.run(["backup", file]))
+            let files = FileManager.default
+            let mine = folder.path + "/again.restoring"
+            try files.createDirectory(atPath: mine, withIntermediateDirectories: false)
+            _ = try folder.write("again.restoring/notes", "mine")
+            let again = Studio("again", in: folder)
+            HomeTests.expectDone(try await again.run(["restore", file]))
+            #expect(files.fileExists(atPath: mine + "/notes"))
+            // And nothing of its own.
+            let names = try files.contentsOfDirectory(atPath: folder.path).sorted()
+            #expect(names == ["again", "again.restoring", "anna", "backup"])
+        }
+
+        @Test func `a restore that is killed leaves a home, and nothing of the old one is lost`()
+            async throws
+        {
+            let strace = try #require(Programs.find("strace"), "apt-get install strace")
+            let folder = try Folder()
+            let anna = Studio("anna", in: folder)
+            try await anna.make()
+            let file = folder.path + "/backup"
+            HomeTests.expectDone(try await anna.run(["backup", file]))
+            let calls = "rename,renameat,renameat2"
+            let files = FileManager.default
+            var isDone = false
+            var kills = 0
+            while !isDone, kills < 40 {
+                kills += 1
+                _ = try folder.write("anna/mark", "\(kills)")
+                let restoring = try await Programs.run(
+                    strace,
+                    ["-f", "-qq", "-o", "/dev/null", "-e", "trace=\(calls)"]
+                        + ["-e", "inject=\(calls):signal=KILL:when=\(kills)", Programs.talea]
+                        + ["--home", anna.home, "restore", file])
+                isDone = restoring.status == 0
+                #expect(files.fileExists(atPath: anna.home + "/key"), "\(kills)")
+                #expect(files.fileExists(atPath: anna.home + "/ledger.sqlite"), "\(kills)")
+                // Done again it is done, and what stood there before the kill is kept somewhere.
+                HomeTests.expectDone(try await anna.run(["restore", file]))
+                let marks = try files.contentsOfDirectory(atPath: folder.path).compactMap {
+                    try? String(contentsOfFile: "\(folder.path)/\($0)/mark", encoding: .utf8)
+                }
+                #expect(marks.contains("\(kills)"), "\(kills)")
+            }
+            #expect(isDone)
+            #expect(kills > 3)
+        }
+
+        @Test func `a full home is backed up all the same`() async throws {
+            let folder = try Folder()
+            let anna = Studio("anna", in: folder)
+            try await anna.make()
+            // No room for the note of when it was backed up last.
+            try FileManager.default.createDirectory(
+                atPath: anna.home + "/backup.json.draft", withIntermediateDirectories: false)
+            let file = folder.path + "/backup"
+            HomeTests.expectDone(try await anna.run(["backup", file]))
+            let again = Studio("again", in: folder)
+            HomeTests.expectDone(try await again.run(["restore", file]))
+        }
+
+        @Test func `what a killed download left in the home goes at the next start`() async throws {
+            let folder = try Folder()
+            let anna = Studio("anna", in: folder)
+            try await anna.make()
+            let files = FileManager.default
+            for name in [
+                "download-1.backup", ".download-1.backup.talea-draft",
+                ".download-1.backup.talea-ledger/ledger.sqlite",
+            ] {
+                let place = URL(filePath: anna.home + "/" + name)
+                try files.createDirectory(
+                    at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data("secret".utf8).write(to: place)
+            }
+            try await anna.start()
+            let left = try files.contentsOfDirectory(atPath: anna.home)
+            #expect(left.filter { $0.contains("download-") } == [])
+            #expect(left.contains("key"))
+            #expect(try await anna.stop() == 0)
+        }
+
         @Test func `a browser downloads a whole backup, by the owner's form alone`() async throws {
             let folder = try Folder()
             let anna = Studio("anna", in: folder)

@@ -144,6 +144,31 @@ extension ProcessTests {
             }
         }
 
+        @Test func `a node that cannot keep its new key ends as one that is to be started again`()
+            async throws
+        {
+            let folder = try Folder()
+            let anna = Studio("anna", in: folder)
+            try await anna.make()
+            let code = try folder.write("code", anna.recoveryCode + "\n")
+            try await anna.start()
+            // No room for it.
+            let next = anna.home + "/key.next"
+            try FileManager.default.createDirectory(
+                atPath: next, withIntermediateDirectories: false)
+            let refused = try await anna.run("key rotate", ["code-file": code], ["--yes"])
+            #expect(refused.status != 0)
+            // A service is started again after a failure alone.
+            let node = try #require(anna.node)
+            #expect(await node.ended() != 0)
+            try FileManager.default.removeItem(atPath: next)
+            try await anna.start()
+            #expect(try await anna("key show")["keys"].items.count == 1)
+            try await anna("key rotate", ["code-file": code])
+            #expect(try await anna("key show")["keys"].items.count == 2)
+            #expect(try await anna.stop() == 0)
+        }
+
         @Test func `a recovery that was cut off is done again, and its key is on the disk`()
             async throws
         {

@@ -383,4 +383,40 @@ import Testing
         let later = session.tick(now: 10 + ReplicationLimit.compareMilliseconds, shelf)
         #expect(Self.compares(later))
     }
+
+    @Test func `who names a topic and takes it back, again and again, makes nothing grow`() {
+        let shelf = Self.shelf(0..<40)
+        var session = SessionTests.dialing(now: 1_000)
+        _ = session.begin(now: 1_000, agent: "")
+        _ = session.received(SessionTests.hello.frame, now: 1_000, shelf)
+        let name = session.name(of: SessionTests.alliance, by: SessionTests.right)
+        func comparisons(_ orders: [Session.Directive]) -> [UInt32] {
+            orders.compactMap {
+                if case .send(.reconcile(let turn)) = $0, turn.opening != nil {
+                    turn.number
+                } else {
+                    nil
+                }
+            }
+        }
+        let named = Message.topics([name]).frame
+        let none = Message.topics([]).frame
+        // The first is never answered.
+        let first = comparisons(session.received(named, now: 1_000, shelf))
+        #expect(first == [1])
+        for _ in 0..<30_000 {
+            _ = session.received(none, now: 1_000, shelf)
+            #expect(session.received(named, now: 1_000, shelf) == [])
+        }
+        _ = session.received(none, now: 1_000, shelf)
+        func end(_ number: UInt32) -> [Session.Directive] {
+            session.received(
+                Message.reconcile(.init(number: number, opening: nil, bytes: [])).frame, now: 1_000,
+                shelf)
+        }
+        // And now it is, when nothing is shared any more.
+        #expect(comparisons(end(1)) == [])
+        // Shared again it is compared again, as ever.
+        #expect(comparisons(session.received(named, now: 1_000, shelf)) == [2])
+    }
 }

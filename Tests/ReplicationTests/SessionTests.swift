@@ -497,4 +497,31 @@ import Testing
         #expect(
             two.received(Message.prove(Self.hash(5)).frame, now: 0, ignorant).isEmpty)
     }
+
+    @Test func `however many logs parted before it, a fork is asked for once the others came`() {
+        var here = Shelf()
+        var (_, session, _) = Self.pair(here, here)
+        func named(_ number: Int) -> (LogID, EntryID, Frame) {
+            let bytes = [UInt8(number & 255), UInt8(number >> 8)]
+            let log = LogID(SHA256.hash([1] + bytes).bytes)!
+            let fork = EntryID(SHA256.hash([2] + bytes).bytes)!
+            return (log, fork, Message.heads([.init(log: log, sequence: 0, id: fork)]).frame)
+        }
+        var asked = 0
+        for number in 0..<2_000 {
+            let (log, fork, frame) = named(number)
+            guard session.received(frame, now: 0, here) == [.send(.prove(log))] else { continue }
+            asked += 1
+            // Its proof came, and holds.
+            session.told(of: fork, in: log)
+            here.forked[log] = fork
+        }
+        #expect(asked == 2_000)
+        // Who names forks and shows none is asked for so many at once.
+        let unproven = (2_000..<5_000).count { number in
+            let (log, _, frame) = named(number)
+            return session.received(frame, now: 0, here) == [.send(.prove(log))]
+        }
+        #expect(unproven == ReplicationLimit.proofsAsked)
+    }
 }

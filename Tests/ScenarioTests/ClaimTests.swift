@@ -76,4 +76,59 @@ import Testing
         let waiting = try #require(market.network["bob"].waiting(log))
         #expect(Set(waiting.missing) == [market.did("xin"), market.did("yan")])
     }
+
+    /// Of an old copy whoever is bound by a log is waited for; of anybody else words are shown within the time.
+    @Test func `a stranger who claims that there is more keeps no old copy from signing for good`()
+        throws
+    {
+        var market = try Market(names: ["alice", "bob", "liar"], only: "capacity-option")
+        var copy = try #require(market.network.stores["bob"])
+        try market.network.command("bob") { try $0.publish(Profile(name: "bob of today")) }
+        market.settle()
+        market.network.stop("bob")
+        copy.mark(.sidecarAhead(sidecar: 9, database: 7))
+        market.network.restore("bob", copy)
+        market.network.start("bob")
+        let key = LogID.key(author: market.did("bob"))
+        Self.claim(&market, by: "liar", of: key, at: "bob")
+        market.network.connect("bob", "alice")
+        market.network.settle()
+        market.network.disconnect("bob", "liar")
+        for _ in 0..<30 { Self.pass(&market, seconds: 7_200) }
+        #expect(market.network["bob"].waiting(key) == nil)
+        let code = try #require(market.network.recoveryCode("bob"))
+        try market.network.command("bob") { try $0.rotate(with: code) }
+    }
+
+    @Test func `of people whom nobody knows so many answers are remembered, and no more`() throws {
+        var market = try Market(names: ["alice", "bob"], only: "capacity-option")
+        var copy = try #require(market.network.stores["bob"])
+        copy.mark(.sidecarAhead(sidecar: 9, database: 7))
+        market.network.stop("bob")
+        market.network.restore("bob", copy)
+        market.network.start("bob")
+        let log = LogID.key(author: market.did("bob"))
+        let claim = Message.answer([
+            .init(log: log, sequence: 1_000_000, id: EntryID([UInt8](repeating: 7, count: 32))!)
+        ])
+        var bob = market.network["bob"]
+        bob.begin(at: market.network.now, seed: .zero)
+        for number in 0..<3_000 {
+            let seed = SHA256.hash(Array("nobody \(number)".utf8))
+            let key = try #require(SigningKey(seed: SecretBytes(seed.bytes)))
+            let peer = PeerID(UInt64(1_000 + number))
+            bob.connected(
+                peer, did: DID(key.publicKey), keyEntry: .zero, key: key.publicKey,
+                initiated: false)
+            let hello = Message.Hello(
+                versions: [ReplicationLimit.wireVersion], nonce: .zero, time: 1, agent: "")
+            bob.received(Message.hello(hello).frame, from: peer)
+            bob.received(Message.topics([]).frame, from: peer)
+            bob.received(claim.frame, from: peer)
+            bob.disconnected(peer)
+            _ = bob.takeDirectives()
+        }
+        let behind = try #require(bob.waiting(log)).behind.count
+        #expect((1...1_024).contains(behind), "\(behind)")
+    }
 }

@@ -196,6 +196,36 @@ import Testing
         }
     }
 
+    @Test func `a cut that leaves out what was split off on a branch closes nothing`() throws {
+        var story = try OptionStory()
+        try story.play(..<8)
+        let log = LogID.line(author: story.market.did("bob"), try #require(story.line))
+        let kept = try #require(story.market.network.stores["bob"]?.entries(of: log))
+        let rival = try story.market.entry(
+            by: "bob", kind: Kind.adjust.rawValue,
+            body: Adjust(total: 310, remaining: 210, reason: "found a box").wire, in: log,
+            topic: ForkTests.alliance(story.market), after: Array(kept.prefix(2)))
+        for name in ["alice", "carol", "judge"] {
+            story.market.push(rival, from: "bob", to: name)
+        }
+        story.market.settle()
+        // Carol bought 40 of alice's 100, and paid for them.
+        let cut = Cut(log: log, sequence: 2, id: kept[1].id, total: 310, remaining: 210)
+        let entry = try story.market.entry(
+            by: "bob", kind: Kind.cut.rawValue, body: cut.wire,
+            in: .successor(of: cut, author: story.market.did("bob")),
+            topic: ForkTests.alliance(story.market), after: [])
+        for name in ["alice", "carol", "judge"] {
+            story.market.push(entry, from: "bob", to: name)
+        }
+        story.market.settle()
+        for name in ["alice", "carol", "judge"] {
+            let node = story.market.network[name]
+            #expect(node.lines[log]?.isOpen == false, "\(name)")
+            #expect(node.forkStandings.first?.isRepaired == false, "\(name)")
+        }
+    }
+
     @Test func `a cut that leaves out a grant of a branch closes nothing`() throws {
         var (play, lost) = try Self.accident()
         Self.meet(&play, with: lost)

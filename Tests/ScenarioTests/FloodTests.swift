@@ -69,6 +69,42 @@ import Testing
         #expect(market.network["bob"].contracts.count == 258)
     }
 
+    /// Proposed one after another, each at an end before the next.
+    private static func short(_ market: inout Market, _ draft: Node.ProposalDraft) throws {
+        for _ in 0..<300 {
+            var draft = draft
+            draft.acceptBy = market.network.now.advanced(by: 100)
+            draft.grantBy = draft.acceptBy
+            try market.network.command("alice") { _ = try $0.propose(draft) }
+            market.settle()
+            market.network.pass(milliseconds: 200)
+        }
+    }
+
+    @Test func `proposals that run out at once make no room for further ones`() throws {
+        var market = try Market("alice", "bob", "judge", only: "capacity-option")
+        let line = try market.declare("bob", "print/letterpress", 1000)
+        try Self.short(&market, HubTests.draft(market, line))
+        #expect(market.network["bob"].contracts.count == 256)
+    }
+
+    @Test func `nobody fills the places of a witness with what never begins`() throws {
+        var market = try Market("alice", "bob", "judge", "wei", only: "capacity-option")
+        try market.network.command("wei") { $0.set(.witness, true) }
+        let line = try market.declare("bob", "print/letterpress", 1000)
+        var draft = try HubTests.draft(market, line)
+        draft.witnesses = .init(identities: [market.did("wei")], threshold: 1)
+        try Self.short(&market, draft)
+        #expect(market.network["wei"].witnessing.count == 256)
+        // Whoever else asks is served.
+        let terms = try market.declare("alice", "paper", 100)
+        let id = try market.agree(
+            "bob", "capacity-option", AttackTests.draft(market, terms, units: 10).arguments,
+            roles: ["issuer": "alice", "holder": "bob", "arbiter": "judge"], lines: [terms],
+            witnesses: ["wei"], threshold: 1)
+        #expect(try market.held("bob", id).grade == .witnessed)
+    }
+
     @Test func `of logs and forks that nobody holds a peer makes us remember so many and no more`()
         throws
     {

@@ -480,4 +480,49 @@ import Testing
         #expect(!play.market.network.isConnected("alice", "carol"))
         #expect(play.market.network.isConnected("alice", "bob"))
     }
+
+    /// A connection on which more than 2 MiB wait ends, however fast it is read.
+    @Test func `the branches of a line come to a newcomer a part at a time, however large`() throws
+    {
+        var play = try Line()
+        let alliance = Self.alliance(play.market)
+        for number in 1...400 {
+            let reason = String(repeating: "x", count: 8_000)
+            try play.market.network.command("bob") {
+                try $0.adjust(play.log, total: 300 + Int64(number), reason: reason)
+            }
+            play.market.network.settle()
+        }
+        let rival = try play.market.entry(
+            by: "bob", kind: Kind.adjust.rawValue,
+            body: Adjust(total: 310, remaining: 210, reason: "found a box").wire, in: play.log,
+            topic: alliance, after: play.trunk)
+        play.market.push(rival, from: "bob", to: "alice")
+        play.market.network.settle()
+        play.market.network.stop("bob")
+        #expect(play.market.network["alice"].forked(play.log) == 3)
+        try play.market.network.add("dave")
+        play.market.network.connect("alice", "dave")
+        let mark = play.market.network.recorded.count
+        func shown() -> Int {
+            play.market.network.recorded.dropFirst(mark)
+                .filter {
+                    $0.from == "alice" && $0.to == "dave" && [14, 15].contains($0.frame.type)
+                }
+                .reduce(0) { $0 + $1.frame.length }
+        }
+        var before = 0
+        for _ in 0..<20 {
+            play.market.network.settle()
+            #expect(shown() - before <= 1024 * 1024)
+            before = shown()
+            play.market.network.pass(milliseconds: 1_000)
+            play.market.network.tick()
+        }
+        #expect(before > 3_000_000)
+        let (alice, dave) = (play.market.network["alice"], play.market.network["dave"])
+        #expect(dave.forked(play.log) == 3)
+        #expect(dave.lines[play.log]?.parted?.total == 700)
+        #expect(dave.lines[play.log]?.parted == alice.lines[play.log]?.parted)
+    }
 }

@@ -227,7 +227,11 @@ import Testing
         }
         #expect(market.network.stores["relay"]?.letters.isEmpty == false)
         market.network.pass(milliseconds: 31 * 86_400_000)
-        market.network.tick()
+        // Whoever is here says that the clock is right.
+        for _ in 0..<2 {
+            market.network.tick()
+            market.network.settle()
+        }
         #expect(market.network.stores["relay"]?.letters.isEmpty == true)
     }
 
@@ -576,7 +580,10 @@ import Testing
         Self.entrust(&guild, "carol")
         #expect(Self.guests(guild, "bob", "carol") == ["bob"])
         guild.network.pass(milliseconds: 2 * Self.week)
-        guild.network.tick()
+        for _ in 0..<2 {
+            guild.network.tick()
+            guild.network.settle()
+        }
         Self.entrust(&guild, "carol")
         #expect(Self.guests(guild, "bob", "carol") == ["carol"])
     }

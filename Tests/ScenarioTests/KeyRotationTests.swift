@@ -316,4 +316,46 @@ import Testing
             try story.market.held("alice", story.parent).fold?.halt
                 == .forked(sequence: Int64(below.count) + 1))
     }
+
+    /// Bob's old laptop, which hears from alice that his new one changed the key; and of what it wrote in the
+    /// place where the new one goes on.
+    @Test(arguments: [false, true])
+    func `a home whose key another one replaced signs nothing, and keeps what it signed`(
+        _ hasWritten: Bool
+    ) throws {
+        var market = try Market("alice", "bob")
+        let log = LogID.publicLog(
+            author: market.did("bob"), alliance: market.network["bob"].alliance.topic)
+        var new = market
+        try Self.rotate(&new, "bob")
+        let key = try #require(Self.kept(new, "alice", .key(author: market.did("bob"))).last)
+        let onward = try #require(Self.kept(new, "alice", log).last)
+        #expect(onward.kind == .continue)
+        if hasWritten {
+            market.network.disconnect("alice", "bob")
+            try market.network.command("bob") { try $0.publish(Profile(name: "bob of old")) }
+            market.network.connect("alice", "bob")
+            // What alice gets of it she does not take yet.
+            market.network.passing = { $0.from == "alice" ? $0.frame : nil }
+            market.settle()
+        }
+        let before = Self.kept(market, "bob", log)
+        market.push(key, from: "alice", to: "bob")
+        market.push(onward, from: "alice", to: "bob")
+        market.network.passing = nil
+        market.settle()
+        for _ in 0...1 {
+            #expect(market.network["bob"].readOnly == .keyReplaced)
+            #expect {
+                try market.network.command("bob") { try $0.publish(Profile(name: "bob again")) }
+            } throws: { error in
+                guard case NodeRefusal.readOnly(.keyReplaced) = error else { return false }
+                return true
+            }
+            // The database would refuse to make a rival of what we signed.
+            #expect(Self.kept(market, "bob", log) == before + (hasWritten ? [] : [onward]))
+            market.network.stop("bob")
+            market.network.start("bob")
+        }
+    }
 }

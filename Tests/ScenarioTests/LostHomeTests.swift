@@ -160,4 +160,39 @@ import Testing
         Self.idle(&market)
         #expect(try market.held("bob", id).hasAccepted(market.did("judge")))
     }
+
+    /// What alice alone holds, for as long as she is away.
+    @Test(arguments: [1, 33])
+    func `a lost home waits for whoever may hold its newest step, however long that takes`(
+        _ days: Int
+    ) throws {
+        var story = try OptionStory()
+        try story.play(..<4)
+        var market = story.market
+        Self.idle(&market)
+        for name in ["carol", "judge"] { market.network.stop(name) }
+        try market.act("alice", story.parent, "exercise", ["n": Market.units(10)])
+        let log = try market.held("bob", story.parent).log
+        let newest = market.network["bob"].chains.head(log)
+        market.network.stop("alice")
+        market.network.start("judge")
+        try Self.lose(&market, "bob", found: "judge")
+        market.network.connect("bob", "judge")
+        market.settle()
+        for _ in 1...days {
+            market.network.pass(milliseconds: 86_400_000)
+            market.network.tick()
+            market.settle()
+        }
+        let bob = market.network["bob"]
+        #expect(bob.contracts[story.parent] != nil)
+        #expect(bob.chains.head(log) == newest - 1)
+        #expect(bob.waiting(log)?.missing == [market.did("alice")])
+        market.network.start("alice")
+        for name in ["bob", "judge"] { market.network.connect("alice", name) }
+        market.settle()
+        #expect(market.network["bob"].waitingLogsOfOurs.isEmpty)
+        #expect(try market.digests(story.parent, "alice", "bob", "judge").count == 1)
+        #expect(market.network["alice"].chains.chain(log)?.rivals.isEmpty == true)
+    }
 }

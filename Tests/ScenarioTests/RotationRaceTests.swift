@@ -199,4 +199,28 @@ import Testing
         }
         #expect(try market.digests(id, "alice", "bob", "judge").count == 1)
     }
+
+    @Test
+    func `who asks in time, and changes the key by a clock that is behind, has asked in time`()
+        throws
+    {
+        var (market, id) = try WitnessTests.option(
+            witnesses: ["wei", "xin", "yan"], threshold: 2)
+        try market.pay("alice", "bob", id)
+        market.network.stop("bob")
+        WitnessTests.pass(&market, days: 38)
+        market.network.clockError["alice"] = -8 * 60_000
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        market.network.pass(milliseconds: 60_000)
+        market.network.tick()
+        market.settle()
+        try Self.rotate(&market, "alice")
+        WitnessTests.pass(&market, days: 5)
+        market.back("bob")
+        for _ in 0..<3 { WitnessTests.pass(&market, days: 0) }
+        for name in ["alice", "bob", "judge"] {
+            let state = try market.state(name, id)
+            #expect(state.records.contains { $0.family == "exercise" }, "\(name)")
+        }
+    }
 }

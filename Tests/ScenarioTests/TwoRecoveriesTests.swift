@@ -55,4 +55,25 @@ import Testing
             #expect(market.network[name].forked(.key(author: bob)) == nil, "\(name)")
         }
     }
+
+    /// A peer who was away, or hides it, is all that is asked.
+    @Test func `a change of key that nobody who is asked tells of is not made a second time`()
+        throws
+    {
+        var story = try OptionStory()
+        try story.play(..<4)
+        var market = story.market
+        LostHomeTests.idle(&market)
+        for name in ["alice", "bob", "carol"] { market.network.disconnect(name, "judge") }
+        let code = try #require(market.network.recoveryCode("bob"))
+        try market.network.command("bob") { try $0.rotate(with: code) }
+        market.settle()
+        try LostHomeTests.lose(&market, "bob", found: "judge")
+        for name in ["alice", "bob", "carol"] { market.network.connect(name, "judge") }
+        market.settle()
+        let key = LogID.key(author: market.did("bob"))
+        withKnownIssue("nobody who was asked knew of the change that stands in its place") {
+            for name in market.names { #expect(market.network[name].forked(key) == nil, "\(name)") }
+        }
+    }
 }

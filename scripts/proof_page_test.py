@@ -15,6 +15,7 @@ from pages import browser
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/Tests/Vectors")
 import verify
+from schema import SPEC
 
 AXE = open(f"{os.path.dirname(axe_playwright_python.__file__)}/axe.min.js", encoding="utf-8").read()
 PAGE = f"{ROOT}/Sources/Dashboard/Page/verify.html"
@@ -38,7 +39,7 @@ def varint(n):
 def write(name, values):
     """The message again; what is given as bytes goes in as it is."""
     out = b""
-    for number, (label, kind) in sorted(verify.SPEC[name].items()):
+    for number, (label, kind) in sorted(SPEC[name].items()):
         base, found = kind.rstrip("!*"), values.get(label)
         for value in found if "*" in kind and found else [] if found is None else [found]:
             if base == "n":

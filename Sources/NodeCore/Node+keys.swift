@@ -325,9 +325,9 @@ extension Node {
 
     /// Our own key log went further than the key we hold: another device, or a newer copy, rotated.
     mutating func checkOwnKey() {
-        guard let inForce = keyLogs.inForce(own.did), inForce.key != own.key.publicKey else {
-            return
-        }
+        guard own.holdsKey, let inForce = keyLogs.inForce(own.did),
+            inForce.key != own.key.publicKey
+        else { return }
         readOnly = .keyReplaced
     }
 }

@@ -8,13 +8,18 @@ public struct Own: Sendable {
     /// The key entry in force.
     public let keyEntry: EntryID
     public let key: SigningKey
+    /// False: who only reads a home has a key of the moment in place of the owner's.
+    let holdsKey: Bool
     private let nodeSecret: SecretBytes
 
-    public init(did: DID, keyEntry: EntryID, key: SigningKey, nodeSecret: SecretBytes) {
+    public init(
+        did: DID, keyEntry: EntryID, key: SigningKey, nodeSecret: SecretBytes, holdsKey: Bool = true
+    ) {
         self.did = did
         self.keyEntry = keyEntry
         self.key = key
         self.nodeSecret = nodeSecret
+        self.holdsKey = holdsKey
     }
 
     /// What our snapshots are sealed with: the recovery code opens them again.

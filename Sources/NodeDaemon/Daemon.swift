@@ -124,7 +124,7 @@ public enum Daemon {
         }
         let own = Own(
             did: database.did, keyEntry: try database.keyEntry(), key: key,
-            nodeSecret: SecretBytes(Entropy.bytes(32)))
+            nodeSecret: SecretBytes(Entropy.bytes(32)), holdsKey: false)
         return OfflineDoor(
             node: Node(own: own, alliance: alliance, snapshot: snapshot), database: database,
             home: home)

@@ -94,6 +94,8 @@ extension ProcessTests {
                 atPath: studio.home, withIntermediateDirectories: false)
             Self.expectOneLine(try await studio.run("id"), status: 3, studio.home, "talea init")
             try await studio.make()
+            let stopped = try await studio.run("status", [:], ["--offline", "--json"])
+            #expect(stopped.out.contains("\"read_only\": null"), "\(stopped.out)")
             for verb in ["status", "option buy --yes"] {
                 let ended = try await studio.run(verb)
                 Self.expectOneLine(ended, status: 3, studio.home, "talea run")

@@ -7,8 +7,8 @@ An honest member publishes, the attacked node passes it on, another honest membe
 without each attack. Judged is what must hold however busy the machine is: what is kept, who is cut off, that the
 honest end their work, and caps on memory, descriptors and disk. Times are told and decide nothing."""
 
-import argparse, asyncio, concurrent.futures, contextlib, json, multiprocessing, os, resource, socket, sqlite3, ssl, subprocess
-import sys, tempfile, threading, time, urllib.error, urllib.request
+import argparse, asyncio, concurrent.futures, contextlib, json, logging, multiprocessing, os, resource, socket, sqlite3, ssl
+import subprocess, sys, tempfile, threading, time, urllib.error, urllib.request
 
 import siege_door
 from journal_story import Broken, Studio, hold, until
@@ -898,6 +898,8 @@ def main():
             os.nice(10)
             # Only now: the nodes have the limits that they would have anywhere.
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8_192), hard))
+            # Whoever is hung up on goes on writing for a while, of which asyncio tells at each write.
+            logging.getLogger("asyncio").setLevel(logging.ERROR)
             results = asyncio.run(run(siege, given.only or list(ATTACKS), 5 if given.short else 20))
             if given.json:
                 json.dump(results, open(given.json, "w"), indent=2)

@@ -43,8 +43,10 @@ extension Node {
         guard recovery.isUnsure(log), !planted(.readOnlySigns) else { return nil }
         let recovers = recovery.isRecovering(log)
         let asked = counterparties(of: log)
+        let bound = Set(asked)
+        func answer(of did: DID) -> Int64? { self.answer(of: did, log, bound: bound) }
         let behind = recovery.answers.sorted { $0.key < $1.key }.compactMap { did, _ in
-            answer(of: did, log).flatMap {
+            answer(of: did).flatMap {
                 $0 > chains.head(log) ? Recovery.Waiting.Ahead(did: did, sequence: $0) : nil
             }
         }
@@ -56,12 +58,12 @@ extension Node {
                 log: log, reason: recovers ? recovery.reason : nil, missing: missing,
                 behind: behind, oneIsEnough: oneIsEnough, patience: oneIsEnough ? patience : nil)
         }
-        func silent(_ some: [DID]) -> [DID] { some.filter { answer(of: $0, log) == nil } }
+        func silent(_ some: [DID]) -> [DID] { some.filter { answer(of: $0) == nil } }
         let missing = spared(silent(asked), of: log)
         // Of an old copy everyone bound by the log must be heard; else, in the end, one of them.
         if recovers, !missing.isEmpty { return waits(for: missing, oneIsEnough: false) }
         if !recovers, !asked.isEmpty {
-            let isHubHeard = hubs.contains { answer(of: $0, log) != nil }
+            let isHubHeard = hubs.contains { answer(of: $0) != nil }
             let isHeard =
                 missing.isEmpty
                 || isPatienceOver && (missing.count < asked.count || isHubHeard)
@@ -75,10 +77,10 @@ extension Node {
         func isOther(_ did: DID) -> Bool {
             did != own.did && (topic.map { takesPart(did, in: $0) } ?? true)
         }
-        let heard = recovery.answers.keys.filter { answer(of: $0, log) != nil }
+        let heard = recovery.answers.keys.filter { answer(of: $0) != nil }
         let isOneHeard = heard.contains { keyLogs.knows($0) && isOther($0) }
         if isOneHeard, isPatienceOver { return nil }
-        if keyLogs.contains(where: { answer(of: $0, log) == nil && isOther($0) }) {
+        if keyLogs.contains(where: { answer(of: $0) == nil && isOther($0) }) {
             let rest = isNaming ? silent(keyLogs.authors).filter(isOther) : []
             return waits(for: rest, oneIsEnough: true)
         }
@@ -90,11 +92,11 @@ extension Node {
 
     /// How far `did` said that `log` goes. Who says that there is more shows it; whoever does not could
     /// keep us from signing for as long as it likes. In an old copy who is bound by the log, or vouched for, is
-    /// waited for anyway.
-    private func answer(of did: DID, _ log: LogID) -> Int64? {
+    /// waited for anyway. `bound` are the counterparties of `log`.
+    private func answer(of did: DID, _ log: LogID, bound: Set<DID>) -> Int64? {
         guard let answer = recovery.answers[did]?[log] else { return nil }
         guard answer > chains.head(log), let since = recovery.claims[did]?[log],
-            recovery.reason == nil || !isAwaited(did, log)
+            recovery.reason == nil || !hasName(did) && !bound.contains(did)
         else { return answer }
         let isHere = connection(to: did) != nil
         let patience = isHere ? claimMilliseconds : claimOfGoneMilliseconds
@@ -286,8 +288,10 @@ extension Node {
 
     /// Whose word on `log` has a name behind it.
     private func isAwaited(_ did: DID, _ log: LogID) -> Bool {
-        isVouchedFor(did) || hubs.contains(did) || counterparties(of: log).contains(did)
+        hasName(did) || counterparties(of: log).contains(did)
     }
+
+    private func hasName(_ did: DID) -> Bool { isVouchedFor(did) || hubs.contains(did) }
 
     /// Names cost nothing: those that nobody vouches for have the time of one for all that they claim, or each
     /// could begin where the last one ended.

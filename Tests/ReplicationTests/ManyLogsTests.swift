@@ -370,9 +370,9 @@ import Testing
         var shelf = Shelf()
         shelf.topics = (0..<700).map(Self.wide)
         for (number, topic) in shelf.topics.enumerated() {
-            for log in 0..<32 {
-                shelf.logs[Self.wide(1_000 + 32 * number + log)] = (topic, [Self.wide(7)])
-            }
+            let logs: [LogID] = (0..<32).map { Self.wide(1_000 + 32 * number + $0) }
+            for log in logs { shelf.logs[log] = (topic, [Self.wide(7)]) }
+            shelf.logsOf[topic] = logs
         }
         var session = SessionTests.dialing(now: 9)
         _ = session.received(SessionTests.hello.frame, now: 9, shelf)

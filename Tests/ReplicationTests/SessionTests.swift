@@ -25,9 +25,12 @@ import Testing
     struct Shelf: Catalogue {
         var topics: [TopicID] = [alliance]
         var logs: [LogID: (topic: TopicID, ids: [EntryID])] = [:]
+        /// The same by topic, where there are too many to look at each.
+        var logsOf: [TopicID: [LogID]] = [:]
 
         func heads(in topic: TopicID) -> [Message.Head] {
-            logs.keys.sorted().filter { logs[$0]?.topic == topic }.compactMap(head)
+            (logsOf[topic] ?? logs.keys.filter { logs[$0]?.topic == topic }).sorted()
+                .compactMap(head)
         }
         func head(of log: LogID) -> Message.Head? {
             logs[log].flatMap { held in

@@ -113,7 +113,7 @@ import Testing
         ])
         var bob = market.network["bob"]
         bob.begin(at: market.network.now, seed: .zero)
-        for number in 0..<3_000 {
+        for number in 0..<1_200 {
             let seed = SHA256.hash(Array("nobody \(number)".utf8))
             let key = try #require(SigningKey(seed: SecretBytes(seed.bytes)))
             let peer = PeerID(UInt64(1_000 + number))

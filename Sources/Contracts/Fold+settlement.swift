@@ -3,9 +3,10 @@ public import Entries
 public import Identity
 public import Ledger
 
-// Settlement without the sequencer, where no witness could tell the arbiter to go on. All others sign a
-// request to end the contract above its basis; any of them puts it, with all consents, into a log of its
-// own. It ends the fold at that basis. Of two the one with the lower basis is reached first.
+// Settlement without the sequencer, where no witness could tell the arbiter to go on, and without the
+// witnesses, where they are gone. All others sign a request to end the contract above its basis; any of
+// them puts it, with all consents, into a log of its own. It ends the fold at that basis. Of two the one
+// with the lower basis is reached first.
 
 extension Fold {
     /// A settlement that came and may yet take effect.
@@ -27,15 +28,18 @@ extension Fold {
         }
     }
 
-    /// Where `author` may end the contract without its sequencer.
+    /// Where `author` may end the contract without its sequencer, or without its witnesses.
     public func settlementLog(of author: DID) -> LogID? {
-        Self.settlementLog(of: author, proposal)
+        guard let log = Self.settlementLog(of: author, proposal) else { return nil }
+        // With witnesses that is where it would take over.
+        return isWitnessed && log == takeoverLog ? nil : log
     }
 
+    /// The same as far as it is known without the template: the arbiter is not left out.
     public static func settlementLog(of author: DID, _ proposal: Proposal) -> LogID? {
-        guard proposal.witnesses == .none, author != proposal.sequencer,
-            proposal.participants.contains(author)
-        else { return nil }
+        guard author != proposal.sequencer, proposal.participants.contains(author) else {
+            return nil
+        }
         return .contract(proposal.contract, author: author, epoch: 1)
     }
 
@@ -50,7 +54,10 @@ extension Fold {
         let candidate = Candidate(
             time: time, act: nil, request: body.request, consents: body.consents)
         let act = try checkFresh(body.request, at: time)
-        guard Act(act).without != nil else { throw .openingMissing }
+        // One with the sequencer is a step. With witnesses all sign: no step comes without them.
+        guard Act(act).isSettlement, (Act(act).without == nil) == isWitnessed else {
+            throw .openingMissing
+        }
         try check(body.request, keys: keys, checker: checker)
         let consents = try consentsTo(candidate, act, keys: keys, checker: checker)
         let author = body.request.header.author
@@ -75,7 +82,7 @@ extension Fold {
         else { return }
         var came = Agreed(
             entry: entry.id, place: place, time: entry.header.time, body: body, basis: basis)
-        let named = Set(participants).subtracting([proposal.sequencer])
+        let named = Set(participants).subtracting(isWitnessed ? [] : [proposal.sequencer])
         let signed = Set(([body.request] + body.consents).map(\.header.author))
         guard signed.isSuperset(of: named) else { return }
         for statement in [body.request] + body.consents {
@@ -93,7 +100,8 @@ extension Fold {
 
     /// Ends the contract where an agreed settlement stands on the newest step. `nil` where none does.
     public mutating func settle(keys: KeyLookup, checker: SignatureChecker) -> [TransferEvent]? {
-        guard settled == nil, let head = head.id else { return nil }
+        // Whoever took over has its own epoch, which ends with witnesses alone.
+        guard settled == nil, let head = head.id, steps.last?.log == log else { return nil }
         let here = agreed.filter { $0.basis == head && !$0.isRefuted }
         for one in here.sorted(by: { $0.precedes($1) }) {
             let admission: Admission
@@ -163,7 +171,8 @@ extension Fold {
         return agreed.contains { one in
             guard !one.isRefuted, !one.waitsForKey, one.entry != settled else { return false }
             if one.basis == ended?.basis { return ended.map(one.precedes) ?? false }
-            return one.basis != head.id && steps.contains { $0.id == one.basis }
+            return one.basis != head.id
+                && steps.contains { $0.id == one.basis && $0.log == log }
         }
     }
 

@@ -54,8 +54,11 @@ extension Fold {
     public var isOvertaken: Bool {
         if isOutrun { return true }
         guard let takeover, takeover.ruling != nil, !takeover.isInForce else { return false }
-        return head.sequence > takeover.basis
-            || (head.sequence == takeover.basis && head.id != takeover.basisStep)
+        // What all settled stands where the ruling goes on from its basis, or from above.
+        let last = settled == nil ? steps.last : steps.dropLast().last
+        guard let last else { return false }
+        return last.sequence > takeover.basis
+            || (last.sequence == takeover.basis && last.id != takeover.basisStep)
     }
 
     /// Whether a ruling goes on from another entry than `entry` at its place.

@@ -293,11 +293,11 @@ extension Fold {
             take(settlement: entry, keys: keys, checker: checker)
             return []
         }
-        guard settled == nil else {
+        guard let place = entry.header.log else { return [] }
+        guard settled == nil || isBeforeSteps(entry, place) else {
             weigh(entry, keys: keys, checker: checker)
             return []
         }
-        guard let place = entry.header.log else { return [] }
         // Even where the sequencer's log goes no further: that is what a takeover is for.
         if isBeforeSteps(entry, place) {
             take(entry, keys: keys, checker: checker)

@@ -293,13 +293,16 @@ extension Node {
             return advance(contract)
         }
         guard let pending = held.requests[request] else { throw .nothingToAccept(request) }
-        let without = Act(pending.act).without
+        let (without, isSettlement) = (Act(pending.act).without, Act(pending.act).isSettlement)
         if without != nil { try checkSettles(pending.act, by: pending.entry.header.author, held) }
         let acceptance = Acceptance(salt: dice.roll(), statement: request, releaseKey: nil)
-        // An issuer writes its line's entry only once everyone consented, whoever sequences.
+        // An issuer writes its line's entry only once everyone consented, whoever sequences. To an end
+        // everyone consents, and anyone may have to write it.
         let readers =
-            [held.sequencer, pending.entry.header.author]
-            + (held.fold?.grants.map(\.issuer) ?? [])
+            isSettlement
+            ? held.participants
+            : [held.sequencer, pending.entry.header.author]
+                + (held.fold?.grants.map(\.issuer) ?? [])
         let entry = try say(
             acceptance, about: held,
             to: without == nil ? Set(readers).sorted() : settlers(of: held),

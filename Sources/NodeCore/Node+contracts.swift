@@ -77,8 +77,9 @@ extension Node {
         }
         post(events)
         stepTaken(in: id)
-        foldAhead(in: id)
+        // Before the arbiter's steps: what all settled below them stands, whichever came first.
         foldSettlement(in: id)
+        foldAhead(in: id)
     }
 
     /// Entries of the arbiter's epoch that waited for its basis.

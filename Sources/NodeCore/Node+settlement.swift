@@ -5,7 +5,8 @@ internal import Entries
 public import Identity
 internal import Ledger
 
-// The end of a contract among its parties: by all as a step, or without a sequencer that fell silent.
+// The end of a contract among its parties: by all as a step, or without a sequencer, or witnesses, that
+// fell silent.
 
 extension Node {
     /// Asks all who have to sign to end the contract as `plan` says.
@@ -51,11 +52,14 @@ extension Node {
     }
 
     /// Writes the settlement that all others have signed, whoever asked for it: one of them may go away.
+    /// Witnesses have the response time first, for with them it is a step.
     mutating func settle(_ id: ContractID) {
         guard maySign, let held = contracts[id], let fold = held.fold, fold.settled == nil,
             let log = fold.settlementLog(of: own.did)
         else { return }
-        for (_, pending) in sorted(held.requests) where Act(pending.act).without != nil {
+        for (_, pending) in sorted(held.requests) where Act(pending.act).isSettlement {
+            let response = fold.isWitnessed ? fold.witnessTerms.response : 0
+            guard pending.entry.header.time.advanced(by: response) <= now else { continue }
             let consents = held.consents(pending.consents, to: pending.act)
             let body = Settlement(request: pending.entry, consents: consents)
             guard (try? fold.decide(body, at: now, keys: keyLookup, checker: checker)) != nil else {

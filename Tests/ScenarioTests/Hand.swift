@@ -18,11 +18,20 @@ extension Market {
         by name: String, _ body: Body, about held: HeldContract, basis: EntryID? = nil,
         versions: [RecordVersion] = [], time: Instant? = nil, expires: Instant? = nil
     ) throws -> Entry {
+        try statement(
+            by: name, Body.kind, body.wire, about: held, basis: basis, versions: versions,
+            time: time, expires: expires)
+    }
+
+    func statement(
+        by name: String, _ kind: Entries.Kind, _ bytes: [UInt8], about held: HeldContract,
+        basis: EntryID? = nil, versions: [RecordVersion] = [], time: Instant? = nil,
+        expires: Instant? = nil
+    ) throws -> Entry {
         let own = try #require(network.own(name))
-        let bytes = body.wire
         return try ValidEntry(
             signing: Header(
-                kind: Body.kind.rawValue, author: own.did, key: own.keyEntry,
+                kind: kind.rawValue, author: own.did, key: own.keyEntry,
                 topic: held.key.topic, time: time ?? network.now, bodyHash: SHA256.hash(bytes),
                 bodySize: Int64(bytes.count),
                 place: .statement(

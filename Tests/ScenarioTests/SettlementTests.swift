@@ -89,15 +89,23 @@ import Testing
         let act = SignedAct(
             transition: plan.act.transition, record: 1,
             arguments: [Argument](plan.act.arguments))
-        let request = try market.statement(
-            by: names[0], Request(salt: market.salt, act: act), about: held, basis: basis)
+        let own = try #require(market.network.own(names[0]))
+        let words = Request(salt: market.salt, act: act)
+        // With witnesses only who has the contract's key reads what is asked.
+        let request =
+            held.isWitnessed
+            ? try market.statement(
+                by: names[0], .request,
+                held.key.seal(
+                    words, author: own.did, log: held.log,
+                    nonce: Array(market.salt.bytes.prefix(24))), about: held, basis: basis)
+            : try market.statement(by: names[0], words, about: held, basis: basis)
         let consents = try names.dropFirst().map {
             try market.statement(
                 by: $0,
                 Acceptance(salt: market.salt, statement: request.id, releaseKey: nil),
                 about: held)
         }
-        let own = try #require(market.network.own(names[0]))
         let log = try #require(held.fold?.settlementLog(of: own.did))
         let kept = market.network.stores[names[0]]?.entries(of: log) ?? []
         let place = Header.LogPlace(

@@ -31,7 +31,16 @@ extension ContractState {
             let role = terms.roles.sorted { $0.key < $1.key }.first { $0.value.contains(did) }
             return role.map { display(language).text(.name($0.key), .role) } ?? did.shortDID
         }
-        let posted = posts.map { "\($0.amount) (\($0.step)/\($0.index))" }
+        let posted = posts.map { post in
+            let transfer = pending.first {
+                $0.cause.step == post.step && $0.cause.index == post.index
+            }
+            guard let transfer else { return "\(post.amount) (\(post.step)/\(post.index))" }
+            let isMoney = if case .money = transfer.commodity { true } else { false }
+            let amount =
+                isMoney ? display(language).text(.number(post.amount), .money) : "\(post.amount)"
+            return "\(amount) \(name(transfer.from)) → \(name(transfer.to))"
+        }
         let owed = debts.map {
             "\(name($0.from)) → \(name($0.to)) "
                 + display(language).text(.number($0.money.minor), .money)

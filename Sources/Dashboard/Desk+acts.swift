@@ -196,7 +196,7 @@ extension Desk {
     /// What a form is about; the reader does not fill it in.
     static let fixed = [
         "contract", "record", "transition", "offer", "line", "template", "request", "did",
-        "wish",
+        "wish", "without-sequencer",
     ]
 
     static func isOption(_ name: String) -> Bool {

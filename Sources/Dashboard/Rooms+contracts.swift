@@ -66,6 +66,7 @@ extension Rooms {
                 ]))
         }
         acts += self.acts(held)
+        let ways = waysOut(held)
         let problem = known["problem"].flatMap { $0["message"]?[language.rawValue]?.string }
         return [
             "id": .string(held.id.hex), "short": .string(held.id.short),
@@ -85,6 +86,9 @@ extension Rooms {
             "silent": .string(
                 held.silentSince.map { word("silent_since") + " " + figures.moment($0) } ?? ""),
             "acts": .array(acts), "can_act": .bool(!acts.isEmpty),
+            "ways": .array(ways), "has_ways": .bool(!ways.isEmpty),
+            "ways_title": .string(
+                figures.pick("If it cannot go on as agreed", "如果合同无法照约继续")),
             "waiting": .array(waiting(held)),
             "worst": .string(figures.local(known["worst"]?[language.rawValue]?.string ?? "")),
             "may_lose": .string(loss(held)),

@@ -34,6 +34,17 @@ extension Rooms {
                     }
                 }
             }
+        case "contract settle":
+            // That without the sequencer says so besides.
+            return ContractID(hex: one("contract")).flatMap { node.contracts[$0] }.map(waysOut)?
+                .last { way in
+                    way["verb"]?.string == verb
+                        && (way["hidden"]?.array ?? []).allSatisfy { pair in
+                            form.contains {
+                                $0.0 == pair["name"]?.string && $0.1 == pair["value"]?.string
+                            }
+                        }
+                }
         case "line declare": return declareAct.json
         case "wish publish": return wishForm()["acts"]?.array.first
         default: return nil
@@ -73,7 +84,13 @@ extension Rooms {
             held?.proposal.currency ?? offer?.offer.arguments.currency ?? (try? Currency("CNY"))
         return form.compactMap { name, value in
             let option = String(name.dropFirst(2))
-            let field = fields.first { $0["name"]?.string == name }
+            let named = fields.filter { $0["name"]?.string == name }
+            // Several may have one name, each with choices of its own.
+            let field =
+                named.first {
+                    $0["options"]?.array.contains { $0["value"]?.string == value } == true
+                }
+                ?? named.first
             guard field != nil || !Desk.fixed.contains(option) else { return nil }
             let chosen = field?["options"]?.array.first { $0["value"]?.string == value }
             return [

@@ -212,6 +212,51 @@ import Testing
         }
     }
 
+    @Test func `a contract that does not go on has its ways out on its page`() async throws {
+        let (world, contract) = try await inForce()
+        let id = try #require(ContractID(hex: contract))
+        func ways(_ name: String, _ language: Language = .en) async throws -> [JSON] {
+            try await world.read(name) { node in
+                Rooms(node, language, now: World.clock).waysOut(try #require(node.contracts[id]))
+            }
+        }
+        // Alice sequences: nobody ends it without her but the others.
+        #expect(try await ways("alice").map { $0["says"]?.string } == ["End it together"])
+        let both = try await ways("bob")
+        #expect(
+            both.map { $0["says"]?.string?.prefix(20) } == [
+                "End it together", "End it without alice",
+            ])
+        #expect(try await ways("bob", .zh).last?["says"]?.string?.hasPrefix("不经 alice") == true)
+        // Hours and premium may count between those who sign, and not for her who does not.
+        #expect(both.map { $0["fields"]?.array.count } == [2, 0])
+        let premium = try #require(
+            both[0]["fields"]?.array.first { $0["label"]?.string?.contains("5.00") == true })
+        let post = try #require(premium["options"]?.array.first?["value"]?.string)
+        let form = [("o.contract", contract), ("o.post", ""), ("o.post", post)]
+        let options = Desk.options(form, Figures(.en, now: World.clock))
+        #expect(options["post"] == [post])
+        let shown = try await ask(world, "bob", "contract settle", options, dryRun: true).get()
+        let says = try #require(shown["says"]?["en"]?.string)
+        #expect(says.contains("5.00") && says.contains(" → "), "\(says)")
+        try await Door(world: world, name: "bob").read { node in
+            let rooms = Rooms(node, .en, now: World.clock)
+            #expect(rooms.again("contract settle", form, back: "/")["fields"]?.array.count == 2)
+            let given = rooms.given("contract settle", [("o.post", post)] + form.prefix(1))
+            #expect(given.map { $0["label"]?.string } == [premium["label"]?.string])
+        }
+        let asked = try await ask(world, "bob", "contract settle", options).get()
+        let request = try #require(asked["request"]?.string)
+        for name in ["carol", "alice"] {
+            _ = try await ask(
+                world, name, "contract accept", ["contract": [contract], "request": [request]]
+            ).get()
+        }
+        #expect(try await ways("bob").isEmpty)
+        let over = try await world.read("bob") { $0.contracts[id]?.isOver }
+        #expect(over == true)
+    }
+
     @Test func `a form that was refused asks for the same again, whatever stands there now`()
         async throws
     {

@@ -144,6 +144,7 @@ extension World {
             }
             if fold.state.isEnded, oracle.settled.insert(id).inserted {
                 tally.settled += 1
+                if fold.settled != nil { tally.took("settlement") }
                 tally.ended("\(fold.state.outcome)")
             }
         }
@@ -273,9 +274,14 @@ extension World {
         let choices = before.choices(
             for: outline.actor, at: outline.time, includeDefaults: true,
             late: { $0 == act.record ? late : 0 })
-        if !choices.contains(where: {
-            $0.act.transition == act.transition && $0.act.record == act.record
-        }) {
+        // To end it anyone may ask, who is named.
+        let isChoice =
+            act.isSettlement
+            ? held.proposal.participants.contains(outline.actor)
+            : choices.contains {
+                $0.act.transition == act.transition && $0.act.record == act.record
+            }
+        if !isChoice {
             fail(
                 .consentMissing, index,
                 "\(held.id.short) \(act.transition) by \(outline.actor.short)",

@@ -2,6 +2,7 @@ internal import Capacity
 internal import Contracts
 internal import Entries
 internal import Identity
+internal import Ledger
 internal import Logs
 internal import Market
 internal import NodeCore
@@ -20,6 +21,7 @@ extension World {
         case consent(ContractID, EntryID)
         case decline(ContractID)
         case act(Act, ContractID)
+        case settle(SettlementPlan, ContractID)
         case name(DID)
         case witness(LogID)
         case takeOver(ContractID)
@@ -59,6 +61,7 @@ extension World {
         case .consent(let id, let request): command(index) { try $0.accept(id, request: request) }
         case .decline(let id): command(index) { try $0.decline(id) }
         case .act(let act, let id): command(index) { try $0.act(act, in: id) }
+        case .settle(let plan, let id): command(index) { try $0.settle(plan, in: id) }
         case .name(let did): command(index) { $0.name(did, "someone") }
         case .witness(let log): command(index) { try $0.acceptDuty(log) }
         case .takeOver(let id): command(index) { try $0.takeOver(id) }
@@ -156,6 +159,7 @@ extension World {
                     && $0.entry.header.time.advanced(by: 600_000) > clock
             }
             if asked, trade.below(10) > 0 { continue }
+            if !isHealed, whims.below(25) == 0 { return .settle(ending(held, state, me), id) }
             // Nor is the same asked again on the same record as it was then.
             let choices = state.choices(for: me, at: clock, includeDefaults: true).filter {
                 !isAsked($0.act, by: me, held, state)
@@ -164,6 +168,18 @@ extension World {
             if let act = fill(choice, state, me, node, held, clock) { return .act(act, id) }
         }
         return nil
+    }
+
+    /// To end it as things are, with the sequencer or without.
+    private func ending(_ held: HeldContract, _ state: ContractState, _ me: DID) -> SettlementPlan {
+        let posts = state.pending.filter { _ in whims.below(3) == 0 }.map {
+            SettlementPlan.Post(
+                step: $0.cause.step, index: $0.cause.index,
+                amount: whims.below(3) > 0 ? $0.amount : max($0.amount / 2, 1))
+        }
+        let isWithout =
+            !held.isWitnessed && me != held.proposal.sequencer && whims.below(2) == 0
+        return SettlementPlan(posts: posts, without: isWithout ? held.proposal.sequencer : nil)
     }
 
     private func isAsked(

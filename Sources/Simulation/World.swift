@@ -31,6 +31,8 @@ public final class World {
     /// Chances of the network and of faults; of trade; of adversaries.
     var weather: Chance
     var trade: Chance
+    /// For what people rarely do, so that the rest of a world goes as without it.
+    var whims: Chance
     var malice: Chance
     var oracle = Oracle()
     var trace = Trace()
@@ -81,6 +83,7 @@ public final class World {
         weather = Chance(seed: chance.next())
         trade = Chance(seed: chance.next())
         malice = Chance(seed: chance.next())
+        whims = Chance(seed: ~seed)
         shelf = Shelf(setting.templates)
         tickMilliseconds = chance.within(10_000...60_000)
         patience = chance.within(60_000...400_000)

@@ -393,11 +393,23 @@ extension Node {
                     runningTotal: grant.released + need.units))
         }
         guard isAlone, outcome.lines.allSatisfy({ $0.units == 0 }) else {
+            if let same = waitsAlready(signed, held, fold) { throw .alreadyAsked(same) }
             acknowledgeClock(of: signed, in: contract)
             return .requested(try request(signed, in: contract))
         }
         try writeStep(in: contract, act: signed, request: nil, consents: known, lines: [])
         return .sequenced(step: contracts[contract]?.fold?.head.sequence ?? 0)
+    }
+
+    /// A request of ours for just this that waits for its answer, where no record tells the two apart: what is
+    /// given up of a claim would be given up twice by whoever heard nothing and asks once more.
+    private func waitsAlready(_ act: SignedAct, _ held: HeldContract, _ fold: Fold) -> EntryID? {
+        let plain = Act(act)
+        guard !plain.isSettlement, fold.state.touched(by: plain).isEmpty else { return nil }
+        return held.requests.values.first {
+            $0.entry.header.author == own.did && $0.act == act
+                && now <= $0.entry.header.statement?.expires ?? .earliest
+        }?.entry.id
     }
 
     /// Signs a request and sends it to whoever has to act on it.

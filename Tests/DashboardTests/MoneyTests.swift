@@ -1,0 +1,86 @@
+import Capacity
+import Contracts
+import Entries
+import Identity
+import NodeCore
+import Testing
+
+@testable import Dashboard
+@testable import talea
+
+/// What people are told of money: whose it is, who is asked for it, and by whose clock.
+@Suite(.enabled(if: shipped("milestone-production") != nil)) struct MoneyTests {
+    /// The keeper holds the buyer's deposit, and owes the maker the first payment out of it.
+    private static func deposited() async throws -> (World, contract: String) {
+        let file = try #require(shipped("milestone-production"))
+        let world = try World(["buyer", "judge", "keeper", "maker"], templates: [file])
+        _ = try await ask(
+            world, "maker", "line declare",
+            [
+                "resource": ["print/notebook"], "start": ["+10d"], "end": ["+17d"],
+                "total": ["1000"],
+            ]
+        ).get()
+        let proposed = try await ask(
+            world, "buyer", "production propose",
+            [
+                "buyer": ["me"], "maker": ["maker"], "custodian": ["keeper"],
+                "arbiter": ["judge"], "units": ["1000"], "minimum": ["100"],
+                "total": ["20000"], "dates": ["[+40d, +50d, +60d, +70d]"],
+                "demand-by": ["+5d"], "batch-max": ["20"], "batch-price": ["25"],
+                "batches-end": ["+20d"],
+            ]
+        ).get()
+        let contract = try #require(proposed["id"]?.string)
+        for who in ["judge", "keeper", "maker"] {
+            _ = try await ask(world, who, "contract accept", ["contract": [contract]]).get()
+        }
+        _ = try await ask(
+            world, "buyer", "order place", ["contract": [contract], "units": ["1000"]]
+        ).get()
+        try await Self.state(world, "buyer", contract)
+        _ = try await ask(world, "keeper", "pay receive", ["contract": [contract]]).get()
+        return (world, contract)
+    }
+
+    private static func state(_ world: World, _ who: String, _ contract: String) async throws {
+        _ = try await ask(
+            world, who, "pay state",
+            ["contract": [contract], "channel": ["bank"], "reference": ["1"]]
+        ).get()
+    }
+
+    /// As its page of the ledger has it: of whom, what, and on whose side.
+    private static func positions(_ world: World, _ who: String) async throws -> Set<String> {
+        try await world.read(who) { node in
+            let partners = Rooms(node, .en, now: World.clock).ledger(after: 0)["partners"]
+            return Set(
+                (partners?.array ?? []).flatMap { partner in
+                    (partner["positions"]?.array ?? []).map { one in
+                        let name = partner["name"]?.string?.prefix { $0 != " " } ?? ""
+                        return "\(name): \(one["kind"]?.string ?? "") \(one["text"]?.string ?? "") "
+                            + (one["side"]?.string ?? "")
+                    }
+                })
+        }
+    }
+
+    @Test func `the ledger's page says who owes and who keeps, and not the contrary`() async throws
+    {
+        let (world, contract) = try await Self.deposited()
+        let (buyer, keeper) = (
+            try await Self.positions(world, "buyer"), try await Self.positions(world, "keeper")
+        )
+        #expect(buyer.contains("keeper: paid ¥20,000.00 by you"))
+        #expect(buyer.contains("keeper: in custody ¥20,000.00 for you"), "\(buyer)")
+        #expect(keeper.contains("buyer: in custody ¥20,000.00 by you"), "\(keeper)")
+        // The keeper does not pay: it owes.
+        await world.pass(4 * 86_400_000)
+        _ = try await ask(world, "maker", "default", ["contract": [contract], "record": ["2"]])
+            .get()
+        let maker = try await Self.positions(world, "maker")
+        #expect(maker.contains("keeper: owed ¥6,000.00 to you"), "\(maker)")
+        let debtor = try await Self.positions(world, "keeper")
+        #expect(debtor.contains("maker: owed ¥6,000.00 by you"), "\(debtor)")
+    }
+}

@@ -83,4 +83,27 @@ import Testing
         let debtor = try await Self.positions(world, "keeper")
         #expect(debtor.contains("maker: owed ¥6,000.00 by you"), "\(debtor)")
     }
+
+    @Test func `what a custodian paid to another did not come in`() async throws {
+        let (world, contract) = try await Self.deposited()
+        try await Self.state(world, "keeper", contract)
+        _ = try await ask(world, "maker", "pay receive", ["contract": [contract]]).get()
+        func row(_ who: String) async throws -> JSON {
+            let statement = try await ask(world, who, "ledger statement").get()
+            return try #require(
+                statement["rows"]?.array.first { $0["kind"]?.string == "payout" })
+        }
+        let (paid, seen, got) = (
+            try await row("keeper"), try await row("buyer"), try await row("maker")
+        )
+        #expect(paid["direction"]?.string == "out" && got["direction"]?.string == "in")
+        #expect(seen["direction"]?.string == "held")
+        #expect(seen["text"]?.string == "6000.00 CNY")
+        #expect(seen["who"]?.string?.hasPrefix("maker") == true)
+        for (language, words) in [(Language.en, "for you"), (.zh, "代管支出")] {
+            let text = Show.text(
+                ["rows": [seen]], verb: "ledger statement", language)
+            #expect(text.contains(words), "\(text)")
+        }
+    }
 }

@@ -286,12 +286,14 @@ extension Rooms {
     /// Money: signed for, said and not signed, still to come.
     private func moneyPicture(_ held: HeldContract) -> String {
         var (done, silent, open, custody) = (Int128(0), Int128(0), Int128(0), Int128(0))
-        for row in rows(of: held) where row.transfer.kind.isPaid {
+        for row in rows(of: held) {
+            // Paid out, or owed from now on.
+            custody -= row.released.reduce(0) { $0 + Int128($1.amount) }
+            guard row.transfer.kind.isPaid else { continue }
             switch (row.state, row.transfer.kind) {
             case (.posted(let amount, _), .deposit): custody += Int128(amount)
-            case (.posted(let amount, let signed), let kind):
+            case (.posted(let amount, let signed), _):
                 if signed { done += Int128(amount) } else { silent += Int128(amount) }
-                if kind == .payout { custody -= Int128(amount) }
             case (.pending, .payout): break
             case (.pending, _): open += Int128(row.transfer.amount)
             case (.voided, _): break

@@ -106,4 +106,19 @@ import Testing
             #expect(text.contains(words), "\(text)")
         }
     }
+
+    @Test func `what a custodian owes is not shown as still in its custody`() async throws {
+        let (world, contract) = try await Self.deposited()
+        func picture() async throws -> String {
+            try await world.read("buyer") { node in
+                let held = try #require(node.contracts[try node.contractID(contract)])
+                return Rooms(node, .en, now: World.clock).contract(held)["money"]?.string ?? ""
+            }
+        }
+        #expect(try await picture().contains("with the custodian ¥20,000.00"))
+        await world.pass(4 * 86_400_000)
+        _ = try await ask(world, "maker", "default", ["contract": [contract], "record": ["2"]])
+            .get()
+        #expect(try await picture().contains("with the custodian ¥14,000.00"))
+    }
 }

@@ -172,9 +172,11 @@ extension Rooms {
             if let pay = record.pay {
                 let amount = figures.amount(Int128(pay.amount), pay.transfer.commodity)
                 what =
-                    !record.isStated
-                    ? figures.pick("to pay \(amount)", "支付 \(amount)")
-                    : figures.pick("to confirm \(amount)", "确认收到 \(amount)")
+                    record.isDenied
+                    ? figures.pick("to rule on \(amount)", "裁定 \(amount) 是否已付")
+                    : !record.isStated
+                        ? figures.pick("to pay \(amount)", "支付 \(amount)")
+                        : figures.pick("to confirm \(amount)", "确认收到 \(amount)")
             }
             let otherwise = fold.state.defaultAct(record.number).map { act in
                 sentence { fold.state.says(act, $0) }
@@ -354,6 +356,11 @@ extension Record {
     /// Of a payment: its payer said that it was made.
     var isStated: Bool { state.hasSuffix(".stated") }
 
+    /// Of a payment: its payee said that it did not come, and the arbiter is asked.
+    var isDenied: Bool { state.hasSuffix(".denied") }
+
     /// The word for what it waits for.
-    var waitsAs: String { pay == nil ? "wait_move" : isStated ? "wait_confirm" : "wait_pay" }
+    var waitsAs: String {
+        pay == nil || isDenied ? "wait_move" : isStated ? "wait_confirm" : "wait_pay"
+    }
 }

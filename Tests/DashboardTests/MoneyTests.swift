@@ -121,4 +121,22 @@ import Testing
             .get()
         #expect(try await picture().contains("with the custodian ¥14,000.00"))
     }
+
+    @Test func `a payment that was denied is the arbiter's to rule on, and not to make`()
+        async throws
+    {
+        let (world, contract) = try await Self.deposited()
+        try await Self.state(world, "keeper", contract)
+        _ = try await ask(world, "maker", "pay deny", ["contract": [contract]]).get()
+        let (kinds, whats) = try await world.read("judge") { node in
+            let rooms = Rooms(node, .en, now: World.clock)
+            let held = try #require(node.contracts[try node.contractID(contract)])
+            return (
+                rooms.today()["waiting"]?.array.compactMap { $0["kind"]?.string } ?? [],
+                rooms.contract(held)["waiting"]?.array.compactMap { $0["what"]?.string } ?? []
+            )
+        }
+        #expect(kinds == ["Your move"])
+        #expect(whats.contains("to rule on ¥6,000.00") && !whats.contains("to pay ¥6,000.00"))
+    }
 }

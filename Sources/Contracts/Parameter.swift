@@ -65,7 +65,10 @@ public struct Parameter: Hashable, Sendable {
             else { return nil }
             return .quantity(quantity)
         case .money, .price:
-            let minor = Literal.decimal(text, decimals: currency.fractionDigits)
+            // A comma in front was meant for a point.
+            let minor =
+                text.hasPrefix(",")
+                ? nil : Literal.decimal(text, decimals: currency.fractionDigits)
             guard let minor, let money = try? Money(minor: minor, currency) else { return nil }
             return .money(money)
         case .bp:

@@ -139,4 +139,20 @@ import Testing
         #expect(kinds == ["Your move"])
         #expect(whats.contains("to rule on ¥6,000.00") && !whats.contains("to pay ¥6,000.00"))
     }
+
+    @Test func `a comma that may be a point makes no price a hundred times as high`() {
+        let cases: [(String, Int64?)] = [
+            ("1,234.50", 123_450), ("¥12，345", 1_234_500), ("1,234,567.8", 123_456_780),
+            ("12,50", nil), ("0,5", nil), ("1,2345", nil), ("1.234,56", nil), (",500", nil),
+        ]
+        for (text, minor) in cases {
+            #expect(Desk.minor(text) == minor, "\(text)")
+            let typed = Desk.options([("m.a", text)], Figures(.en, now: World.clock))["a"]?.first
+            let yuan = (try? Currency("CNY"), try? UnitCode("C62"))
+            guard let currency = yuan.0, let unit = yuan.1, let typed else { continue }
+            let read = try? SettlementPlan.money.read(typed, currency: currency, unit: unit)
+            let wanted = minor.flatMap { try? Money(minor: $0, currency) }.map { Value.money($0) }
+            #expect(read == wanted, "\(text)")
+        }
+    }
 }

@@ -155,4 +155,43 @@ import Testing
             #expect(read == wanted, "\(text)")
         }
     }
+
+    @Test func `whoever signs is told whose clock decides, and where that is unusual`() async throws
+    {
+        let file = try #require(shipped("capacity-option"))
+        let world = try World(["alice", "bob", "carol"], templates: [file])
+        _ = try await ask(
+            world, "alice", "line declare",
+            [
+                "resource": ["print/notebook"], "start": ["+10d"], "end": ["+17d"],
+                "total": ["100"],
+            ]
+        ).get()
+        let proposed = try await ask(
+            world, "bob", "option buy",
+            [
+                "issuer": ["alice"], "holder": ["me"], "arbiter": ["carol"], "units": ["10"],
+                "premium": ["5"], "strike": ["18"], "remedy": ["9"], "expiry": ["+40d"],
+                "deliver-by": ["+60d"],
+            ]
+        ).get()
+        func told(_ id: ContractID) async throws -> (clock: String, preview: String) {
+            let contract = ["contract": [id.hex]]
+            let preview = try await ask(
+                world, "alice", "contract accept", contract, dryRun: true
+            ).get()
+            let clock = preview["would"]?["clock"]?["en"]?.string ?? ""
+            return (clock, Show.preview(preview, .en))
+        }
+        let usual = try #require(ContractID(hex: proposed["id"]?.string ?? ""))
+        let (clock, preview) = try await told(usual)
+        #expect(clock.contains("clock decides, that of alice") && !clock.contains("usual"))
+        #expect(preview.contains(clock))
+        // The same, but bob writes its log: by his clock he is never late.
+        let other = try await world.propose(like: usual, by: "bob", sequencer: "bob")
+        let (unusual, shown) = try await told(other)
+        #expect(unusual.contains("that of bob"), "\(unusual)")
+        #expect(unusual.contains("usually that of the issuer"), "\(unusual)")
+        #expect(shown.contains(unusual))
+    }
 }

@@ -380,6 +380,9 @@ extension Node {
         } catch {
             throw .contract(error)
         }
+        if let same = waitsAlready(act, opensChild: outcome.child != nil, held, fold) {
+            throw .alreadyAsked(same)
+        }
         if let child = outcome.child {
             return .transferProposed(try proposeChild(child, signed, held, fold))
         }
@@ -393,7 +396,6 @@ extension Node {
                     runningTotal: grant.released + need.units))
         }
         guard isAlone, outcome.lines.allSatisfy({ $0.units == 0 }) else {
-            if let same = waitsAlready(signed, held, fold) { throw .alreadyAsked(same) }
             acknowledgeClock(of: signed, in: contract)
             return .requested(try request(signed, in: contract))
         }
@@ -401,15 +403,25 @@ extension Node {
         return .sequenced(step: contracts[contract]?.fold?.head.sequence ?? 0)
     }
 
-    /// A request of ours for just this that waits for its answer, where no record tells the two apart: what is
-    /// given up of a claim would be given up twice by whoever heard nothing and asks once more.
-    private func waitsAlready(_ act: SignedAct, _ held: HeldContract, _ fold: Fold) -> EntryID? {
-        let plain = Act(act)
-        guard !plain.isSettlement, fold.state.touched(by: plain).isEmpty else { return nil }
-        return held.requests.values.first {
-            $0.entry.header.author == own.did && $0.act == act
+    /// What we asked for alike and still waits, where no version of a record keeps the second from counting as
+    /// well: a claim given up, units passed on. Whoever heard nothing and asks once more would do it twice.
+    private func waitsAlready(
+        _ act: Act, opensChild: Bool, _ held: HeldContract, _ fold: Fold
+    ) -> EntryID? {
+        guard opensChild || (!act.isSettlement && fold.state.touched(by: act).isEmpty) else {
+            return nil
+        }
+        let asked = held.requests.values.filter {
+            $0.entry.header.author == own.did && Act($0.act) == act
                 && now <= $0.entry.header.statement?.expires ?? .earliest
-        }?.entry.id
+        }
+        let proposed = transfers.filter { child, transfer in
+            guard transfer.parent == held.id, Act(transfer.act) == act,
+                let proposed = contract(proposed: child, by: held.id)
+            else { return false }
+            return proposed.declined == nil && now <= proposed.proposal.acceptBy
+        }
+        return asked.map(\.entry.id).min() ?? proposed.keys.min()
     }
 
     /// Signs a request and sends it to whoever has to act on it.

@@ -193,4 +193,49 @@ import Testing
         try market.act("alice", id, "discharge", record: claim.record, part.arguments)
         #expect(try open() == [30_000])
     }
+
+    @Test func `what was passed on, and nobody answered, is not passed on twice`() throws {
+        var market = try Market("alice", "bob", "carol", "judge")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let id = try Self.option(&market, line)
+        try market.pay("alice", "bob", id)
+        let secret = SHA256.hash([1])
+        let away = Act(
+            transition: "exchange", record: 1,
+            arguments: [
+                "n": Market.units(40), "newcomer": .identity(market.did("carol")),
+                "secret_hash": .hash(SHA256.hash(secret.bytes)), "within": .integer(86_400_000),
+            ])
+        func exchange() throws -> ContractID {
+            let asked = try market.network.command("alice") { try $0.act(away, in: id) }
+            guard case .transferProposed(let child) = asked else {
+                throw NodeRefusal.contractUnknown("\(asked)")
+            }
+            return child
+        }
+        func isAsked() -> Bool {
+            do {
+                _ = try exchange()
+                return false
+            } catch NodeRefusal.alreadyAsked { return true } catch { return false }
+        }
+        let first = try exchange()
+        market.settle()
+        // carol waits; alice thinks that nothing came of it. One secret would claim both.
+        #expect(isAsked())
+        try market.network.command("carol") { try $0.decline(first) }
+        market.settle()
+        let second = try exchange()
+        // bob, who sequences, is off: her request waits for him.
+        market.settle()
+        market.network.stop("bob")
+        try market.network.command("carol") { try $0.accept(second) }
+        market.settle()
+        #expect(isAsked())
+        market.back("bob")
+        #expect(try market.held("carol", second).grade == .sequenced)
+        #expect(try market.state("alice", id).records.first?.holds.first?.amount == 60)
+        // Answered, the same may be asked for once more.
+        #expect(!isAsked())
+    }
 }

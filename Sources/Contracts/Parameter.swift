@@ -65,11 +65,14 @@ public struct Parameter: Hashable, Sendable {
             else { return nil }
             return .quantity(quantity)
         case .money, .price:
-            let minor = Literal.decimal(text, decimals: currency.fractionDigits)
+            // A comma in front was meant for a point.
+            let minor =
+                text.hasPrefix(",")
+                ? nil : Literal.decimal(text, decimals: currency.fractionDigits)
             guard let minor, let money = try? Money(minor: minor, currency) else { return nil }
             return .money(money)
         case .bp:
-            guard let share = Literal.share(text) ?? Literal.whole(text), share <= 10_000 else {
+            guard let share = Literal.share(text) ?? Self.points(text), share <= 10_000 else {
                 return nil
             }
             return .integer(share)
@@ -93,6 +96,14 @@ public struct Parameter: Hashable, Sendable {
             let item: ValueKind = items.allSatisfy { $0.hasSuffix("%") } ? .bp : .money
             return value(text, .list(item), currency, unit)
         }
+    }
+}
+
+extension Parameter {
+    /// Basis points without a sign. Whoever types a bare 50 means the half and would give half a percent: up
+    /// to 100 it has to be said.
+    private static func points(_ text: String) -> Int64? {
+        Literal.whole(text).flatMap { (1...100).contains($0) ? nil : $0 }
     }
 }
 

@@ -89,6 +89,8 @@ struct StateGraph {
     private let worth: [Int128]
     /// Who may hold money of people who are not in the contract.
     private let keepers: Set<Int>
+    /// Beyond, a contract takes money in without end: each state would hold a longer list of it.
+    private static let depositsMax = 512
     /// With amounts of 2^53 and as many steps as are tried, sums so stay far below 128 bit.
     private static let scaleMax: Int128 = 1 << 40
 
@@ -187,7 +189,7 @@ struct StateGraph {
     private mutating func expand(_ index: Int) {
         let state = nodes[index].state
         if state.isEnded {
-            let left = custody(state).reduce(state.escrow, +)
+            let left = custody(state).reduce(state.escrow) { $0.plus($1) }
             if left != 0 {
                 let last = nodes[index].first.flatMap { edge in
                     let edge = edges[edge]
@@ -226,6 +228,10 @@ struct StateGraph {
         }
         var after = state
         after.apply(outcome)
+        guard after.deposits.count <= Self.depositsMax else {
+            isCut = true
+            return
+        }
         takenTransitions.insert(attempt.act.transition)
         for record in outcome.records {
             reachedStates.insert("\(record.family).\(record.stateName)")
@@ -414,7 +420,7 @@ struct StateGraph {
                     let person = state.identity(name).flatMap(people.firstIndex),
                     let amount = record.fields[safe: one.field]?.datum.number
                 else { continue }
-                held[person] += amount
+                held[person] = held[person].plus(amount)
             }
         }
         return held
@@ -431,7 +437,7 @@ struct StateGraph {
         var came: Int64 = 0
         for (index, person) in people.enumerated() {
             let gone = had[index] - has[index]
-            came += max(-gone, 0)
+            came = came.plus(max(-gone, 0))
             let given = posts.reduce(Int64(0)) { sum, post in
                 let counts = [.payment, .claim].contains(post.transfer.kind)
                 return counts && post.transfer.from == person ? sum + post.amount : sum
@@ -461,21 +467,21 @@ struct StateGraph {
         {
             return nil
         }
-        early.deposited += came
+        early.deposited = early.deposited.plus(came)
         for (transfer, amount) in posts {
             if transfer.kind == .payment, let from = people.firstIndex(of: transfer.from),
                 keepers.contains(from)
             {
-                early.paid += amount
+                early.paid = early.paid.plus(amount)
             }
             if transfer.kind == .deposit, let from = people.firstIndex(of: transfer.from) {
-                early.deposited += amount
-                early.own[from] += amount
+                early.deposited = early.deposited.plus(amount)
+                early.own[from] = early.own[from].plus(amount)
             }
             if transfer.kind == .payout, let to = people.firstIndex(of: transfer.to) {
                 let back = min(amount, early.own[to])
                 early.own[to] -= back
-                early.paid += amount - back
+                early.paid = early.paid.plus(amount - back)
             }
         }
         return early
@@ -538,6 +544,14 @@ extension Template {
         case .pay(let pay): pay.paid.to.node.outcomes + pay.unpaid.to.node.outcomes
         case .dispute(let dispute): dispute.ruled.to.node.outcomes
         }
+    }
+}
+
+extension Int64 {
+    /// As far as numbers go: what goes round and round adds up without end, and is only compared here.
+    fileprivate func plus(_ other: Int64) -> Int64 {
+        let (sum, isOver) = addingReportingOverflow(other)
+        return isOver ? .max : sum
     }
 }
 

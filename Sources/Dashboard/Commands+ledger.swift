@@ -170,7 +170,13 @@ extension View {
 
     func row(_ row: TransferRow, at time: Instant) -> JSON {
         let transfer = row.transfer
-        let outward = transfer.from == node.own.did
+        let own = node.own.did
+        let outward = transfer.from == own
+        // A custodian paid another out of what it held for us, or owes that one: nothing came in.
+        let isOurs = outward || transfer.to == own
+        let kept = row.released.filter { $0.depositor == own }.reduce(Int128(0)) {
+            $0 + Int128($1.amount)
+        }
         let (state, posted, signed, reason): (String, Int64?, Bool?, String?) =
             switch row.state {
             case .pending: ("pending", nil, nil, nil)
@@ -179,20 +185,21 @@ extension View {
             }
         var unit: String?
         if case .capacity(_, let code) = transfer.commodity { unit = code.code }
-        let other = outward ? transfer.to : transfer.from
-        let shown = posted ?? transfer.amount
+        let other = outward || !isOurs ? transfer.to : transfer.from
+        let shown = isOurs ? Int128(posted ?? transfer.amount) : kept
         return [
             "date": .string(CivilTime(time, offsetMinutes: 0).date), "time": instant(time),
             "contract": .string(transfer.cause.contract.hex),
             "template": .text(
                 node.contracts[transfer.cause.contract].flatMap { template(of: $0)?.name }),
             "step": .number(transfer.cause.step), "index": .number(transfer.cause.index),
-            "kind": .string(transfer.kind.rawValue), "direction": outward ? "out" : "in",
+            "kind": .string(transfer.kind.rawValue),
+            "direction": .string(!isOurs ? "held" : outward ? "out" : "in"),
             "from": .string(transfer.from.did), "from_name": .string(name(transfer.from)),
             "to": .string(transfer.to.did), "to_name": .string(name(transfer.to)),
             "who": .string(name(other)), "commodity": .string(transfer.commodity.name),
             "unit": .text(unit), "amount": .number(transfer.amount), "posted": .number(posted),
-            "text": .string(Self.text(Int128(shown), transfer.commodity)),
+            "text": .string(Self.text(shown, transfer.commodity)),
             "state": .string(state), "signed": signed.map { .bool($0) } ?? .null,
             "discharged": .number(row.dischargedAmount), "reason": .text(reason),
         ]

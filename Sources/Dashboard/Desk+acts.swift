@@ -110,8 +110,16 @@ extension Desk {
         return options
     }
 
-    /// `¥1,000.50` as programs write it.
-    static func sum(_ text: String) -> String { String(text.filter { !"¥￥, ，".contains($0) }) }
+    /// `¥1,000.50` as programs write it. A comma that does not part thousands may be meant for a point, and stays:
+    /// then it is refused where it is read, and not a hundred times as much.
+    static func sum(_ text: String) -> String {
+        let bare = String(text.filter { !"¥￥ ".contains($0) }.map { $0 == "，" ? "," : $0 })
+        let groups = bare.prefix { $0 != "." }.split(
+            separator: ",", omittingEmptySubsequences: false)
+        let isGrouped =
+            (1...3).contains(groups[0].count) && groups.dropFirst().allSatisfy { $0.count == 3 }
+        return isGrouped ? groups.joined() + bare.drop { $0 != "." } : bare
+    }
 
     /// The same in minor units; `nil` where it is no sum of at most so many decimals.
     static func minor(_ text: String, decimals: Int = 2) -> Int64? {

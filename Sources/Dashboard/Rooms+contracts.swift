@@ -176,9 +176,11 @@ extension Rooms {
             if let pay = record.pay {
                 let amount = figures.amount(Int128(pay.amount), pay.transfer.commodity)
                 what =
-                    !record.isStated
-                    ? figures.pick("to pay \(amount)", "支付 \(amount)")
-                    : figures.pick("to confirm \(amount)", "确认收到 \(amount)")
+                    record.isDenied
+                    ? figures.pick("to rule on \(amount)", "裁定 \(amount) 是否已付")
+                    : !record.isStated
+                        ? figures.pick("to pay \(amount)", "支付 \(amount)")
+                        : figures.pick("to confirm \(amount)", "确认收到 \(amount)")
             }
             let otherwise = fold.state.defaultAct(record.number).map { act in
                 sentence { fold.state.says(act, $0) }
@@ -290,12 +292,14 @@ extension Rooms {
     /// Money: signed for, said and not signed, still to come.
     private func moneyPicture(_ held: HeldContract) -> String {
         var (done, silent, open, custody) = (Int128(0), Int128(0), Int128(0), Int128(0))
-        for row in rows(of: held) where row.transfer.kind.isPaid {
+        for row in rows(of: held) {
+            // Paid out, or owed from now on.
+            custody -= row.released.reduce(0) { $0 + Int128($1.amount) }
+            guard row.transfer.kind.isPaid else { continue }
             switch (row.state, row.transfer.kind) {
             case (.posted(let amount, _), .deposit): custody += Int128(amount)
-            case (.posted(let amount, let signed), let kind):
+            case (.posted(let amount, let signed), _):
                 if signed { done += Int128(amount) } else { silent += Int128(amount) }
-                if kind == .payout { custody -= Int128(amount) }
             case (.pending, .payout): break
             case (.pending, _): open += Int128(row.transfer.amount)
             case (.voided, _): break
@@ -356,6 +360,11 @@ extension Record {
     /// Of a payment: its payer said that it was made.
     var isStated: Bool { state.hasSuffix(".stated") }
 
+    /// Of a payment: its payee said that it did not come, and the arbiter is asked.
+    var isDenied: Bool { state.hasSuffix(".denied") }
+
     /// The word for what it waits for.
-    var waitsAs: String { pay == nil ? "wait_move" : isStated ? "wait_confirm" : "wait_pay" }
+    var waitsAs: String {
+        pay == nil || isDenied ? "wait_move" : isStated ? "wait_confirm" : "wait_pay"
+    }
 }

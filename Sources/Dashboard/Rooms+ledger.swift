@@ -64,11 +64,22 @@ extension Rooms {
                             what
                                 + figures.amount(
                                     amount < 0 ? -amount : amount, position.commodity)),
-                        "side": .string(word(amount < 0 ? "side_minus" : "side_plus")),
+                        "side": .string(side(position)),
                     ]
                 }),
             "more_positions": rest(positions.count - Self.positionsMax),
         ]
+    }
+
+    /// By whom, or to whom. What is owed to us is the other's to give, what is kept for us is in the other's hands.
+    private func side(_ position: Position) -> String {
+        let isPlus = position.amount >= 0
+        switch position.kind {
+        case .due, .paid, .reserved, .delivered: return word(isPlus ? "side_plus" : "side_minus")
+        case .owed: return word(isPlus ? "side_minus" : "side_plus")
+        case .escrow:
+            return isPlus ? figures.pick("for you", "（对方代管）") : figures.pick("by you", "（您方代管）")
+        }
     }
 
     private func statementRow(_ row: TransferRow, at time: Instant) -> JSON {

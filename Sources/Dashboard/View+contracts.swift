@@ -171,17 +171,37 @@ extension View {
     /// Whose word on time counts.
     private func clock(_ held: HeldContract) -> JSON {
         let (count, needed) = (held.witnesses.count, held.proposal.witnesses.threshold)
+        let sequencer = name(held.sequencer)
+        let usual = usualSequencer(held)
         guard held.isWitnessed else {
             return [
-                "en": "no witnesses: the sequencer's clock decides", "zh": "没有见证：以排序方的时钟为准",
+                "en": .string(
+                    "no witnesses: the sequencer's clock decides, that of \(sequencer)"
+                        + (usual.map { "; beware, it is usually that of the \($0.en)" } ?? "")),
+                "zh": .string(
+                    "没有见证：以排序方 \(sequencer) 的时钟为准"
+                        + (usual.map { "；注意：通常应为\($0.zh)" } ?? "")),
             ]
         }
         let liars = 2 * needed - Int64(count) - 1
         return [
             "en": .string(
-                "\(needed) of \(count) witnesses say when; \(liars) of them may lie without harm"),
-            "zh": .string("\(count) 名见证中 \(needed) 名决定时间；其中 \(liars) 名说谎也无妨"),
+                "\(needed) of \(count) witnesses say when; \(liars) of them may lie without harm"
+                    + (usual.map { "; the sequencer is \(sequencer), usually the \($0.en)" } ?? "")),
+            "zh": .string(
+                "\(count) 名见证中 \(needed) 名决定时间；其中 \(liars) 名说谎也无妨"
+                    + (usual.map { "；排序方为 \(sequencer)，通常应为\($0.zh)" } ?? "")),
         ]
+    }
+
+    /// The role that writes the log by the template, where the proposal names somebody else: whoever signs
+    /// should not take that one's clock for the usual one's.
+    private func usualSequencer(_ held: HeldContract) -> Localized? {
+        guard let template = template(of: held),
+            held.proposal.roles.first(where: { $0.role == template.sequencerRole })?.identities
+                .contains(held.proposal.sequencer) != true
+        else { return nil }
+        return template.role(template.sequencerRole)?.title
     }
 
     private func witnesses(_ held: HeldContract) -> JSON {

@@ -325,6 +325,12 @@ extension NodeRefusal {
             return Wording(
                 "already_accepted", "contract", "", "you have accepted this already",
                 "您已经接受过")
+        case .alreadyAsked(let request):
+            return Wording(
+                "already_asked", "contract", "",
+                "you asked for the same (request \(request.short)) and it is not answered yet; both would "
+                    + "count, so ask again once it is",
+                "您已发出相同的请求（\(request.short)），尚未答复；两者都会生效，请待其答复后再提")
         case .acceptanceLate(let deadline):
             return Wording(
                 "acceptance_late", "accept-by", deadline.iso,

@@ -7,6 +7,8 @@ public struct Quote: Hashable, Comparable, Sendable {
     /// Minor units for one unit, all taken, the premium with it; the greatest where no price is named. Of
     /// a wish below zero, so that whoever would pay most comes first.
     public let allIn: Int64
+    /// Of its currency: yen have none, and are not taken for hundredths.
+    public let decimals: Int
     public let time: Instant
     /// The offer, or the wish.
     public let offer: EntryID
@@ -18,10 +20,11 @@ public struct Quote: Hashable, Comparable, Sendable {
     public let until: Instant
 
     public init(
-        allIn: Int64, time: Instant, offer: EntryID, author: DID, alliance: TopicID,
-        resource: Resource?, until: Instant
+        allIn: Int64, decimals: Int = 2, time: Instant, offer: EntryID, author: DID,
+        alliance: TopicID, resource: Resource?, until: Instant
     ) {
         self.allIn = allIn
+        self.decimals = decimals
         self.time = time
         self.offer = offer
         self.author = author
@@ -30,8 +33,18 @@ public struct Quote: Hashable, Comparable, Sendable {
         self.until = until
     }
 
+    /// The number as people write it, in ten-thousandths: no currency has more decimals. What it is worth in
+    /// another currency nobody here can say.
+    private var written: Int128 {
+        (min(decimals, 4)..<4).reduce(Int128(allIn)) { sum, _ in sum * 10 }
+    }
+
     public static func < (left: Self, right: Self) -> Bool {
-        if left.allIn != right.allIn { return left.allIn < right.allIn }
+        if left.decimals == right.decimals {
+            if left.allIn != right.allIn { return left.allIn < right.allIn }
+        } else if left.written != right.written {
+            return left.written < right.written
+        }
         if left.time != right.time { return left.time < right.time }
         return left.offer < right.offer
     }

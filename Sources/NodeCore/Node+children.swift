@@ -70,8 +70,11 @@ extension Node {
         _ = try? request(act, in: transfer.parent)
     }
 
-    func contract(proposed: EntryID) -> HeldContract? {
-        contracts.values.first { $0.proposalEntry.id == proposed }
+    /// The child that was proposed so, among the parent's alone: who asks for transfers to children that are
+    /// nowhere would else have all contracts looked at for each of them, at every tick.
+    func contract(proposed: EntryID, by parent: ContractID) -> HeldContract? {
+        contracts.children(of: parent).lazy.compactMap { contracts[$0] }
+            .first { $0.proposalEntry.id == proposed }
     }
 
     /// The one-time key of whoever holds the child's grant.

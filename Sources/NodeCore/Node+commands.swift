@@ -383,6 +383,9 @@ extension Node {
         } catch {
             throw .contract(error)
         }
+        if let same = waitsAlready(act, opensChild: outcome.child != nil, held, fold) {
+            throw .alreadyAsked(same)
+        }
         if let child = outcome.child {
             return .transferProposed(try proposeChild(child, signed, held, fold))
         }
@@ -401,6 +404,27 @@ extension Node {
         }
         try writeStep(in: contract, act: signed, request: nil, consents: known, lines: [])
         return .sequenced(step: contracts[contract]?.fold?.head.sequence ?? 0)
+    }
+
+    /// What we asked for alike and still waits, where no version of a record keeps the second from counting as
+    /// well: a claim given up, units passed on. Whoever heard nothing and asks once more would do it twice.
+    private func waitsAlready(
+        _ act: Act, opensChild: Bool, _ held: HeldContract, _ fold: Fold
+    ) -> EntryID? {
+        guard opensChild || (!act.isSettlement && fold.state.touched(by: act).isEmpty) else {
+            return nil
+        }
+        let asked = held.requests.values.filter {
+            $0.entry.header.author == own.did && Act($0.act) == act
+                && now <= $0.entry.header.statement?.expires ?? .earliest
+        }
+        let proposed = transfers.filter { child, transfer in
+            guard transfer.parent == held.id, Act(transfer.act) == act,
+                let proposed = contract(proposed: child, by: held.id)
+            else { return false }
+            return proposed.declined == nil && now <= proposed.proposal.acceptBy
+        }
+        return asked.map(\.entry.id).min() ?? proposed.keys.min()
     }
 
     /// Signs a request and sends it to whoever has to act on it.

@@ -316,7 +316,7 @@ extension Node {
         }
         var child: HeldContract?
         if let proposed = pending.act.child {
-            guard let found = contract(proposed: proposed), found.isAgreed,
+            guard let found = contract(proposed: proposed, by: held.id), found.isAgreed,
                 found.acceptanceReceipts != nil
             else { return false }
             guard now <= found.proposal.grantBy else {

@@ -37,7 +37,10 @@ extension Node {
                         grant: grant.grant, units: need.units, until: until, remaining: remaining)
                 }
             case .split:
-                guard let child = act.child.flatMap({ contract(proposed: $0) }),
+                guard
+                    let child = act.child.flatMap({
+                        contract(proposed: $0, by: fold.proposal.contract)
+                    }),
                     let releaseKey = childHolderKey(child), let signature = act.holderSignature
                 else { throw FoldRefusal.childMissing }
                 let tag = Hash32.grantTag(

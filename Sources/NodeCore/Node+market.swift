@@ -2,6 +2,7 @@ public import Capacity
 internal import Contracts
 public import Entries
 internal import Identity
+internal import Ledger
 public import Market
 
 // What the offers that stand ask, in an order in which they can be compared.
@@ -61,11 +62,13 @@ extension Node {
 
     private mutating func list(_ standing: PublicLog.StandingOffer) {
         if standing.withdrawn { return }
+        let price = allIn(of: standing.offer)
         let opening = standing.offer.line.flatMap { book[standing.author]?.opening(of: $0) }
         market.list(
             Quote(
-                allIn: allIn(of: standing.offer)?.minor ?? .max, time: standing.time,
-                offer: standing.id, author: standing.author, alliance: standing.alliance,
+                allIn: price?.minor ?? .max, decimals: price?.currency.fractionDigits ?? 2,
+                time: standing.time, offer: standing.id, author: standing.author,
+                alliance: standing.alliance,
                 resource: opening.flatMap { $0.clashesWith == nil ? $0.terms.resource : nil },
                 until: standing.offer.until))
     }
@@ -75,7 +78,8 @@ extension Node {
         wanted.list(
             Quote(
                 allIn: wish.most.map { $0.minor > 0 ? -$0.minor : .max } ?? .max,
-                time: standing.time, offer: standing.id,
+                decimals: wish.most?.currency.fractionDigits ?? 2, time: standing.time,
+                offer: standing.id,
                 author: standing.author, alliance: standing.alliance,
                 resource: wish.terms.resource, until: wish.until))
     }

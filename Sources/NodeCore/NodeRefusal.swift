@@ -74,6 +74,8 @@ public indirect enum NodeRefusal: Error, Sendable {
     case acceptanceLate(deadline: Instant)
     case notYourProposal
     case nothingToAccept(EntryID)
+    /// The same request of ours still waits, and both would count.
+    case alreadyAsked(EntryID)
     case transitionUnknown(String)
     case recordUnknown(Int64)
     case recordAmbiguous([Int64])

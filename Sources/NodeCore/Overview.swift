@@ -16,7 +16,8 @@ public struct Overview: Equatable, Sendable {
     public private(set) var contracts = SortedChunks<Listed>()
     /// By the newest step that another took, as far as it is among the contract's last.
     public private(set) var news = SortedChunks<News>()
-    /// Payments that contracts which are not over ask of the owner and for the owner, by deadline.
+    /// Payments that contracts which are not over ask of the owner, as long as it did not state them, and for
+    /// the owner, by deadline.
     public private(set) var dues = SortedChunks<Due>()
     /// The transfers that concern the owner, by the time of their steps.
     public private(set) var transfers = SortedChunks<Dated>()
@@ -202,7 +203,9 @@ struct ContractOutline: Equatable, Sendable {
 
     private static func dues(_ fold: Fold, in contract: ContractID, of own: DID) -> [Overview.Due] {
         fold.state.records.compactMap { record in
-            guard let pay = record.pay, pay.from == own || pay.to == own, let until = record.until,
+            // Who has said that it was paid is not asked again: what is awaited now is somebody else's word.
+            guard let pay = record.pay, let until = record.until,
+                pay.to == own || (pay.from == own && record.state == record.stateName),
                 case .money(let currency) = pay.transfer.commodity
             else { return nil }
             return Overview.Due(

@@ -22,7 +22,7 @@ extension Show {
         if let since = json["silent_since"], since != .null {
             lines.append((en ? "! the sequencer is silent since " : "! 排序方失联，自 ") + cell(since))
         }
-        section(en ? "People" : "各方", people(json, language))
+        section(en ? "People" : "各方", people(json, language) + [words(json["clock"], language)])
         section(en ? "Terms" : "条款", terms(json, language))
         section(
             en ? "Records" : "记录",
@@ -97,14 +97,18 @@ extension Show {
     }
 
     static func people(_ json: JSON, _ language: Language) -> [String] {
-        (json["roles"]?.fields ?? []).map { role in
+        let witnesses = (json["witnesses"]?.array ?? []).map { witness in
+            (language == .en ? "witness: " : "见证方: ") + cell(witness["name"])
+                + (witness["accepted"]?.bool == true ? " ✓" : "")
+        }
+        return (json["roles"]?.fields ?? []).map { role in
             let people = role.value.array.map { person in
                 person.string
                     ?? (cell(person["name"]) + (person["accepted"]?.bool == true ? " ✓" : ""))
             }
             let title = words(json["role_titles"]?[role.name], language)
             return "\(title.isEmpty ? role.name : title): " + people.joined(separator: ", ")
-        }
+        } + witnesses
     }
 
     /// Also what nobody said, and holds by default; where the template is not here, what was said.

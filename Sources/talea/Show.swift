@@ -405,6 +405,15 @@ enum Show {
         return text
     }
 
+    private static func direction(_ code: JSON, _ en: Bool) -> String {
+        switch code.string {
+        case "in": en ? "in" : "入"
+        // Out of what a custodian held for the owner.
+        case "held": en ? "held for you" : "代管支出"
+        default: en ? "out" : "出"
+        }
+    }
+
     private static func statement(_ json: JSON, _ language: Language) -> String {
         let en = language == .en
         let rows = (json["rows"]?.array ?? []).map { row in
@@ -414,8 +423,7 @@ enum Show {
                 row.fields.map { field in
                     switch field.name {
                     case "state" where isSilent: .init("state", "silent")
-                    case "direction" where !en:
-                        .init("direction", field.value == "in" ? "入" : "出")
+                    case "direction": .init("direction", .string(direction(field.value, en)))
                     case "reason":
                         .init("reason", .string(ProofWords.act(cell(field.value), language)))
                     default: field

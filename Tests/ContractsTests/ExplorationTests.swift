@@ -85,6 +85,52 @@ struct ExplorationTests {
         #expect(!found.findings.isEmpty)
     }
 
+    /// A deposit that is asked for again and again, and one that goes back each time.
+    @Test(arguments: [false, true])
+    func `deposits without end are judged and trap nothing`(_ goesOn: Bool) throws {
+        let back =
+            "{from: custodian, to: maker, amount: total, out_of: escrow, paid: {to: again}, unpaid: {to: owed, claim: true}}"
+        let text = """
+            talea: 1
+            name: endless-deposit
+            title: {en: Endless deposit, zh: 无尽托管}
+            verb: endless ask
+            sequencer: custodian
+            roles:
+              buyer: {kind: party, title: {en: buyer, zh: 买方}}
+              maker: {kind: party, title: {en: maker, zh: 生产方}}
+              custodian: {kind: third, stop: grace, title: {en: custodian, zh: 托管方}}
+              arbiter: {kind: third, stop: grace, title: {en: arbiter, zh: 仲裁方}}
+            parameters:
+              total: {type: money, min: 1, max: \(wholeNumberMax), title: {en: total, zh: 总价}}
+            terms: {pay_within: 3d, confirm_within: 2d, rule_within: 5d, grace: 3d}
+            check: []
+            line: []
+            payments: {within: pay_within, confirm: confirm_within, denied: unpaid}
+            disputes: {arbiter: arbiter, within: rule_within}
+            records:
+              main:
+                shape:
+                  final: {owed: defaulted}
+                states:
+                  again: {pay: {from: buyer, to: custodian, amount: total, into: escrow, paid: {to: \(goesOn ? "back" : "again")}, unpaid: {to: owed}}}
+                  \(goesOn ? "back: {pay: \(back)}" : "")
+            start:
+              first: {main: {state: again}}
+            transitions: {}
+            outcome: [{is: defaulted}]
+            worst:
+              buyer: {loses: total, en: All., zh: 全部。}
+              maker: {loses: 0, en: Nothing., zh: 无。}
+            prose: {en: Without end., zh: 没有尽头。}
+            """
+        var few = Exploration.Limits()
+        few.settings = 2
+        few.states = 6_000
+        let found = Exploration.run(try Template.read(Array(text.utf8)), limits: few)
+        #expect(found.findings.contains { "\($0.what)".hasPrefix("tooLarge") })
+    }
+
     @Test func `what survives a flipped byte is explored and traps nothing`() throws {
         let bytes = try templateBytes("capacity-option")
         var tiny = Exploration.Limits()

@@ -158,6 +158,12 @@ struct ExpressionTests {
         #expect(try read("dates", "[2026-11-21T00:00Z]") == .list([.instant(grantBy)]))
         #expect(try read("pay_within", "3d") == .integer(3 * day))
         #expect(try read("fair", "50 %") == .integer(5000))
+        #expect(try read("fair", "0") == .integer(0))
+        #expect(try read("fair", "5000") == .integer(5000))
+        // Half of it, or half a percent? Whoever types it has to say.
+        for bare in ["1", "50", "100"] {
+            #expect(throws: ParameterRefusal.self) { try read("fair", bare) }
+        }
         #expect(throws: ParameterRefusal.self) { try read("total", "12.345") }
         #expect(throws: ParameterRefusal.self) { try read("units", "-1") }
         for parameter in template.parameters + template.terms {

@@ -95,7 +95,8 @@ import Testing
             .roleUnknown("r"), .nameUnknown("n"), .contractUnknown("c"),
             .contractNotSequenced(contract), .contractOver(contract), .contractHalted(contract),
             .alreadyAccepted, .acceptanceLate(deadline: time), .notYourProposal,
-            .nothingToAccept(entry), .transitionUnknown("t"), .recordUnknown(1),
+            .nothingToAccept(entry), .alreadyAsked(entry), .transitionUnknown("t"),
+            .recordUnknown(1),
             .recordAmbiguous([1, 2]), .nothingToDo(transition: "t"), .stepUnknown(1),
             .keyOfPeerUnknown(did),
         ] + capacity.map { .capacity(field: "units", $0) } + entries.map { .entry($0) }

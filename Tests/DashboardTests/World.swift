@@ -142,6 +142,29 @@ actor World {
         return signed
     }
 
+    /// A proposal like one that is held, signed by hand, in which somebody else writes the log.
+    func propose(like id: ContractID, by name: String, sequencer: String) throws -> ContractID {
+        guard let own = owns[name], let held = node(name).contracts[id],
+            let key = ContractKey([UInt8](repeating: 9, count: 32))
+        else { throw NodeRefusal.contractUnknown(id.short) }
+        var proposal = held.proposal
+        proposal.contract = key.contract
+        proposal.sequencer = did(sequencer)
+        proposal.releaseKey = own.releaseKey(key.contract).publicKey
+        let body = proposal.wire
+        let header = Header(
+            kind: Kind.proposal.rawValue, author: own.did, key: own.keyEntry, topic: key.topic,
+            time: now, bodyHash: SHA256.hash(body), bodySize: Int64(body.count),
+            place: .statement(
+                .init(
+                    expires: proposal.grantBy,
+                    about: .contract(key.contract, author: proposal.sequencer))))
+        statements.append(
+            (try ValidEntry(signing: header, body: body, by: own.key), key.contract))
+        contractKeys.append(key.bytes)
+        return key.contract
+    }
+
     func entry(_ log: LogID, _ sequence: Int64) -> Entry? {
         entries.first {
             $0.header.log?.log == log && $0.header.log?.sequence == sequence

@@ -155,4 +155,87 @@ import Testing
         for _ in 0..<3 { WitnessTests.pass(&market, days: 1) }
         #expect(market.network["maker"].lines[log]?.line.remaining == 1_000)
     }
+
+    @Test func `what was given up of a claim, and nobody answered, is not given up twice`() throws {
+        var market = try Market("alice", "bob", "judge")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let id = try Self.option(&market, line)
+        try market.pay("alice", "bob", id)
+        try market.act("alice", id, "exercise", ["n": Market.units(100)])
+        market.network.pass(milliseconds: 64 * 86_400_000)
+        try market.act("alice", id, "fail", record: market.record("alice", id, "exercise", "open"))
+        let claim = try #require(try market.state("alice", id).claims.first)
+        #expect(claim.open == 90_000)
+        func open() throws -> [Int64] { try market.state("alice", id).claims.map(\.open) }
+        let part = Act(
+            transition: "discharge", record: claim.record,
+            arguments: [
+                "step": .integer(claim.cause.step), "index": .integer(claim.cause.index),
+                "amount": Market.money(30_000),
+            ])
+        // bob, who sequences, is off; she hears nothing, and types it again.
+        market.network.stop("bob")
+        let asked = try market.network.command("alice") { try $0.act(part, in: id) }
+        guard case .requested(let request) = asked else {
+            Issue.record("\(asked)")
+            return
+        }
+        let refusal = #expect(throws: NodeRefusal.self) {
+            _ = try market.network.command("alice") { try $0.act(part, in: id) }
+        }
+        guard case .alreadyAsked(request)? = refusal else {
+            Issue.record("\(String(describing: refusal))")
+            return
+        }
+        market.back("bob")
+        #expect(try open() == [60_000])
+        // Answered, the same may be asked for once more.
+        try market.act("alice", id, "discharge", record: claim.record, part.arguments)
+        #expect(try open() == [30_000])
+    }
+
+    @Test func `what was passed on, and nobody answered, is not passed on twice`() throws {
+        var market = try Market("alice", "bob", "carol", "judge")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let id = try Self.option(&market, line)
+        try market.pay("alice", "bob", id)
+        let secret = SHA256.hash([1])
+        let away = Act(
+            transition: "exchange", record: 1,
+            arguments: [
+                "n": Market.units(40), "newcomer": .identity(market.did("carol")),
+                "secret_hash": .hash(SHA256.hash(secret.bytes)), "within": .integer(86_400_000),
+            ])
+        func exchange() throws -> ContractID {
+            let asked = try market.network.command("alice") { try $0.act(away, in: id) }
+            guard case .transferProposed(let child) = asked else {
+                throw NodeRefusal.contractUnknown("\(asked)")
+            }
+            return child
+        }
+        func isAsked() -> Bool {
+            do {
+                _ = try exchange()
+                return false
+            } catch NodeRefusal.alreadyAsked { return true } catch { return false }
+        }
+        let first = try exchange()
+        market.settle()
+        // carol waits; alice thinks that nothing came of it. One secret would claim both.
+        #expect(isAsked())
+        try market.network.command("carol") { try $0.decline(first) }
+        market.settle()
+        let second = try exchange()
+        // bob, who sequences, is off: her request waits for him.
+        market.settle()
+        market.network.stop("bob")
+        try market.network.command("carol") { try $0.accept(second) }
+        market.settle()
+        #expect(isAsked())
+        market.back("bob")
+        #expect(try market.held("carol", second).grade == .sequenced)
+        #expect(try market.state("alice", id).records.first?.holds.first?.amount == 60)
+        // Answered, the same may be asked for once more.
+        #expect(!isAsked())
+    }
 }

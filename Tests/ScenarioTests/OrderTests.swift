@@ -93,4 +93,21 @@ import Testing
         market.settle()
         #expect(Self.asked(market, "alice") == [1_901, .max, .max, .max])
     }
+
+    @Test func `prices in other currencies stand as they are written, decimals or none`() throws {
+        var market = try Market(names: OptionStory.names, only: "capacity-option")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        // 60.00, 5,000 and 7.000: by minor units the yen would come before the yuan.
+        for (code, minor) in [("CNY", 6_000), ("JPY", 5_000), ("KWD", 7_000)] as [(String, Int64)] {
+            let strike = try Money(minor: minor, Currency(code))
+            let offer = Offer(
+                template: try market.template("capacity-option").hash,
+                line: .line(author: market.did("bob"), line),
+                arguments: [Argument](["strike": .money(strike)]), maxUnits: 10, lot: 1,
+                until: market.at(days: 5))
+            try market.network.command("bob") { _ = try $0.publish(offer) }
+        }
+        market.settle()
+        #expect(Self.asked(market, "alice") == [7_000, 6_000, 5_000])
+    }
 }

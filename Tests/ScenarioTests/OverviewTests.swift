@@ -46,4 +46,22 @@ import Testing
         #expect(waiting(2).filter { $0 != paid } == [order[1], order[2]])
         #expect(waiting(30) == [paid])
     }
+
+    @Test func `what I said that I paid is asked of me no more`() throws {
+        var market = try Market("alice", "bob", "judge")
+        let line = try market.declare("bob", "print/notebook/a5", 300)
+        let id = try OptionTests.option(&market, line)
+        func dues(_ name: String) -> [Bool] {
+            market.network[name].contracts.overview.dues.map(\.isOut)
+        }
+        #expect(dues("alice") == [true] && dues("bob") == [false])
+        try market.act(
+            "alice", id, "pay_state", ["channel": .text("bank"), "reference": .text("1")])
+        // bob has not seen it yet: to him it is still to come.
+        #expect(dues("alice").isEmpty && dues("bob") == [false])
+        try market.act("bob", id, "pay_deny")
+        #expect(dues("alice").isEmpty && dues("bob") == [false])
+        try market.act("judge", id, "pay_rule", ["paid": .integer(1)])
+        #expect(dues("alice").isEmpty && dues("bob").isEmpty)
+    }
 }

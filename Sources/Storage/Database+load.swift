@@ -184,11 +184,12 @@ extension GRDB.Database {
             {
                 return (row.log, .init(sequence: row.sequence, held: held, rival: entry.id))
             }
-            // A `continue` that came too late to supersede was judged so when it came.
-            switch try chains.decide(branch, keys: keys, checker: checker, anchored: .max) {
+            // A `continue` that came too late to supersede was judged so when it came, and so was what M witnesses
+            // hold beside one that came first.
+            switch try chains.decide(
+                branch, keys: keys, checker: checker, anchored: .max, witnessed: .max)
+            {
             case .forks(let fork, _) where fork.sequence == row.sequence: return (row.log, fork)
-            // A later `continue` put both branches out of force.
-            case .superseded: return nil
             default:
                 throw StorageRefusal.corrupt(detail: "the fork of \(row.log) is not proven")
             }

@@ -89,4 +89,25 @@ import Testing
         }
         reader.play.database.close()
     }
+
+    @Test func `what M witnesses hold beside a continue is a fork after a start, too`() throws {
+        var reader = try Reader()
+        let log = LogID([UInt8](repeating: 5, count: 32))!
+        var writer = bob.writer(log, topic: reader.topic)
+        let first = writer.append(Profile(name: "one"))
+        var owner = Self.rotated(writer)
+        let step = writer.append(Profile(name: "two"))
+        let onward = owner.append(Continue(from: bob.keyEntry.id))
+        // As a node keeps it that heard of the change of key first, and then of the receipts.
+        let fork = Chains.Fork(sequence: 2, held: onward.id, rival: step.id)
+        try reader.play.database.commit([
+            .entry(bob.rotation, own: false), .entry(first, own: false),
+            .entry(onward, own: false), .rival(step), .fork(log, fork),
+        ])
+        for _ in 0..<2 {
+            try reader.start()
+            #expect(reader.node.forked(log) == 2)
+        }
+        reader.play.database.close()
+    }
 }

@@ -182,7 +182,9 @@ extension Node {
             }
         }
         guard let first = entries.first, let place = first.header.log else { return }
-        guard entries.allSatisfy({ $0.body != nil }) else { return }
+        guard entries.allSatisfy({ $0.body != nil }), !superseding.contains(place.log) else {
+            return
+        }
         // Ahead of our clock: deferred, never refused for good.
         if let ahead = entries.firstIndex(where: {
             $0.header.time > now.advanced(by: futureSkewMilliseconds)
@@ -238,6 +240,7 @@ extension Node {
                         connections[peer]?.session.gaveUp(on: place.log)
                         return
                     }
+                    superseding.insert(place.log)
                     changes.append(.superseded(place.log, from: from))
                     for entry in valid { changes.append(.entry(entry, own: false)) }
                     directives.append(.reload)

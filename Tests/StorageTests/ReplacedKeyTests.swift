@@ -90,6 +90,26 @@ import Testing
         reader.play.database.close()
     }
 
+    @Test func `a continue that comes twice within a turn is kept once`() throws {
+        var reader = try Reader()
+        let log = LogID.publicLog(author: bob.did, alliance: reader.topic)
+        var thief = bob.writer(log, topic: reader.topic)
+        let below = Self.say(2, by: &thief)
+        var owner = Self.rotated(thief)
+        try reader.hear(below + Self.say(1, by: &thief))
+        let onward = owner.append(Continue(from: bob.keyEntry.id))
+        try reader.hear([bob.rotation])
+        try reader.hear([onward], [onward])
+        #expect(reader.node.chains.chain(log)?.id(at: 3) == onward.id)
+        for head in Int64(4)...5 {
+            try reader.hear(Self.say(1, by: &owner))
+            try reader.start()
+            #expect(reader.node.chains.head(log) == head)
+            #expect(reader.node.chains.chain(log)?.id(at: 3) == onward.id)
+        }
+        reader.play.database.close()
+    }
+
     @Test func `what M witnesses hold beside a continue is a fork after a start, too`() throws {
         var reader = try Reader()
         let log = LogID([UInt8](repeating: 5, count: 32))!

@@ -157,6 +157,7 @@ public struct Node: Sendable {
     struct WaitingLog: Hashable, Sendable {
         let peer: PeerID
         let log: LogID
+        var from: UInt64?
         var upTo: UInt64
         let until: Until
 

@@ -218,6 +218,25 @@ import Testing
         market.settle()
     }
 
+    @Test func `who changes his key below what he wrote, log by log, stops nobody`() throws {
+        var (market, onward) = try Self.overwritten(12)
+        var (alice, changes, readings) = try Self.hears(market, onward)
+        #expect(readings == 4)
+        let superseded = changes.count { if case .superseded = $0 { true } else { false } }
+        #expect(superseded == 4)
+        // What waits is asked for again by itself.
+        alice.begin(at: market.network.now.advanced(by: 10_000), seed: .zero)
+        alice.tick()
+        let asked = alice.takeDirectives().compactMap { directive -> LogID? in
+            guard case .send(_, let frame) = directive,
+                case .range(let request)? = try? Message(frame)
+            else { return nil }
+            return request.from == 2 ? request.log : nil
+        }
+        #expect(Set(asked) == Set(onward.dropFirst(4).compactMap { $0.header.log?.log }))
+        market.settle()
+    }
+
     @Test func `whoever was away learns the new key at the handshake`() throws {
         var story = try OptionStory()
         try story.play(..<4)

@@ -88,4 +88,15 @@ import Transport
         try await running.value
         await peer.shutdown()
     }
+
+    @Test func `who asks once the loop has ended does not wait for an answer`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let runtime = try runtime()
+        runtime.halt(Enough())
+        try await runtime.run()
+        let began = ContinuousClock.now
+        let answer: Int? = await runtime.watch(seconds: 20) { _ in nil }
+        #expect(answer == nil)
+        #expect(ContinuousClock.now - began < .seconds(10))
+    }
 }

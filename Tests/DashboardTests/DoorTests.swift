@@ -206,6 +206,35 @@ import Testing
         }
     }
 
+    @Test func `a node that ends before it answers is not taken for one that was not asked`()
+        async throws
+    {
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(HangUp())
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(listener.localAddress?.port)
+        let client = DoorClient(key: DoorKey(port: port, token: "x"))
+        await #expect {
+            try await client.run(.init(verb: "contract propose"))
+        } throws: { error in
+            error as? DoorClient.Failure == .unanswered
+        }
+        try await listener.close()
+    }
+
+    /// Ends as soon as it was asked something.
+    private final class HangUp: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.close(promise: nil)
+        }
+    }
+
     @Test func `a busy port is named`() async throws {
         try await Self.serving { port in
             let world = try World(["bob"], templates: [])

@@ -27,8 +27,10 @@ import Testing
             try hear([bob.keyEntry])
         }
 
+        mutating func hear(_ runs: [ValidEntry]...) throws { try hear(runs) }
+
         /// Runs that come within one turn.
-        mutating func hear(_ runs: [ValidEntry]...) throws {
+        mutating func hear(_ runs: [[ValidEntry]]) throws {
             for run in runs {
                 let wires = run.map(\.entry.wire)
                 try node.take(carried: Message.entries(wires, done: true).frame)
@@ -128,6 +130,43 @@ import Testing
             try reader.start()
             #expect(reader.node.forked(log) == 2)
         }
+        reader.play.database.close()
+    }
+
+    @Test(arguments: 1...20)
+    func `no order of forks and changes of key makes a ledger that a start refuses`(
+        _ seed: UInt64
+    ) throws {
+        var chance = Seeded(seed)
+        var reader = try Reader()
+        let log = LogID.publicLog(author: bob.did, alliance: reader.topic)
+        /// One of bob's histories.
+        struct Path {
+            var writer: LogWriter
+            var entries: [ValidEntry] = []
+        }
+        var paths = [Path(writer: bob.writer(log, topic: reader.topic))]
+        for step in 0..<40 {
+            // The key entry is known from the beginning, or later.
+            if step == Int(seed) { try reader.hear([bob.rotation]) }
+            var path = paths[chance.below(paths.count)]
+            let isOld = path.writer.keyEntry == bob.keyEntry.id
+            if isOld, !path.entries.isEmpty, chance.below(4) == 0 {
+                path.writer = Self.rotated(path.writer)
+                path.entries.append(path.writer.append(Continue(from: bob.keyEntry.id)))
+            } else {
+                path.entries.append(path.writer.append(Profile(name: "bob \(step)")))
+            }
+            paths.append(path)
+            // Its end, or all of it, and that of another, in one turn.
+            var runs: [[ValidEntry]] = []
+            for path in [path, paths[chance.below(paths.count)], path] where !path.entries.isEmpty {
+                runs.append(path.entries.suffix(1 + chance.below(path.entries.count)))
+            }
+            try reader.hear(runs)
+            try reader.start()
+        }
+        #expect(reader.node.chains.head(log) > 0)
         reader.play.database.close()
     }
 }

@@ -197,8 +197,9 @@ let edgeTests: [Target] = [
     tests(
         "DashboardTests",
         [
-            "talea", "Dashboard", "NodeCore", "Contracts", "Market", "Logs", "Ledger", "Entries",
-            "Capacity", "Identity", "Fixtures", "Transport",
+            "talea", "NodeDaemon", "Dashboard", "NodeCore", "Contracts", "Market", "Logs",
+            "Ledger", "Entries", "Capacity", "Identity", "Fixtures", "Transport", "Storage",
+            "Replication",
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "NIOHTTP1", package: "swift-nio"),

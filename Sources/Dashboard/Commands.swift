@@ -310,7 +310,10 @@ public struct Commands: Sendable {
     }
 
     private static func peer(_ host: String, _ port: Int, _ did: DID?, from: String) -> JSON {
-        ["address": .string("\(host):\(port)"), "did": .text(did?.did), "from": .string(from)]
+        [
+            "address": .string(PeerAddress(host: host, port: port, did: did).text),
+            "did": .text(did?.did), "from": .string(from),
+        ]
     }
 
     private static func peerAddress(_ node: inout Node, _ options: inout Options) throws

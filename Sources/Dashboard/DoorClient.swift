@@ -10,6 +10,8 @@ public struct DoorClient: Sendable {
     public indirect enum Failure: Error, Hashable, Sendable {
         /// No `api.json`, or nothing answers at its port.
         case notRunning
+        /// It was asked, and ended before its answer was here: nobody knows whether it was done.
+        case unanswered
         /// Something answers that is not our node.
         case refused(status: Int, String)
     }
@@ -42,7 +44,13 @@ public struct DoorClient: Sendable {
     /// The address of a page that opens once, in whichever browser asks for it first.
     public func link(isReader: Bool) async throws(Failure) -> String {
         let body: JSON = ["reader": .bool(isReader)]
-        let (status, answer) = try await send(.POST, "/v1/link", body.text())
+        let (status, answer): (Int, [UInt8])
+        // A link that nobody was told of harms nobody.
+        do throws(Failure) {
+            (status, answer) = try await send(.POST, "/v1/link", body.text())
+        } catch {
+            throw error == .unanswered ? .notRunning : error
+        }
         guard status == 200, let json = try? JSON(reading: answer),
             let path = json["ok"]?["path"]?.string
         else {
@@ -83,6 +91,7 @@ public struct DoorClient: Sendable {
         let group = MultiThreadedEventLoopGroup.singleton
         let promise = group.next().makePromise(of: Answer.self)
         let question = Question(head: head, body: body.map { ByteBuffer(string: $0) })
+        var isAsked = false
         do {
             let bootstrap = ClientBootstrap(group: group).connectTimeout(.seconds(5))
                 .channelInitializer { channel in
@@ -93,12 +102,13 @@ public struct DoorClient: Sendable {
                     }
                 }
             let channel = try await bootstrap.connect(host: "127.0.0.1", port: key.port).get()
+            isAsked = true
             let answer = try await promise.futureResult.get()
             try? await channel.close().get()
             return (answer.status, answer.body)
         } catch {
             promise.fail(error)
-            throw .notRunning
+            throw isAsked ? .unanswered : .notRunning
         }
     }
 }

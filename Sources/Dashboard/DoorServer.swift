@@ -4,6 +4,7 @@ public import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Replication
 import Synchronization
 
 /// The HTTP door on the loopback address; `Gate` says who may speak.
@@ -21,7 +22,8 @@ public struct DoorServer: Sendable {
     private let scan: Scan?
     private let logger: Logger
 
-    public static let bodyBytesMax = 256 * 1024
+    /// What pages and programs send is small. The largest is a frame out of a file, in base64 and with its words.
+    public static let bodyBytesMax = (FrameLimit.afterHello + 2) / 3 * 4 + 4 * 1024
     /// Nothing was said for so long: a connection goes, however much of a request it has begun. What is being
     /// answered does not count.
     static let idleSeconds: Int64 = 60

@@ -182,7 +182,9 @@ extension Node {
             }
         }
         guard let first = entries.first, let place = first.header.log else { return }
-        guard entries.allSatisfy({ $0.body != nil }) else { return }
+        guard entries.allSatisfy({ $0.body != nil }), !superseding.contains(place.log) else {
+            return
+        }
         // Ahead of our clock: deferred, never refused for good.
         if let ahead = entries.firstIndex(where: {
             $0.header.time > now.advanced(by: futureSkewMilliseconds)
@@ -238,9 +240,17 @@ extension Node {
                         connections[peer]?.session.gaveUp(on: place.log)
                         return
                     }
+                    // Whoever changes his key in a thousand logs one by one makes nobody begin a thousand times.
+                    if let later = readAnewAtOnce() {
+                        connections[peer]?.session.gaveUp(on: place.log)
+                        return wait(
+                            for: place.log, from: UInt64(from),
+                            upTo: UInt64(place.sequence) + UInt64(wire.count) - 1, peer,
+                            .time(later))
+                    }
+                    superseding.insert(place.log)
                     changes.append(.superseded(place.log, from: from))
                     for entry in valid { changes.append(.entry(entry, own: false)) }
-                    directives.append(.reload)
                     return
                 case .extends(let valid):
                     let head = valid.last?.id
@@ -328,8 +338,10 @@ extension Node {
         }
     }
 
+    /// `from`: where what waits begins, if that is not above what is held.
     mutating func wait(
-        for log: LogID, upTo: UInt64, _ peer: PeerID, _ until: WaitingLog.Until = .another
+        for log: LogID, from: UInt64? = nil, upTo: UInt64, _ peer: PeerID,
+        _ until: WaitingLog.Until = .another
     ) {
         if let known = waitingLogs.firstIndex(where: {
             $0.peer == peer && $0.log == log && $0.until == until
@@ -341,7 +353,8 @@ extension Node {
         // Outsiders have a bound of their own: however many come, members' logs still find a place.
         // And in each, whoever named most makes room.
         let isOutside = until.isAdmission
-        waitingLogs.append(WaitingLog(peer: peer, log: log, upTo: upTo, until: until))
+        waitingLogs.append(
+            WaitingLog(peer: peer, log: log, from: from, upTo: upTo, until: until))
         let same = waitingLogs.indices.filter { waitingLogs[$0].until.isAdmission == isOutside }
         guard same.count > (isOutside ? outsidersMax : waitingMax) else { return }
         waitingLogs.remove(at: same[heaviest(same.map { waitingLogs[$0].peer })])
@@ -361,7 +374,8 @@ extension Node {
         if all.isEmpty { return }
         waitingLogs = waitingLogs.filter { !isDue($0) }
         for waiting in all {
-            let from = UInt64(chains.head(waiting.log)) + 1
+            let next = UInt64(chains.head(waiting.log)) + 1
+            let from = min(waiting.from ?? next, next)
             guard from <= waiting.upTo else { continue }
             converse(waiting.peer) { $0.missing(waiting.log, from: from, to: waiting.upTo) }
         }

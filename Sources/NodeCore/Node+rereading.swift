@@ -3,7 +3,8 @@ internal import Capacity
 // When the meaning of much that is held is another now: the value is dropped, and everything is read anew.
 
 /// How often that was. It costs all connections and a look at every entry, and whoever signs ever lower forks, or
-/// ever earlier openings, asks for it each time: then the next ones wait, as if the news were still on its way.
+/// ever earlier openings, or changes his key below what he wrote, asks for it each time: then the next ones wait,
+/// as if the news were still on its way.
 struct Rereading: Sendable {
     /// So many are done at once within an hour.
     private static let atOnce = 4
@@ -25,6 +26,14 @@ struct Rereading: Sendable {
         if done >= Self.atOnce { repetition.wait(from: now) }
         return true
     }
+
+    /// The same for what is not taken before. Otherwise when to come with it again.
+    fileprivate mutating func mayBeginWithout(_ now: Instant) -> Instant? {
+        let wasOwed = isOwed
+        if mayBegin(at: now) { return nil }
+        isOwed = wasOwed
+        return repetition.next
+    }
 }
 
 extension Node {
@@ -35,6 +44,16 @@ extension Node {
             return
         }
         if rereading.mayBegin(at: now) { directives.append(.reload) }
+    }
+
+    /// The same, for what cannot be taken before: `nil` where it may be now, else when to ask for it once more.
+    mutating func readAnewAtOnce() -> Instant? {
+        if directives.contains(where: { if case .reload = $0 { true } else { false } }) {
+            return nil
+        }
+        let later = rereading.mayBeginWithout(now)
+        if later == nil { directives.append(.reload) }
+        return later
     }
 
     mutating func readAnewIfOwed() {

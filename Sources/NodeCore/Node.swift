@@ -104,6 +104,9 @@ public struct Node: Sendable {
     var unkept: EntryID?
     /// Logs that could not be taken until another log comes.
     var waitingLogs: [WaitingLog] = []
+    /// Logs of which a `continue` just took the place of what was held: until all is read anew this value knows
+    /// neither, and what else comes of them would be put beside entries that stand there no more.
+    var superseding: Set<LogID> = []
     /// The lowest sequence at which a log is known to part, with one proof of it to show.
     var forkedAt: [LogID: Int64] = [:]
     var proofs: [LogID: ForkProof] = [:]
@@ -154,6 +157,7 @@ public struct Node: Sendable {
     struct WaitingLog: Hashable, Sendable {
         let peer: PeerID
         let log: LogID
+        var from: UInt64?
         var upTo: UInt64
         let until: Until
 

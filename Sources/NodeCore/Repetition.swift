@@ -12,6 +12,7 @@ struct Repetition: Sendable {
     init(first pause: Int64) { self.pause = pause }
 
     var rests: Bool { due == nil }
+    var next: Instant { due ?? .latest }
 
     func isDue(at now: Instant) -> Bool {
         due.map { $0 <= now || now.advanced(by: Self.pauseMax) < $0 } ?? false

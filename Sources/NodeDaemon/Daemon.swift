@@ -73,7 +73,8 @@ public enum Daemon {
             snapshot: snapshot,
             transport: transport, logger: logger, log: log)
         runtime.mendLedger()
-        logger.info("started; peers reach this node at \(host):\(bound)")
+        let listening = PeerAddress(host: host, port: bound, did: nil).text
+        logger.info("started; peers reach this node at \(listening)")
         if asHub {
             runtime.put { node in
                 node.set(.hub, true)
@@ -89,10 +90,10 @@ public enum Daemon {
             }
         }
         let door = LocalDoor(
-            runtime: runtime, home: home, database: database, listening: "\(host):\(bound)")
+            runtime: runtime, home: home, database: database, listening: listening)
         let server = DoorService(
             door: door, home: home.path, port: httpPort, logger: logger, welcome: welcome,
-            onRunning: { announce(own.did.did, "\(host):\(bound)", "127.0.0.1:\($0)") })
+            onRunning: { announce(own.did.did, listening, "127.0.0.1:\($0)") })
         defer { DoorKey.remove(home: home.path) }
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
@@ -131,10 +132,13 @@ public enum Daemon {
     }
 
     private static func address(_ text: String) throws -> (String, Int) {
+        // Whatever has a name on this machine may be listened at: a host is looked at no further here.
         guard let colon = text.lastIndex(of: ":"),
             let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port)
         else { throw Refusal.address(text) }
-        return (String(text[..<colon]), port)
+        let host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        return (String(isBracketed ? host.dropFirst().dropLast() : host), port)
     }
 }
 

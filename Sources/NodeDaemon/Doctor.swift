@@ -279,7 +279,7 @@ public enum Doctor {
         guard let colon = listening.lastIndex(of: ":"),
             let port = UInt16(listening[listening.index(after: colon)...])
         else { return Finding(.port, .act, "no port in “\(listening)”", "“\(listening)”中没有端口") }
-        let host = String(listening[..<colon])
+        let host = listening[..<colon].filter { $0 != "[" && $0 != "]" }
         let isLocal = host == "127.0.0.1" || host == "localhost"
         guard answers(isLocal || host == "0.0.0.0" ? "127.0.0.1" : host, port) else {
             return Finding(

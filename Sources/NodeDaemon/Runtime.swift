@@ -321,6 +321,8 @@ final class Runtime: Service {
         for (connection, end) in ends {
             transport.close(connection, reason: .byNode(code: 3))
             dialer.lost(end.did)
+            // Nobody is told of its end any more, also where it had not said who it is yet.
+            if let address = end.dialed { dialer.failed(address: address) }
         }
         do {
             let (snapshot, _) = try database.loadMending { tell(mended: $0) }
@@ -473,6 +475,9 @@ final class Runtime: Service {
         notes.withLock { $0.came(id, certificate.did, at: address) }
         logger.info("connection \(id) says it is with \(certificate.did.shortDID) at \(address)")
         inbox.put { [feed] node in
+            // It waited here while the node was read anew, and went with all that stood then: nobody would tell of
+            // its end, and its peer would count as connected for good.
+            guard self.connection(peer) != nil else { return nil }
             node.connected(
                 peer, did: certificate.did, keyEntry: certificate.keyEntry, key: certificate.key,
                 initiated: dialed)

@@ -10,6 +10,7 @@ final class Watches: Sendable {
         var next = 0
         var open: [Int: Watch] = [:]
         var enders: [Int: @Sendable () -> Void] = [:]
+        var isOver = false
     }
 
     private let state = Mutex(State())
@@ -23,9 +24,12 @@ final class Watches: Sendable {
         for (number, watch) in open where watch(node) { forget(number) }
     }
 
-    /// Nothing will be answered any more.
+    /// Nothing will be answered any more, nor what is asked later.
     func end() {
-        let enders = state.withLock { Array($0.enders.values) }
+        let enders = state.withLock { state in
+            state.isOver = true
+            return Array(state.enders.values)
+        }
         for end in enders { end() }
     }
 
@@ -34,7 +38,8 @@ final class Watches: Sendable {
         seconds: Int64, _ probe: @escaping @Sendable (Node) -> T?, wake: () -> Void
     ) async -> T? {
         let (answers, answer) = AsyncStream<T>.makeStream(bufferingPolicy: .bufferingOldest(1))
-        let number = state.withLock { state in
+        let number = state.withLock { state -> Int? in
+            guard !state.isOver else { return nil }
             state.next += 1
             state.open[state.next] = { node in
                 guard let value = probe(node) else { return false }
@@ -45,6 +50,7 @@ final class Watches: Sendable {
             state.enders[state.next] = { answer.finish() }
             return state.next
         }
+        guard let number else { return nil }
         // The answer may be there already.
         wake()
         let clock = Task {

@@ -157,14 +157,26 @@ extension GRDB.Database {
     fileprivate func forks(among entries: [ValidEntry], _ keys: KeyLogs) throws
         -> [(LogID, Chains.Fork)]
     {
-        let rows: [(log: LogID, sequence: Int64, rival: EntryID)] = try all(
-            "SELECT log, sequence, rival FROM fork ORDER BY position"
-        ) { (try $0.fixed("log"), try $0.number("sequence"), try $0.fixed("rival")) }
+        let rows: [(log: LogID, sequence: Int64, held: EntryID, rival: EntryID)] = try all(
+            "SELECT log, sequence, held, rival FROM fork ORDER BY position"
+        ) {
+            (
+                try $0.fixed("log"), try $0.number("sequence"), try $0.fixed("held"),
+                try $0.fixed("rival")
+            )
+        }
         guard !rows.isEmpty else { return [] }
         let checker = SignatureChecker()
         return try rows.compactMap { row in
             var chains = Chains()
             for entry in entries where entry.header.log?.log == row.log { chains.apply(entry) }
+            // A later `continue`, there or below, put both branches out of force: what they stood on may be
+            // held no more.
+            if chains.chain(row.log)?.id(at: row.sequence) != row.held,
+                try isRival(row.held, in: row.log)
+            {
+                return nil
+            }
             let branch = try rivals(in: row.log, from: row.rival)
             if let entry = branch.first, entry.kind == .key,
                 let held = chains.chain(row.log)?.id(at: row.sequence),
@@ -172,15 +184,22 @@ extension GRDB.Database {
             {
                 return (row.log, .init(sequence: row.sequence, held: held, rival: entry.id))
             }
-            // A `continue` that came too late to supersede was judged so when it came.
-            switch try chains.decide(branch, keys: keys, checker: checker, anchored: .max) {
+            // A `continue` that came too late to supersede was judged so when it came, and so was what M witnesses
+            // hold beside one that came first.
+            switch try chains.decide(
+                branch, keys: keys, checker: checker, anchored: .max, witnessed: .max)
+            {
             case .forks(let fork, _) where fork.sequence == row.sequence: return (row.log, fork)
-            // A later `continue` put both branches out of force.
-            case .superseded: return nil
             default:
                 throw StorageRefusal.corrupt(detail: "the fork of \(row.log) is not proven")
             }
         }
+    }
+
+    private func isRival(_ entry: EntryID, in log: LogID) throws -> Bool {
+        try Bool.fetchOne(
+            self, sql: "SELECT isRival FROM entry WHERE id = ? AND log = ?",
+            arguments: [entry.data, log.data]) == true
     }
 
     /// Proofs are judged again: a row that says so is no evidence.

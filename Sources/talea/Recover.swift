@@ -72,7 +72,9 @@ struct Recover: ParsableCommand {
                 "value_unreadable", field: "peer", value: text,
                 en: "--peer “\(text)”: wanted HOST:PORT", zh: "--peer“\(text)”：应为 主机:端口")
         }
-        return (String(text[..<colon]), port)
+        let host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        return (String(isBracketed ? host.dropFirst().dropLast() : host), port)
     }
 
     private func words(_ did: String, _ line: Line) -> String {

@@ -197,6 +197,15 @@ struct Remote {
                     en:
                         "no node answers for \(line.home); is it running? start it with: talea run --home \(line.home)",
                     zh: "\(line.home) 的节点没有应答；是否在运行？请用 talea run --home \(line.home) 启动"))
+        case .unanswered:
+            return fails(
+                DoorRefusal(
+                    "unanswered", field: "home",
+                    en: "the node ended before it answered, and whether this was done is not sure; "
+                        + "start it, look whether it is there, and ask again if not: "
+                        + "talea run --home \(line.home)",
+                    zh: "节点在应答之前已结束，此事是否已完成尚不确定；请启动节点，查看是否已在，若无则重试："
+                        + "talea run --home \(line.home)"))
         case .refused(let status, let what):
             return fails(
                 DoorRefusal(

@@ -1,8 +1,10 @@
 import Capacity
 import Entries
+import Foundation
 import Identity
 import NIOCore
 import NIOPosix
+import Replication
 import Synchronization
 import Testing
 
@@ -167,7 +169,8 @@ import Testing
             #expect(try await status("/v1/command", body: #"{"verb":"id","x":1}"#) == 400)
             #expect(try await status("/v1/command", body: #"{"verb":"id","verb":"id"}"#) == 400)
             #expect(try await status("/v1/command", body: #"{"verb":"burn it"}"#) == 422)
-            let long = #"{"verb":""# + String(repeating: "a", count: 300_000) + #""}"#
+            let long =
+                #"{"verb":""# + String(repeating: "a", count: DoorServer.bodyBytesMax) + #""}"#
             #expect(try await status("/v1/command", body: long) == 413)
             #expect(try await status("/v1/health", "GET", body: "") == 200)
             #expect(
@@ -203,6 +206,49 @@ import Testing
         let nobody = DoorClient(key: DoorKey(port: 1, token: "x"))
         await #expect(throws: DoorClient.Failure.notRunning) {
             try await nobody.run(.init(verb: "id"))
+        }
+    }
+
+    @Test func `a node that ends before it answers is not taken for one that was not asked`()
+        async throws
+    {
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(HangUp())
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(listener.localAddress?.port)
+        let client = DoorClient(key: DoorKey(port: port, token: "x"))
+        await #expect {
+            try await client.run(.init(verb: "contract propose"))
+        } throws: { error in
+            error as? DoorClient.Failure == .unanswered
+        }
+        try await listener.close()
+    }
+
+    /// Ends as soon as it was asked something.
+    private final class HangUp: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.close(promise: nil)
+        }
+    }
+
+    @Test func `the largest frame of a file fits into a command`() async throws {
+        let frame = Frame(
+            type: 14, payload: [UInt8](repeating: 0, count: FrameLimit.afterHello - 1))
+        let page = try #require(SyncFile.pages(frame.bytes)?.first)
+        try await Self.serving { port in
+            let client = DoorClient(key: DoorKey(port: port, token: Self.token))
+            let answer = try await client.run(
+                .init(
+                    verb: "sync import",
+                    options: ["frames": [Data(page).base64EncodedString()]]))
+            #expect((try? answer.get()) != nil)
         }
     }
 

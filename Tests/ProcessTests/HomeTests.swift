@@ -136,6 +136,36 @@ extension ProcessTests {
             try await berta.start()
         }
 
+        @Test func `an address in brackets is listened at, dialed and asked for a lost home`()
+            async throws
+        {
+            let folder = try Folder()
+            let (anna, berta) = (Studio("anna", in: folder), Studio("berta", in: folder))
+            try await anna.make()
+            anna.address = "[::1]:0"
+            try await anna.start()
+            let address = try #require(anna.address)
+            #expect(address.hasPrefix("[::1]:"))
+            try await berta.make(joining: anna)
+            try await berta.start()
+            try await berta("peer add", ["address": address])
+            #expect(try await berta("peer list")["peers"].items[0]["address"].text == address)
+            try await until("they are connected") {
+                try await !berta("status")["peers"].items.isEmpty
+            }
+            let doctor = try await anna.run(["doctor"])
+            #expect(doctor.out.contains("\(address) answers"), "\(doctor.out)")
+            // Whoever is asked there answers: that he knows of no such identity.
+            let lost = Studio("lost", in: folder)
+            try await lost.make()
+            let code = try folder.write("code", lost.recoveryCode + "\n")
+            let ended = try await Studio("found", in: folder).run([
+                "recover", "--no-passphrase", "--invitation", anna.invitation, "--peer", address,
+                "--code-file", code,
+            ])
+            Self.expectOneLine(ended, "recovery code", "another partner")
+        }
+
         @Test func `a key file that others can read is refused`() async throws {
             let folder = try Folder()
             let studio = Studio("anna", in: folder)

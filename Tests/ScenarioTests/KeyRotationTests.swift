@@ -162,6 +162,81 @@ import Testing
         }
     }
 
+    /// Alice holds, in each of these lines of bob's, an entry of the thief where bob's `continue` stands. She knows
+    /// of the new key, and of nothing that was written under it.
+    private static func overwritten(_ count: Int) throws -> (Market, onward: [Entry]) {
+        var market = try Market("alice", "bob", "judge")
+        let logs = try (1...count).map { number in
+            LogID.line(
+                author: market.did("bob"),
+                try market.declare("bob", "print/notebook/a\(number)", 300))
+        }
+        let thief = try Thief(market, "bob")
+        let topic = market.network["bob"].alliance.topic
+        market.network.disconnect("alice", "bob")
+        market.network.disconnect("judge", "bob")
+        for log in logs {
+            let stolen = try thief.entry(
+                Kind.adjust.rawValue, Adjust(total: 9, remaining: 9, reason: "thief").wire,
+                in: log, topic: topic, after: kept(market, "bob", log), at: market.network.now)
+            market.push(stolen, from: "judge", to: "alice")
+        }
+        market.settle()
+        try rotate(&market, "bob")
+        market.push(
+            try #require(kept(market, "bob", .key(author: market.did("bob"))).last),
+            from: "judge", to: "alice")
+        market.settle()
+        return (market, try logs.map { try #require(kept(market, "bob", $0).last) })
+    }
+
+    /// Alice as she is, hearing it from the judge within one turn.
+    private static func hears(
+        _ market: Market, _ entries: [Entry]
+    ) throws -> (alice: Node, changes: [Change], readings: Int) {
+        var alice = market.network["alice"]
+        let judge = market.did("judge")
+        let peer = try #require(alice.connections.first { $0.value.did == judge }?.key)
+        alice.begin(at: market.network.now, seed: .zero)
+        var readings = 0
+        for entry in entries {
+            alice.received(Message.push(entry.wire).frame, from: peer)
+            readings += alice.takeDirectives().count {
+                if case .reload = $0 { true } else { false }
+            }
+        }
+        return (alice, alice.takeChanges(), readings)
+    }
+
+    @Test func `a continue that comes twice at once takes the place of what stood there once`()
+        throws
+    {
+        var (market, onward) = try Self.overwritten(1)
+        let (_, changes, _) = try Self.hears(market, [onward[0], onward[0]])
+        let superseded = changes.count { if case .superseded = $0 { true } else { false } }
+        #expect(superseded == 1)
+        market.settle()
+    }
+
+    @Test func `who changes his key below what he wrote, log by log, stops nobody`() throws {
+        var (market, onward) = try Self.overwritten(12)
+        var (alice, changes, readings) = try Self.hears(market, onward)
+        #expect(readings == 4)
+        let superseded = changes.count { if case .superseded = $0 { true } else { false } }
+        #expect(superseded == 4)
+        // What waits is asked for again by itself.
+        alice.begin(at: market.network.now.advanced(by: 10_000), seed: .zero)
+        alice.tick()
+        let asked = alice.takeDirectives().compactMap { directive -> LogID? in
+            guard case .send(_, let frame) = directive,
+                case .range(let request)? = try? Message(frame)
+            else { return nil }
+            return request.from == 2 ? request.log : nil
+        }
+        #expect(Set(asked) == Set(onward.dropFirst(4).compactMap { $0.header.log?.log }))
+        market.settle()
+    }
+
     @Test func `whoever was away learns the new key at the handshake`() throws {
         var story = try OptionStory()
         try story.play(..<4)
